@@ -52,7 +52,9 @@ const wellKnown: ModulePlan["messages"] = [
   ["google/rpc/status.proto", "google.rpc.Status"],
   [
     "google/protobuf/wrappers.proto",
-    ...["BoolValue", "StringValue", "DoubleValue", "UInt32Value", "UInt64Value"].map((name) => `google.protobuf.${name}`),
+    ...["BoolValue", "StringValue", "DoubleValue", "UInt32Value", "UInt64Value"].map(
+      (name) => `google.protobuf.${name}`,
+    ),
   ],
 ];
 
@@ -238,7 +240,9 @@ function fingerprint(): string {
   hash.update(readFileSync(fileURLToPath(import.meta.url)));
   for (const name of ownProtos()) hash.update(name).update(readFileSync(join(ownFolder, name)));
   for (const name of ["@grpc/grpc-js-xds", "protobufjs", "protobufjs-cli"]) {
-    const { version } = JSON.parse(readFileSync(require.resolve(`${name}/package.json`), "utf8")) as { version: string };
+    const { version } = JSON.parse(readFileSync(require.resolve(`${name}/package.json`), "utf8")) as {
+      version: string;
+    };
     hash.update(`${name}@${version}\n`);
   }
   return hash.digest("hex");

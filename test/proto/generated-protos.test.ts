@@ -25,7 +25,9 @@ describe("generated protos", () => {
     expect(cluster.type).toBe(Cluster.DiscoveryType.EDS);
     expect(Number(cluster.connectTimeout?.seconds)).toBe(5);
     const any = Object.values(cluster.typedExtensionProtocolOptions)[0];
-    expect(HttpProtocolOptions.decode(any?.value ?? new Uint8Array()).explicitHttpConfig?.http2ProtocolOptions).toBeTruthy();
+    expect(
+      HttpProtocolOptions.decode(any?.value ?? new Uint8Array()).explicitHttpConfig?.http2ProtocolOptions,
+    ).toBeTruthy();
   });
 
   test("64-bit numbers keep their value, and a bigint does not compile", () => {

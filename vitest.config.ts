@@ -1,0 +1,66 @@
+import { defineConfig } from "vitest/config";
+
+const own = ["test/envoy/**", "test/local/**", "test/property/**", "test/runtime/**", "test/tidy.test.ts"];
+const nowhere = ["node_modules/**", "proto/gen/**"];
+
+/**
+ * The lanes of the test suite, one vitest project each (`vitest run --project unit`):
+ *
+ * - `unit`: values, and real sockets on loopback; runs on Node and on Deno.
+ * - `property`: invariants over random input; `PROPERTY_RUNS` says how many runs each (default: short).
+ * - `runtime`: starts the product's commands under the runtimes that we support. Node only.
+ * - `tidy`: the rules of the source tree. Node only.
+ * - `envoy`: needs a real Envoy (`OSM_ENVOY`). Node only.
+ * - `local`: needs pods, that is Linux with network namespaces, and a real Envoy. Node only, one file at a time.
+ */
+export default defineConfig({
+  test: {
+    // The one pool that works on Deno as well.
+    pool: "forks",
+    fileParallelism: true,
+    passWithNoTests: true,
+    // Megabytes of generated code: the runtime loads them as they are.
+    server: { deps: { external: [/\/proto\/gen\//] } },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["{src,workers,bench,scripts,demo,test}/**/*.test.ts"],
+          exclude: [...nowhere, ...own],
+          testTimeout: 15_000,
+        },
+      },
+      {
+        extends: true,
+        test: { name: "property", include: ["test/property/**/*.test.ts"], exclude: nowhere, testTimeout: 120_000 },
+      },
+      {
+        extends: true,
+        test: { name: "runtime", include: ["test/runtime/**/*.test.ts"], exclude: nowhere, testTimeout: 60_000 },
+      },
+      { extends: true, test: { name: "tidy", include: ["test/tidy.test.ts"], exclude: nowhere, testTimeout: 30_000 } },
+      {
+        extends: true,
+        test: {
+          name: "envoy",
+          include: ["test/envoy/**/*.test.ts"],
+          exclude: nowhere,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "local",
+          include: ["test/local/**/*.test.ts"],
+          exclude: nowhere,
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
