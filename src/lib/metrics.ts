@@ -1,0 +1,119 @@
+/**
+ * Metrics as a dependency. A room declares its metrics once with a closed set of label names; `src/admin` renders the
+ * registry as Prometheus text. Follows the Prometheus text exposition format 0.0.4.
+ */
+export type MetricKind = "counter" | "gauge" | "histogram";
+export type LabelValues = Readonly<Record<string, string>>;
+
+export interface Counter {
+  add(amount?: number, labels?: LabelValues): void;
+}
+export interface Gauge {
+  set(value: number, labels?: LabelValues): void;
+}
+export interface Histogram {
+  observe(value: number, labels?: LabelValues): void;
+}
+
+/** One time series as it stands now. Histograms carry cumulative bucket counts, the last one being `+Inf`. */
+export interface Series {
+  readonly labels: LabelValues;
+  readonly value: number;
+  readonly buckets?: readonly number[];
+  readonly count?: number;
+}
+export interface MetricFamily {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: MetricKind;
+  /** Upper bounds of a histogram's buckets, without `+Inf`. */
+  readonly bounds?: readonly number[];
+  readonly series: readonly Series[];
+}
+
+export interface Metrics {
+  counter(name: string, help: string): Counter;
+  gauge(name: string, help: string): Gauge;
+  histogram(name: string, help: string, bounds: readonly number[]): Histogram;
+  /** A gauge whose value is asked for at scrape time. */
+  observed(name: string, help: string, read: () => number): void;
+  families(): readonly MetricFamily[];
+}
+
+interface State {
+  readonly kind: MetricKind;
+  readonly help: string;
+  readonly bounds: readonly number[];
+  readonly series: Map<string, { labels: LabelValues; value: number; buckets: number[]; count: number }>;
+  readonly read?: () => number;
+}
+
+/** Label sets are closed by their owners; a metric that passes this many series drops new ones rather than grow. */
+const SERIES_MAX = 2000;
+
+/** Creates an empty registry. */
+export function metricsRegistry(): Metrics {
+  const states = new Map<string, State>();
+  const declare = (name: string, kind: MetricKind, help: string, bounds: readonly number[] = [], read?: () => number) => {
+    const existing = states.get(name);
+    if (existing !== undefined) return existing;
+    const state: State = { kind, help, bounds, series: new Map(), ...(read === undefined ? {} : { read }) };
+    states.set(name, state);
+    return state;
+  };
+  const seriesOf = (state: State, labels: LabelValues) => {
+    const key = Object.keys(labels).sort().map((name) => `${name}=${labels[name]}`).join("\n");
+    let series = state.series.get(key);
+    if (series === undefined) {
+      series = { labels, value: 0, buckets: state.bounds.map(() => 0).concat(0), count: 0 };
+      if (state.series.size < SERIES_MAX) state.series.set(key, series);
+    }
+    return series;
+  };
+  return {
+    counter(name, help) {
+      const state = declare(name, "counter", help);
+      return {
+        add: (amount = 1, labels = {}) => {
+          seriesOf(state, labels).value += amount;
+        },
+      };
+    },
+    gauge(name, help) {
+      const state = declare(name, "gauge", help);
+      return {
+        set: (value, labels = {}) => {
+          seriesOf(state, labels).value = value;
+        },
+      };
+    },
+    histogram(name, help, bounds) {
+      const state = declare(name, "histogram", help, bounds);
+      return {
+        observe(value, labels = {}) {
+          const series = seriesOf(state, labels);
+          series.value += value;
+          series.count += 1;
+          bounds.forEach((bound, position) => {
+            if (value <= bound) series.buckets[position] = (series.buckets[position] ?? 0) + 1;
+          });
+          series.buckets[bounds.length] = series.count;
+        },
+      };
+    },
+    observed(name, help, read) {
+      declare(name, "gauge", help, [], read);
+    },
+    families: () => [...states].map(([name, state]) => familyOf(name, state)),
+  };
+}
+
+function familyOf(name: string, state: State): MetricFamily {
+  const series: Series[] =
+    state.read !== undefined
+      ? [{ labels: {}, value: state.read() }]
+      : [...state.series.values()].map(({ labels, value, buckets, count }) =>
+          state.kind === "histogram" ? { labels, value, buckets: [...buckets], count } : { labels, value },
+        );
+  return { name, help: state.help, kind: state.kind, series, ...(state.kind === "histogram" ? { bounds: state.bounds } : {}) };
+}

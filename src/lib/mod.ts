@@ -1,0 +1,18 @@
+export { type Backoff, backoff } from "./backoff.ts";
+export { type Clock, type ManualClock, manualClock, systemClock } from "./clock.ts";
+export { canonicalJson, contentHash } from "./hash.ts";
+export { InvariantError, invariant } from "./invariant.ts";
+export { jsonLog, LOG_LEVELS, type Log, type LogFields, type LogLevel, silentLog } from "./log.ts";
+export {
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type LabelValues,
+  type MetricFamily,
+  type MetricKind,
+  type Metrics,
+  metricsRegistry,
+  type Series,
+} from "./metrics.ts";
+export { type ObjectRef, objectKey } from "./object-ref.ts";
+export type { Rejection } from "./rejection.ts";

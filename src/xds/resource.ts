@@ -1,0 +1,51 @@
+/** xDS resource types that this server speaks, by their type URLs (Envoy API v3). */
+export const TYPE_URLS = {
+  cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+  endpoints: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+  listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
+  route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+  secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+} as const;
+
+export type TypeUrl = (typeof TYPE_URLS)[keyof typeof TYPE_URLS];
+
+/** One encoded resource. The protocol moves it without looking inside. */
+export interface Resource {
+  readonly typeUrl: TypeUrl;
+  readonly name: string;
+  /** Hash of `bytes`; for a leaf certificate: issuer, serial and expiry. */
+  readonly version: string;
+  /** The encoded message that goes into `Any.value`. */
+  readonly bytes: Uint8Array;
+}
+
+/** The desired state of one proxy at one generation. Immutable. */
+export interface ResourceTable {
+  /** Generation of the snapshot; sent as `system_version_info`. */
+  readonly generation: number;
+  readonly get: (typeUrl: TypeUrl, name: string) => Resource | undefined;
+  readonly names: (typeUrl: TypeUrl) => Iterable<string>;
+}
+
+/** The proxy at the other end of a stream, as its verified credential names it. */
+export interface Peer {
+  /** Label `osm-proxy-uuid` of its pod. */
+  readonly uuid: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly serviceAccount: string;
+}
+
+/** Where a stream gets its desired state from. */
+export interface TableSource {
+  /**
+   * Follows the table of one proxy until closed. `onChange` is called after a table other than `current()` has been made;
+   * several changes may be reported as one.
+   */
+  subscribe(peer: Peer, onChange: () => void): TableSubscription;
+}
+export interface TableSubscription {
+  /** Undefined until the first table is complete. */
+  current(): ResourceTable | undefined;
+  close(): void;
+}
