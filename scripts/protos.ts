@@ -1,15 +1,14 @@
 /**
  * Compiles Envoy's protos into `proto/gen/` (ignored by git); see proto/README.md for what comes out and who uses it.
  *
- * Prints nothing and does nothing when the result is up to date: a hash of this file, of the compiler's version and of
- * our own protos is kept beside the output.
+ * Prints nothing and does nothing when the result is up to date (proto-fingerprint.mjs).
  */
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type * as Protobuf from "protobufjs";
+import { protoFingerprint, protosAreCurrent } from "./proto-fingerprint.mjs";
 
 /** One generated module: the messages that it is asked for, with all that they name. */
 interface ModulePlan {
@@ -234,31 +233,15 @@ function writeWhole(name: string, text: string): void {
   renameSync(`${path}.${process.pid}`, path);
 }
 
-/** Changes when what is generated would change. */
-function fingerprint(): string {
-  const hash = createHash("sha256");
-  hash.update(readFileSync(fileURLToPath(import.meta.url)));
-  for (const name of ownProtos()) hash.update(name).update(readFileSync(join(ownFolder, name)));
-  for (const name of ["@grpc/grpc-js-xds", "protobufjs", "protobufjs-cli"]) {
-    const { version } = JSON.parse(readFileSync(require.resolve(`${name}/package.json`), "utf8")) as {
-      version: string;
-    };
-    hash.update(`${name}@${version}\n`);
-  }
-  return hash.digest("hex");
-}
-
 /** Generates what is missing or out of date; `true` when there was something to do. */
 export async function ensureProtos(): Promise<boolean> {
-  const stamp = join(output, "fingerprint");
-  const wanted = fingerprint();
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return false;
-  rmSync(stamp, { force: true });
+  if (protosAreCurrent(checkout)) return false;
+  rmSync(join(output, "fingerprint"), { force: true });
   mkdirSync(output, { recursive: true });
   const protobuf = require("protobufjs") as typeof Protobuf;
   const pbjs = require("protobufjs-cli/pbjs") as Pbjs;
   for (const plan of modules) await generateModule(protobuf, pbjs, plan);
-  writeWhole("fingerprint", wanted);
+  writeWhole("fingerprint", protoFingerprint(checkout));
   return true;
 }
 

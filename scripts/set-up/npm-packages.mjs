@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { protosAreCurrent } from "../proto-fingerprint.mjs";
+import { CannotBeHad, reasonIn, run, withProgress } from "./step.mjs";
+
+/** Node runs our TypeScript as it stands from this version on. */
+const oldestNode = [22, 18];
+
+/** @param {string} checkout */
+function wanted(checkout) {
+  const hash = createHash("sha256").update(`${process.platform}-${process.arch}\n`);
+  for (const name of ["package.json", "package-lock.json"]) hash.update(readFileSync(join(checkout, name)));
+  return hash.digest("hex");
+}
+
+/** @param {string} checkout */
+function packagesAreCurrent(checkout) {
+  const stamp = join(checkout, "node_modules/.set-up");
+  return existsSync(stamp) && readFileSync(stamp, "utf8") === wanted(checkout);
+}
+
+/**
+ * Whether everything that npm brings, and what is made of it, is there.
+ *
+ * @param {string} checkout
+ */
+export function checkoutIsReady(checkout) {
+  return packagesAreCurrent(checkout) && protosAreCurrent(checkout);
+}
+
+/**
+ * Brings npm's packages and the generated protos up to date. To be run by one process at a time.
+ *
+ * @param {string} checkout
+ */
+export async function prepareCheckout(checkout) {
+  if (!packagesAreCurrent(checkout)) {
+    await withProgress("Installing npm packages", () => installPackages(checkout));
+    writeFileSync(join(checkout, "node_modules/.set-up"), wanted(checkout));
+  }
+  if (!protosAreCurrent(checkout)) {
+    await withProgress("Compiling Envoy's protos", async () => {
+      const { code, output } = await run(nodeProgram(checkout), [join(checkout, "scripts/protos.ts")], {
+        cwd: checkout,
+      });
+      if (code !== 0) throw new Error(`scripts/protos.ts ended with ${code}:\n${output}`);
+    });
+  }
+}
+
+/** @param {string} checkout */
+async function installPackages(checkout) {
+  // Not `npm ci`: it refuses a lock file in which packages of foreign platforms are missing.
+  const args = ["install", "--include=dev", "--include=optional", "--loglevel=error"];
+  const npm = process.env.npm_execpath;
+  const { code, output } = npm?.endsWith(".js")
+    ? await run(process.execPath, [npm, ...args], { cwd: checkout })
+    : await run("npm", args, { cwd: checkout });
+  if (code !== 0) {
+    throw new CannotBeHad(
+      `The npm packages could not be installed (${reasonIn(output)}): run "npm install --loglevel=notice" in ${checkout} where npm reaches a registry.`,
+    );
+  }
+}
+
+/**
+ * The pinned Node from npm, or the one that runs this where there is none for the platform.
+ *
+ * @param {string} checkout
+ */
+export function nodeProgram(checkout) {
+  const pinned = join(checkout, "node_modules/.bin/node");
+  if (existsSync(pinned)) return pinned;
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const [oldestMajor = 0, oldestMinor = 0] = oldestNode;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return process.execPath;
+  throw new CannotBeHad(
+    `npm has no Node for ${process.platform}-${process.arch}, and this one is ${process.versions.node}: install Node ${oldestNode.join(".")} or newer.`,
+  );
+}
+
+/**
+ * The environment in which commands run: the pinned Node and the packages' programs come first.
+ *
+ * @param {string} checkout
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function commandEnvironment(checkout) {
+  const folders = [join(checkout, "node_modules/.bin"), process.env.PATH ?? "", dirname(process.execPath)];
+  return { ...process.env, PATH: folders.filter(Boolean).join(":") };
+}
