@@ -1,0 +1,86 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+import { runCli } from "./mod.ts";
+
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const result = { out: "", err: "", code: -1 };
+  result.code = await runCli(args, {
+    env,
+    cwd: "/",
+    write: (text) => {
+      result.out += text;
+    },
+    note: (text) => {
+      result.err += text;
+    },
+    isTty: false,
+    signal: new AbortController().signal,
+  });
+  return result;
+}
+
+test("help is data on stdout and succeeds; no command at all is wrong usage", async () => {
+  const help = await run(["--help"]);
+  expect(help.code).toBe(0);
+  expect(help.out).toContain("serve");
+  expect(await run([])).toMatchObject({ code: 2, out: "" });
+});
+
+test("a wrong command, flag or value is named in one sentence on stderr", async () => {
+  expect(await run(["proxy", "frobnicate"])).toMatchObject({
+    code: 2,
+    err: 'osm: there is no command "proxy frobnicate". "osm --help" lists them\n',
+  });
+  const flag = await run(["pods", "--nope"]);
+  expect([flag.code, flag.out]).toEqual([2, ""]);
+  expect(flag.err).toContain("'--nope'");
+  expect(flag.err.split("\n")).toHaveLength(2);
+  expect((await run(["pods", "-o", "yaml"])).err).toContain('found "yaml"');
+  expect((await run(["pods", "--admin", "nonsense"])).err).toContain('found "nonsense"');
+  expect((await run(["exec", "p", "-n", "x"])).err).toContain("the command is missing");
+});
+
+test("serve names the folder, port or number that is wrong before it starts anything", async () => {
+  expect(await run(["serve", "/does/not/exist"])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("/does/not/exist"),
+  });
+  expect((await run(["serve"])).err).toContain("DIR is missing");
+  expect((await run(["serve", "/tmp", "--workers", "-1"])).code).toBe(2);
+  expect((await run(["serve", "/tmp", "--workers=many"])).err).toContain('"many"');
+  expect((await run(["serve", "/tmp", "--xds", "127.0.0.1:99999"])).err).toContain("127.0.0.1:99999");
+  expect((await run(["serve", "/tmp", "--mesh-name", "Not_A_Name"])).err).toContain("Not_A_Name");
+});
+
+test("when no mesh answers, the sentence names the address and the code tells scripts apart", async () => {
+  const result = await run(["pods", "--admin", "127.0.0.1:1"]);
+  expect(result.code).toBe(3);
+  expect(result.err).toContain("127.0.0.1:1");
+});
+
+test("pods are a table for people and JSON for programs, found by OSM_ADMIN", async () => {
+  const pod = {
+    namespace: "bookstore",
+    pod: "v1",
+    serviceAccount: "bookstore",
+    uuid: "u",
+    isPodReady: false,
+    reason: "no image",
+    address: "10.244.0.2",
+    isConnected: true,
+    connectedAt: "",
+    protocol: "delta",
+    types: { cds: { sent: 4, acknowledged: 3 } },
+  };
+  const server = createServer((_request, response) => response.end(JSON.stringify([pod])));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const admin = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const shown = await run(["pods"], { OSM_ADMIN: admin });
+  expect(shown.out).toContain("bookstore   v1");
+  expect(shown.out).toContain("3/4");
+  expect(shown.err).toBe("bookstore/v1 is not ready: no image\n");
+  const filtered = await run(["pods", "-n", "other", "-o", "json"], { OSM_ADMIN: admin });
+  expect(JSON.parse(filtered.out)).toEqual([]);
+  server.close();
+});

@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import type { ServeOptions } from "../main/mod.ts";
+import { parseHostPort } from "./client.ts";
+import {
+  type Command,
+  type CommandContext,
+  CommandError,
+  EXIT,
+  type Flag,
+  onlyPositional,
+  type ParsedFlags,
+  stringFlag,
+} from "./command.ts";
+
+const WORKERS_MAX = 64;
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const DNS_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** Flags of everything that starts a mesh. */
+export const SERVE_FLAGS: Readonly<Record<string, Flag>> = {
+  "no-pods": {
+    type: "boolean",
+    help: "run no pods: take Pods (status.podIP) and EndpointSlices from the folder as they stand",
+  },
+  "ca-dir": {
+    type: "string",
+    value: "DIR",
+    help: "ca.crt and private.key of the mesh CA, made when missing (default: in the state dir)",
+  },
+  "state-dir": {
+    type: "string",
+    value: "DIR",
+    help: "what must survive a restart, and the sockets (default: in the user's cache, by folder)",
+  },
+  xds: { type: "string", value: "HOST:PORT", help: "where proxies connect (default 127.0.0.1:15128; port 0: any)" },
+  admin: {
+    type: "string",
+    value: "HOST:PORT",
+    help: "health, metrics and debug (default 127.0.0.1:9091; port 0: any)",
+  },
+  "ready-file": {
+    type: "string",
+    value: "FILE",
+    help: "JSON with the addresses in use, written when the mesh is ready",
+  },
+  workers: { type: "string", value: "N", help: "threads that generate configuration; 0: none (default 1)" },
+  "mesh-name": { type: "string", value: "NAME", help: 'value of openservicemesh.io/monitored-by (default "osm")' },
+  "osm-namespace": { type: "string", value: "NS", help: 'namespace of the control plane (default "osm-system")' },
+  "trust-domain": { type: "string", value: "DOMAIN", help: 'suffix of identities (default "cluster.local")' },
+};
+
+export const serveCommand: Command = {
+  name: "serve",
+  usage: "DIR [--no-pods] [--xds HOST:PORT] [--admin HOST:PORT] [...]",
+  summary: "Run a mesh from a folder of manifests, with real Envoys beside local pods",
+  flags: SERVE_FLAGS,
+  examples: ["osm serve demo/bookstore", "osm serve manifests --no-pods --xds 127.0.0.1:0 --ready-file /tmp/mesh.json"],
+  async run(flags, context) {
+    const directory = resolve(context.cwd, onlyPositional(flags, "serve", "DIR"));
+    const options = serveOptions(directory, flags, context);
+    const { serve, StartError } = await import("../main/mod.ts");
+    try {
+      await serve(options, { signal: context.signal, write: context.write, note: context.note, isTty: context.isTty });
+      return EXIT.ok;
+    } catch (error) {
+      if (error instanceof StartError) throw new CommandError(`osm serve: ${error.message}`);
+      throw error;
+    }
+  },
+};
+
+/** Checks every flag of `serve`. Throws {@link CommandError} naming the value that is wrong. */
+export function serveOptions(dir: string, flags: ParsedFlags, context: CommandContext): ServeOptions {
+  requireFolder(dir);
+  const stateDir = resolve(context.cwd, stringFlag(flags, "state-dir") ?? defaultStateDir(dir, context));
+  const caDir = stringFlag(flags, "ca-dir");
+  const readyFile = stringFlag(flags, "ready-file");
+  return {
+    dir,
+    hasPods: flags.values["no-pods"] !== true,
+    stateDir,
+    caDir: caDir === undefined ? join(stateDir, "ca") : resolve(context.cwd, caDir),
+    xds: parseHostPort(stringFlag(flags, "xds") ?? "127.0.0.1:15128", "--xds"),
+    admin: parseHostPort(stringFlag(flags, "admin") ?? "127.0.0.1:9091", "--admin"),
+    ...(readyFile === undefined ? {} : { readyFile: resolve(context.cwd, readyFile) }),
+    workers: workerCount(stringFlag(flags, "workers") ?? "1"),
+    meshName: named(stringFlag(flags, "mesh-name") ?? "osm", "--mesh-name", DNS_LABEL),
+    osmNamespace: named(stringFlag(flags, "osm-namespace") ?? "osm-system", "--osm-namespace", DNS_LABEL),
+    trustDomain: named(stringFlag(flags, "trust-domain") ?? "cluster.local", "--trust-domain", DNS_NAME),
+  };
+}
+
+function requireFolder(dir: string): void {
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(dir).isDirectory();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown";
+    const reason = code === "ENOENT" ? "it does not exist" : `it cannot be read (${code})`;
+    throw new CommandError(`osm serve: the folder ${dir} cannot be served: ${reason}`, EXIT.usage);
+  }
+  if (!isFolder)
+    throw new CommandError(`osm serve: ${dir} is no folder; give the folder that holds the manifests`, EXIT.usage);
+}
+
+function defaultStateDir(dir: string, context: CommandContext): string {
+  const cache = context.env["XDG_CACHE_HOME"] || join(context.env["HOME"] || homedir(), ".cache");
+  return join(cache, "osm", "serve", createHash("sha256").update(dir).digest("hex").slice(0, 16));
+}
+
+function workerCount(value: string): number {
+  if (/^\d+$/.test(value) && Number(value) <= WORKERS_MAX) return Number(value);
+  throw new CommandError(`osm serve: --workers is a number from 0 to ${WORKERS_MAX}, found "${value}"`, EXIT.usage);
+}
+
+function named(value: string, flag: string, pattern: RegExp): string {
+  if (value.length <= 253 && pattern.test(value)) return value;
+  throw new CommandError(`osm serve: ${flag} is a DNS name in lower case, found "${value}"`, EXIT.usage);
+}
