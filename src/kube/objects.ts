@@ -41,7 +41,13 @@ export interface SourcedObject {
  */
 export type ObjectEvent =
   | { readonly type: "apply"; readonly source: string; readonly object: KubeObject; readonly origin?: ObjectOrigin }
-  | { readonly type: "delete"; readonly source: string; readonly kind: string; readonly namespace: string; readonly name: string }
+  | {
+      readonly type: "delete";
+      readonly source: string;
+      readonly kind: string;
+      readonly namespace: string;
+      readonly name: string;
+    }
   | { readonly type: "reset"; readonly source: string; readonly objects: readonly SourcedObject[] };
 
 export interface ContainerPort {
@@ -124,7 +130,12 @@ export interface PodStatus {
   readonly phase?: string;
   readonly podIP?: string;
   readonly podIPs?: readonly { readonly ip: string }[];
-  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }[];
+  readonly conditions?: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly reason?: string;
+    readonly message?: string;
+  }[];
 }
 export interface Pod extends KubeObject {
   readonly kind: "Pod";
@@ -139,5 +150,9 @@ export function isKubeObject(value: unknown): value is KubeObject {
   if (typeof apiVersion !== "string" || typeof kind !== "string") return false;
   if (metadata === null || typeof metadata !== "object" || Array.isArray(metadata)) return false;
   const { name, namespace } = metadata as { name?: unknown; namespace?: unknown };
-  return typeof name === "string" && name !== "" && (namespace === undefined || namespace === null || typeof namespace === "string");
+  return (
+    typeof name === "string" &&
+    name !== "" &&
+    (namespace === undefined || namespace === null || typeof namespace === "string")
+  );
 }

@@ -5,7 +5,11 @@ export interface Backoff {
 }
 
 /** Delay n lies in (base·2ⁿ/2, base·2ⁿ], capped at `maxMs`. `random` gives numbers in [0, 1). */
-export function backoff(options: { readonly baseMs: number; readonly maxMs: number; readonly random: () => number }): Backoff {
+export function backoff(options: {
+  readonly baseMs: number;
+  readonly maxMs: number;
+  readonly random: () => number;
+}): Backoff {
   let attempt = 0;
   return {
     next() {

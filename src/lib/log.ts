@@ -16,7 +16,11 @@ export interface Log {
 }
 
 /** Writes lines of at least `level` to `write`; `now` gives milliseconds since the epoch. */
-export function jsonLog(options: { readonly write: (line: string) => void; readonly now: () => number; readonly level?: LogLevel }): Log {
+export function jsonLog(options: {
+  readonly write: (line: string) => void;
+  readonly now: () => number;
+  readonly level?: LogLevel;
+}): Log {
   const shared = { threshold: LOG_LEVELS.indexOf(options.level ?? "info") };
   return logFor(options, shared, undefined);
 }

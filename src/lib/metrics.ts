@@ -54,7 +54,13 @@ const SERIES_MAX = 2000;
 /** Creates an empty registry. */
 export function metricsRegistry(): Metrics {
   const states = new Map<string, State>();
-  const declare = (name: string, kind: MetricKind, help: string, bounds: readonly number[] = [], read?: () => number) => {
+  const declare = (
+    name: string,
+    kind: MetricKind,
+    help: string,
+    bounds: readonly number[] = [],
+    read?: () => number,
+  ) => {
     const existing = states.get(name);
     if (existing !== undefined) return existing;
     const state: State = { kind, help, bounds, series: new Map(), ...(read === undefined ? {} : { read }) };
@@ -62,7 +68,10 @@ export function metricsRegistry(): Metrics {
     return state;
   };
   const seriesOf = (state: State, labels: LabelValues) => {
-    const key = Object.keys(labels).sort().map((name) => `${name}=${labels[name]}`).join("\n");
+    const key = Object.keys(labels)
+      .sort()
+      .map((name) => `${name}=${labels[name]}`)
+      .join("\n");
     let series = state.series.get(key);
     if (series === undefined) {
       series = { labels, value: 0, buckets: state.bounds.map(() => 0).concat(0), count: 0 };
@@ -115,5 +124,11 @@ function familyOf(name: string, state: State): MetricFamily {
       : [...state.series.values()].map(({ labels, value, buckets, count }) =>
           state.kind === "histogram" ? { labels, value, buckets: [...buckets], count } : { labels, value },
         );
-  return { name, help: state.help, kind: state.kind, series, ...(state.kind === "histogram" ? { bounds: state.bounds } : {}) };
+  return {
+    name,
+    help: state.help,
+    kind: state.kind,
+    series,
+    ...(state.kind === "histogram" ? { bounds: state.bounds } : {}),
+  };
 }

@@ -69,7 +69,10 @@ export interface EndpointsRecord extends RecordBase {
   readonly name: string;
   /** The Service that it belongs to. */
   readonly service: string;
-  readonly subsets: readonly { readonly ports: readonly EndpointPort[]; readonly endpoints: readonly EndpointAddress[] }[];
+  readonly subsets: readonly {
+    readonly ports: readonly EndpointPort[];
+    readonly endpoints: readonly EndpointAddress[];
+  }[];
 }
 
 export interface PodRecord extends RecordBase {
