@@ -86,6 +86,14 @@ const modules: readonly ModulePlan[] = [
       ],
       [`${extensions}/filters/network/rbac/v3/rbac.proto`, "envoy.extensions.filters.network.rbac.v3.RBAC"],
       [
+        `${extensions}/filters/network/direct_response/v3/config.proto`,
+        "envoy.extensions.filters.network.direct_response.v3.Config",
+      ],
+      [
+        `${extensions}/retry/host/previous_hosts/v3/previous_hosts.proto`,
+        "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+      ],
+      [
         `${extensions}/filters/http/rbac/v3/rbac.proto`,
         "envoy.extensions.filters.http.rbac.v3.RBAC",
         "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
