@@ -3,7 +3,7 @@ import type { Function as FunctionNode } from "oxc-parser";
 import { Visitor } from "oxc-parser";
 import type { Finding } from "./import-rules.ts";
 import { roomOf } from "./import-rules.ts";
-import { bannedNames, fileLines, functionLines, mayUseConsole, rooms } from "./rooms.ts";
+import { bannedNames, fileLines, functionLines, mayExportDefault, mayUseConsole, rooms } from "./rooms.ts";
 import type { SourceFile } from "./source-tree.ts";
 
 /** Rules about one parsed file: what it exports, calls and how long it is. */
@@ -12,7 +12,7 @@ export function checkSource(file: SourceFile): Finding[] {
   const report = (rule: string, line: number, message: string, strength: Finding["strength"] = "error") =>
     findings.push({ rule, path: file.path, line, message, strength });
 
-  if (file.hasDefaultExport && !/^[^/]+\.config\.ts$/.test(file.path)) {
+  if (file.hasDefaultExport && !mayExportDefault.includes(file.path)) {
     report("exports", 1, "has a default export: give it a name");
   }
   if (file.lines > fileLines.refused) {
@@ -45,6 +45,11 @@ function checkCode(
     FunctionDeclaration: (node: FunctionNode) => measure(node),
     FunctionExpression: (node: FunctionNode) => measure(node),
     ArrowFunctionExpression: measure,
+    CatchClause({ body }) {
+      if (body.body.length === 0 && !/\/[/*]/.test(file.text.slice(body.start, body.end))) {
+        report("catch", file.lineAt(body.start), "swallows an error: handle it or say in a comment why it may be lost");
+      }
+    },
     Identifier(node) {
       if (node.name === "Deno" && room.startsWith("src/") && room !== "src/platform") {
         report("platform", file.lineAt(node.start), "only src/platform may tell runtimes apart");

@@ -35,12 +35,10 @@ export function checkImports(file: SourceFile): Finding[] {
   }
   const isTest = file.path.endsWith(".test.ts");
   for (const { target, line, kind } of file.references) {
-    if (kind !== "import") continue;
-    if (!target.includes("/") || !/\.(ts|js|mjs|json)$/.test(target)) {
-      if (rule.pure && !isTest && inputOutput.test(target))
-        report(line, `${room} is pure and must not import ${target}`);
-      continue;
+    if (kind === "package" && rule.pure && !isTest && inputOutput.test(target)) {
+      report(line, `${room} is pure and must not import ${target}`);
     }
+    if (kind !== "import") continue;
     const other = roomOf(target);
     if (other === room || other === "") continue;
     if (isTest && other === "test") continue;

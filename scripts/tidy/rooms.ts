@@ -58,6 +58,9 @@ export const outsideRooms: readonly string[] = ["test", "bench", "scripts"];
 /** Rooms in which a program talks to a person. */
 export const mayUseConsole: readonly string[] = ["src/cli", "src/main/cli.ts", "scripts", "demo", "bench"];
 
+/** vitest takes what it loads by name from the default export. */
+export const mayExportDefault: readonly string[] = ["vitest.config.ts", "scripts/lane-reporter.ts"];
+
 /** A file may be this long before it is reported, and this long before it fails. */
 export const fileLines = { reported: 300, refused: 500 };
 /** A function longer than this is reported. */

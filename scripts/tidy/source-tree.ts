@@ -5,11 +5,11 @@ import { parseSync } from "oxc-parser";
 
 /** A path that one file names to get at another. */
 export interface Reference {
-  /** Relative to the root of the tree, e.g. `src/lib/mod.ts`; an npm package or `node:` module as it is written. */
+  /** Relative to the root of the tree, e.g. `src/lib/mod.ts`; a package's or `node:` module's name as it is written. */
   readonly target: string;
   readonly line: number;
-  /** `import` counts for the import table and cycles; `path` (a worker's URL, a spawned program) only says "used". */
-  readonly kind: "import" | "path";
+  /** A `path` is a file by its name in a string: a worker's URL, a program that is started. */
+  readonly kind: "import" | "package" | "path";
 }
 
 export interface SourceFile {
@@ -58,7 +58,7 @@ export function parseSource(path: string, text: string): SourceFile {
   const references: Reference[] = imported.map(({ value, start }) => ({
     target: resolveTarget(path, value),
     line: lineAt(start),
-    kind: "import",
+    kind: value.startsWith(".") ? "import" : "package",
   }));
   for (const match of text.matchAll(/["'`]([\w./-]+\.(?:ts|mjs))["'`]/g)) {
     const target = match[1] ?? "";

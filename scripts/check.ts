@@ -1,0 +1,20 @@
+/**
+ * `npm run check [-- --fix]`: format, lint, types, house rules, and every test that needs nothing but this checkout, on
+ * Node and on Deno. `--fix` first formats and repairs what biome can.
+ */
+import { spawnSync } from "node:child_process";
+import { lanesAtOnce, portableLanes, staticLanes } from "./lanes.ts";
+import { describeCounts, runLanes } from "./run-lanes.ts";
+
+if (process.argv.includes("--fix")) spawnSync("biome", ["check", "--write", "."], { stdio: "inherit" });
+
+const start = performance.now();
+const results = await runLanes([...staticLanes, ...portableLanes()], lanesAtOnce);
+const seconds = ((performance.now() - start) / 1000).toFixed(1);
+const failed = results.filter(({ hasPassed }) => !hasPassed).map(({ lane }) => lane.name);
+
+console.log(`\n${describeCounts(results.flatMap(({ outcomes }) => outcomes))} in ${seconds} s`);
+if (failed.length > 0) {
+  console.log(`Failed: ${failed.join(", ")}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,59 @@
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** One program whose end says whether a part of the project is in order. */
+export interface Lane {
+  /** As the table shows it. */
+  readonly name: string;
+  readonly command: readonly [program: string, ...args: string[]];
+  /** Where `lane-reporter.ts` writes what became of each test; none for a lane that counts as one test itself. */
+  readonly reportFile?: string;
+}
+
+/** A run of some vitest projects, on Node unless `runtime` says otherwise; `filter` goes to vitest as it is. */
+export function testLane(
+  name: string,
+  projects: readonly string[],
+  { runtime = ["node"], filter = [] }: { runtime?: readonly string[]; filter?: readonly string[] } = {},
+): Lane {
+  const reportFile = join(tmpdir(), `osm-lane-${process.pid}-${name.replaceAll(/\W+/g, "-")}.json`);
+  const [program = "node", ...first] = runtime;
+  const selected = projects.flatMap((project) => ["--project", project]);
+  const reporters = ["--reporter", "dot", "--reporter", "./scripts/lane-reporter.ts"];
+  return {
+    name,
+    command: [program, ...first, "node_modules/vitest/vitest.mjs", "run", ...selected, ...reporters, ...filter],
+    reportFile,
+  };
+}
+
+/** Whether the sources are in order, without running them. */
+export const staticLanes: readonly Lane[] = [
+  { name: "format and lint", command: ["biome", "check", "."] },
+  { name: "promises", command: ["oxlint", "--type-aware"] },
+  { name: "types", command: ["tsc", "-p", "."] },
+];
+
+const portable = ["unit", "property"];
+const onDeno = ["deno", "run", "-A"];
+
+/** The tests that every machine can run, on both runtimes; vitest itself needs all permissions on Deno. */
+export function portableLanes(filter: readonly string[] = []): readonly Lane[] {
+  return [
+    testLane("tidy", ["tidy"], { filter }),
+    testLane("unit, Node", portable, { filter }),
+    testLane("unit, Deno", portable, { filter, runtime: onDeno }),
+  ];
+}
+
+/** The tests that start real programs: our own commands on each runtime, Envoys, pods. */
+export function processLanes(filter: readonly string[] = []): readonly Lane[] {
+  return [
+    testLane("runtimes", ["runtime"], { filter }),
+    testLane("envoy", ["envoy"], { filter }),
+    testLane("local", ["local"], { filter }),
+  ];
+}
+
+/** vitest spreads a lane over all cores but spends half of them waiting: two lanes keep four cores busy. */
+export const lanesAtOnce = Math.max(1, Math.floor(availableParallelism() / 2));
