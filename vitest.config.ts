@@ -33,7 +33,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "property", include: ["test/property/**/*.test.ts"], exclude: nowhere, testTimeout: 120_000 },
+        test: {
+          name: "property",
+          include: ["test/property/**/*.test.ts"],
+          exclude: nowhere,
+          setupFiles: ["test/property/short-runs.ts"],
+          testTimeout: 120_000,
+        },
       },
       {
         extends: true,
