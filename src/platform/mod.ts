@@ -1,0 +1,1 @@
+export { inlinePool, type Pool, PoolError, type PoolOptions, type PoolReporting, runTwice, startPool } from "./pool.ts";
