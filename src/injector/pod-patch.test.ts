@@ -121,14 +121,5 @@ test("a probe on a port name that nobody has stays as it is, so that the kubelet
   const readinessProbe = { httpGet: { port: "nowhere" } };
   const { pod: patched, probes } = injectPod(pod({ containers: [{ name: "app", readinessProbe }] }), options());
   expect(patched.spec.containers[0]?.readinessProbe).toEqual(readinessProbe);
-  expect(probes).toEqual([]);
-});
-
-test("of several HTTPS probes of one kind one is passed on, since TLS hides whose it is", () => {
-  const probe = (port: number) => ({ readinessProbe: { httpGet: { port, scheme: "HTTPS" } } });
-  const containers = [
-    { name: "a", ...probe(1) },
-    { name: "b", ...probe(2) },
-  ];
-  expect(injectPod(pod({ containers }), options()).probes.map(({ originalPort }) => originalPort)).toEqual([2]);
+  expect(probes).toEqual({});
 });

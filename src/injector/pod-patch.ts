@@ -1,8 +1,9 @@
+import { PROBE_KINDS } from "../envoy/bootstrap.ts";
 import type { Pod } from "../kube/objects.ts";
 import { labelNames } from "./annotations.ts";
 import type { PodWishes } from "./decision.ts";
 import { interceptionScript } from "./interception-rules.ts";
-import type { ProbeKind, RewrittenProbe } from "./probes.ts";
+import type { ApplicationProbes } from "./probes.ts";
 import { rewriteProbes } from "./probes.ts";
 import {
   bootstrapSecretName,
@@ -54,7 +55,7 @@ export interface Injection {
   /** The Secret that the pod mounts and that must hold the bootstrap files. */
   readonly bootstrapSecret: string;
   /** What the bootstrap must pass on. */
-  readonly probes: readonly RewrittenProbe[];
+  readonly probes: ApplicationProbes;
 }
 
 /**
@@ -65,7 +66,7 @@ export interface Injection {
 export function injectPod(pod: Pod, options: PatchOptions): Injection {
   const uuid = pod.metadata.labels?.[labelNames.proxyUuid] ?? options.uuid;
   const bootstrapSecret = bootstrapSecretName(uuid);
-  if (hasSidecar(pod)) return { pod, uuid, bootstrapSecret, probes: [] };
+  if (hasSidecar(pod)) return { pod, uuid, bootstrapSecret, probes: {} };
   const { spec } = pod;
   const { sidecar } = options.settings;
   const { containers, probes, hasTcpProbe } = rewriteProbes(spec.containers);
@@ -123,9 +124,9 @@ function mergedScope({ wishes, settings: { interception, sidecar } }: PatchOptio
   };
 }
 
-function probePorts(probes: readonly RewrittenProbe[]) {
-  const kinds: readonly ProbeKind[] = ["liveness", "readiness", "startup"];
-  return kinds
-    .filter((kind) => probes.some((probe) => probe.kind === kind))
-    .map((kind) => ({ name: `${kind}-port`, containerPort: sidecarPorts[kind] }));
+function probePorts(probes: ApplicationProbes) {
+  return PROBE_KINDS.filter((kind) => probes[kind] !== undefined).map((kind) => ({
+    name: `${kind}-port`,
+    containerPort: sidecarPorts[kind],
+  }));
 }

@@ -1,27 +1,11 @@
-import type { Container, HttpGetAction, Probe } from "../kube/objects.ts";
+import { type Probe as ApplicationProbe, PROBE_KINDS, type ProbeKind, probePath } from "../envoy/bootstrap.ts";
+import type { Container, HttpGetAction } from "../kube/objects.ts";
 import { sidecarPorts } from "./sidecar-containers.ts";
 
-export type ProbeKind = "liveness" | "readiness" | "startup";
+/** The application's own probes, for the bootstrap of the proxy that passes them on. */
+export type ApplicationProbes = Readonly<Partial<Record<ProbeKind, readonly ApplicationProbe[]>>>;
 
-/** A probe that now goes through the sidecar: what its bootstrap needs to pass it on to the application. */
-export interface RewrittenProbe {
-  readonly kind: ProbeKind;
-  readonly container: string;
-  /** `HTTPS` is passed through as it is, so there is at most one per kind: the last container's. */
-  readonly scheme: "HTTP" | "HTTPS";
-  /** The path that the kubelet now asks for. */
-  readonly path: string;
-  /** The application's own path, with its query if it has one. */
-  readonly originalPath: string;
-  /** The application's port, on loopback. */
-  readonly originalPort: number;
-  readonly timeoutSeconds: number;
-}
-
-/** The path that the kubelet asks the sidecar for on behalf of `container`. */
-export function probePath(kind: ProbeKind, container: string): string {
-  return `/osm-${kind}-probe/${container}`;
-}
+const fields = { liveness: "livenessProbe", readiness: "readinessProbe", startup: "startupProbe" } as const;
 
 /**
  * A kubelet cannot speak mTLS, so probes take a way around it, as in OSM: httpGet by listeners of the sidecar,
@@ -30,51 +14,52 @@ export function probePath(kind: ProbeKind, container: string): string {
  */
 export function rewriteProbes(containers: readonly Container[]): {
   readonly containers: readonly Container[];
-  readonly probes: readonly RewrittenProbe[];
+  readonly probes: ApplicationProbes;
   /** Some probe needs the `osm-healthcheck` container. */
   readonly hasTcpProbe: boolean;
 } {
-  const probes: RewrittenProbe[] = [];
+  const probes: Partial<Record<ProbeKind, ApplicationProbe[]>> = {};
   let hasTcpProbe = false;
   const rewritten = containers.map((container) => {
-    const change = (kind: ProbeKind, field: "livenessProbe" | "readinessProbe" | "startupProbe") => {
-      const probe = container[field];
-      if (probe === undefined) return {};
+    const changes: Partial<Container> = {};
+    for (const kind of PROBE_KINDS) {
+      const probe = container[fields[kind]];
+      if (probe === undefined) continue;
       const { httpGet, tcpSocket, ...timing } = probe;
       const port = resolvePort(container, httpGet?.port ?? tcpSocket?.port);
-      if (port === undefined) return {};
-      if (httpGet === undefined) {
-        hasTcpProbe = true;
-        return { [field]: { ...timing, httpGet: healthcheckAction(port) } };
+      if (port === undefined) continue;
+      const action = httpGet === undefined ? healthcheckAction(port) : proxyAction(kind, container.name, httpGet);
+      Object.assign(changes, { [fields[kind]]: { ...timing, httpGet: action } });
+      if (httpGet === undefined) hasTcpProbe = true;
+      else {
+        const own = applicationProbe(container.name, httpGet, port, probe.timeoutSeconds ?? 1);
+        probes[kind] = [...(probes[kind] ?? []), own];
       }
-      const moved = moveHttpProbe(kind, container.name, httpGet, port, probe);
-      probes.push(moved.record);
-      return { [field]: { ...timing, httpGet: moved.httpGet } };
-    };
-    return {
-      ...container,
-      ...change("liveness", "livenessProbe"),
-      ...change("readiness", "readinessProbe"),
-      ...change("startup", "startupProbe"),
-    };
+    }
+    return { ...container, ...changes };
   });
-  return { containers: rewritten, probes: probes.filter(isLastHttps), hasTcpProbe };
+  return { containers: rewritten, probes, hasTcpProbe };
 }
 
-function moveHttpProbe(kind: ProbeKind, container: string, httpGet: HttpGetAction, port: number, probe: Probe) {
-  const scheme = httpGet.scheme?.toUpperCase() === "HTTPS" ? "HTTPS" : "HTTP";
-  const originalPath = httpGet.path ?? "/";
-  const path = scheme === "HTTPS" ? originalPath : probePath(kind, container);
-  const record: RewrittenProbe = {
-    kind,
-    container,
-    scheme,
-    path,
-    originalPath: originalPath.startsWith("/") ? originalPath : `/${originalPath}`,
-    originalPort: port,
-    timeoutSeconds: probe.timeoutSeconds ?? 1,
-  };
-  return { record, httpGet: { ...httpGet, path, port: sidecarPorts[kind] } };
+function isHttps({ scheme }: HttpGetAction): boolean {
+  return scheme?.toUpperCase() === "HTTPS";
+}
+
+/** TLS hides the path from the proxy, so an HTTPS probe keeps it. */
+function proxyAction(kind: ProbeKind, container: string, httpGet: HttpGetAction): HttpGetAction {
+  const path = isHttps(httpGet) ? {} : { path: probePath(kind, container) };
+  return { ...httpGet, ...path, port: sidecarPorts[kind] };
+}
+
+function applicationProbe(
+  container: string,
+  httpGet: HttpGetAction,
+  port: number,
+  timeoutSeconds: number,
+): ApplicationProbe {
+  if (isHttps(httpGet)) return { scheme: "HTTPS", container, port };
+  const path = httpGet.path ?? "/";
+  return { scheme: "HTTP", container, path: path.startsWith("/") ? path : `/${path}`, port, timeoutSeconds };
 }
 
 function healthcheckAction(port: number): HttpGetAction {
@@ -89,9 +74,4 @@ function resolvePort(container: Container, port: number | string | undefined): n
   if (typeof port !== "string") return port;
   if (/^\d+$/.test(port)) return Number(port);
   return container.ports?.find(({ name }) => name === port)?.containerPort;
-}
-
-function isLastHttps(probe: RewrittenProbe, index: number, all: readonly RewrittenProbe[]): boolean {
-  if (probe.scheme === "HTTP") return true;
-  return !all.slice(index + 1).some((other) => other.scheme === "HTTPS" && other.kind === probe.kind);
 }

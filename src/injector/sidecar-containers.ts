@@ -1,19 +1,11 @@
+import { PROXY_PORTS } from "../envoy/bootstrap.ts";
 import type { Container, EnvVar, Pod, SecurityContext } from "../kube/objects.ts";
 
 /** Linux user of the proxy: the interception rules tell its packets by it. */
 export const ENVOY_UID = 1500;
 
-/** Ports of a sidecar, as in OSM. The three probe ports are named after the kind of probe. */
-export const sidecarPorts = {
-  admin: 15000,
-  outbound: 15001,
-  inbound: 15003,
-  metrics: 15010,
-  liveness: 15901,
-  readiness: 15902,
-  startup: 15903,
-  healthcheck: 15904,
-} as const;
+/** Ports of a sidecar, as in OSM: those of the proxy and that of the health check container. */
+export const sidecarPorts = { ...PROXY_PORTS, healthcheck: 15904 } as const;
 
 /** Names of what a patch adds to a pod. */
 export const sidecarNames = {

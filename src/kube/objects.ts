@@ -10,6 +10,8 @@ export interface ObjectMeta {
   readonly annotations?: Readonly<Record<string, string>>;
   /** RFC 3339. */
   readonly creationTimestamp?: string;
+  /** RFC 3339; set while the object is being deleted. */
+  readonly deletionTimestamp?: string;
 }
 
 /** Any object: its content beyond metadata is unknown until a translator has looked at it. */
@@ -128,6 +130,7 @@ export interface PodSpec {
 }
 export interface PodStatus {
   readonly phase?: string;
+  readonly hostIP?: string;
   readonly podIP?: string;
   readonly podIPs?: readonly { readonly ip: string }[];
   readonly conditions?: readonly {

@@ -1,0 +1,75 @@
+/** What a field of a manifest may hold. `fields` lists those that are read; others are left as they are. */
+export type Shape =
+  | "string"
+  | "boolean"
+  | "integer"
+  | "number-or-string"
+  | "any"
+  | { readonly list: Shape }
+  | { readonly map: Shape }
+  | { readonly fields: Readonly<Record<string, Shape>>; readonly required?: readonly string[] };
+
+/** A field that does not have its shape. */
+export interface ShapeProblem {
+  /** Such as `spec.containers[0].env[1].value`. */
+  readonly field: string;
+  readonly message: string;
+}
+
+/**
+ * Holds `value` against `shape`, as an API server holds an object against its schema: an explicit null counts as
+ * absent, unknown fields pass. Returns the value without those nulls; problems are added to `problems`.
+ */
+export function readShape(value: unknown, shape: Shape, field: string, problems: ShapeProblem[]): unknown {
+  const wrong = (expected: string) => {
+    problems.push({ field, message: `found ${describe(value)}, expected ${expected}` });
+    return value;
+  };
+  if (shape === "any") return value;
+  if (typeof shape === "string") return isScalar(value, shape) ? value : wrong(scalarNames[shape]);
+  if ("list" in shape) {
+    if (!Array.isArray(value)) return wrong("a list");
+    return value.map((item, index) => readShape(item, shape.list, `${field}[${index}]`, problems));
+  }
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return wrong("a mapping");
+  if ("map" in shape) {
+    const entries = Object.entries(value).filter(([, member]) => member !== null);
+    return Object.fromEntries(
+      entries.map(([key, member]) => [key, readShape(member, shape.map, `${field}["${key}"]`, problems)]),
+    );
+  }
+  const read: Record<string, unknown> = { ...value };
+  for (const [name, member] of Object.entries(shape.fields)) {
+    if (read[name] === null || read[name] === undefined) {
+      delete read[name];
+      if (shape.required?.includes(name)) problems.push({ field: `${field}.${name}`, message: "is missing" });
+    } else read[name] = readShape(read[name], member, `${field}.${name}`, problems);
+  }
+  return read;
+}
+
+const scalarNames = {
+  string: "a string (numbers and booleans need quotes)",
+  boolean: "true or false",
+  integer: "a whole number",
+  "number-or-string": "a number or a string",
+} as const;
+
+function isScalar(value: unknown, shape: keyof typeof scalarNames): boolean {
+  switch (shape) {
+    case "string":
+    case "boolean":
+      return typeof value === shape;
+    case "integer":
+      return Number.isInteger(value);
+    case "number-or-string":
+      return typeof value === "number" || typeof value === "string";
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a mapping";
+  return typeof value === "string" ? `"${value.slice(0, 60)}"` : String(value);
+}
