@@ -1,5 +1,5 @@
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 
 /** One program whose end says whether a part of the project is in order. */
 export interface Lane {
@@ -44,6 +44,15 @@ export function portableLanes(filter: readonly string[] = []): readonly Lane[] {
     testLane("unit, Node", portable, { filter }),
     testLane("unit, Deno", portable, { filter, runtime: onDeno }),
   ];
+}
+
+/** The same tests on the older Nodes that the set-up found for `npm test`. */
+export function olderNodeLanes(filter: readonly string[] = []): readonly Lane[] {
+  const programs = (process.env.OLDER_NODES ?? "").split(delimiter).filter(Boolean);
+  return programs.map((program) => {
+    const version = /\/(\d+)\.\d+\.\d+\//.exec(program)?.[1] ?? program;
+    return testLane(`unit, Node ${version}`, portable, { filter, runtime: [program] });
+  });
 }
 
 /** The tests that start real programs: our own commands on each runtime, Envoys, pods. */

@@ -16,6 +16,7 @@ import { ensureTools } from "./set-up/debian-tools.mjs";
 import { ensureEnvoy, lacksPip } from "./set-up/envoy.mjs";
 import { withFolderLock } from "./set-up/folder-lock.mjs";
 import { checkoutIsReady, commandEnvironment, nodeProgram, prepareCheckout } from "./set-up/npm-packages.mjs";
+import { ensureOlderNodes } from "./set-up/older-nodes.mjs";
 import { CannotBeHad } from "./set-up/step.mjs";
 
 const checkout = join(fileURLToPath(import.meta.url), "../..");
@@ -65,6 +66,9 @@ async function preparePods(purpose) {
     async () => ensureTools((await lacksPip()) ? ["python3-pip"] : []),
     async () => {
       found.OSM_ENVOY = await ensureEnvoy();
+    },
+    async () => {
+      if (purpose === "test") found.OLDER_NODES = (await ensureOlderNodes()).join(delimiter);
     },
   ]) {
     try {

@@ -6,11 +6,11 @@
  * The last line is `N passed, N failed, N skipped`, over everything that ran. With `CI` set, a skipped test fails the run
  * unless it says that what it needs cannot be had here (a note that starts with "unobtainable").
  */
-import { lanesAtOnce, portableLanes, processLanes, staticLanes } from "./lanes.ts";
+import { lanesAtOnce, olderNodeLanes, portableLanes, processLanes, staticLanes } from "./lanes.ts";
 import { describeCounts, runLanes } from "./run-lanes.ts";
 
 const filter = process.argv.slice(2);
-const tests = [...portableLanes(filter), ...processLanes(filter)];
+const tests = [...portableLanes(filter), ...olderNodeLanes(filter), ...processLanes(filter)];
 const results = await runLanes(filter.length > 0 ? tests : [...staticLanes, ...tests], lanesAtOnce);
 const outcomes = results.flatMap((result) => result.outcomes);
 const skipped = outcomes.filter(({ state, name }) => state === "skipped" && filter.length === 0 && name !== "");

