@@ -1,0 +1,132 @@
+import { keepSameValues, sameElements } from "./content-equality.ts";
+import type { EndpointAddress, EndpointPort, EndpointsRecord, PodRecord, ServiceRecord } from "./records.ts";
+import { recordsOf, type World } from "./world.ts";
+
+/** One endpoint of a Service as its EndpointSlices list it, and the pod behind it where there is one. */
+export interface EndpointRow {
+  readonly endpoint: EndpointAddress;
+  readonly ports: readonly EndpointPort[];
+  readonly pod?: PodRecord;
+}
+
+/**
+ * Which pods and endpoints belong to which Service of one namespace, by Service name. Lists that are as before are the
+ * same objects as before. Everything is looked up within the namespace alone.
+ */
+export interface Membership {
+  readonly services: ReadonlyMap<string, ServiceRecord>;
+  readonly pods: ReadonlyMap<string, PodRecord>;
+  readonly slices: ReadonlyMap<string, EndpointsRecord>;
+  readonly endpointsObjects: ReadonlyMap<string, EndpointsRecord>;
+  /** Pods that the selector selects, by name; none when there is no selector. */
+  readonly selected: ReadonlyMap<string, readonly PodRecord[]>;
+  readonly rows: ReadonlyMap<string, readonly EndpointRow[]>;
+}
+
+export function membership(world: World, namespace: string, previous?: Membership): Membership {
+  const services = recordsOf(world, "Service", namespace);
+  const pods = recordsOf(world, "Pod", namespace);
+  const slices = recordsOf(world, "EndpointSlice", namespace);
+  const endpointsObjects = recordsOf(world, "Endpoints", namespace);
+  const isSelectionSame = previous?.services === services && previous.pods === pods;
+  const areRowsSame =
+    previous?.pods === pods && previous.slices === slices && previous.endpointsObjects === endpointsObjects;
+  const selected = isSelectionSame
+    ? previous.selected
+    : keepSameValues(previous?.selected, selectPods(services, pods), sameElements);
+  const rows = areRowsSame
+    ? previous.rows
+    : keepSameValues(previous?.rows, endpointRows(pods, slices, endpointsObjects), (left, right) =>
+        sameElements(left, right, isSameRow),
+      );
+  return { services, pods, slices, endpointsObjects, selected, rows };
+}
+
+function isSameRow(left: EndpointRow, right: EndpointRow): boolean {
+  return left.endpoint === right.endpoint && left.ports === right.ports && left.pod === right.pod;
+}
+
+function selectPods(
+  services: ReadonlyMap<string, ServiceRecord>,
+  pods: ReadonlyMap<string, PodRecord>,
+): Map<string, readonly PodRecord[]> {
+  const podsByLabel = new Map<string, PodRecord[]>();
+  const sorted = [...pods.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+  for (const pod of sorted) {
+    for (const [key, value] of Object.entries(pod.labels)) {
+      const label = `${key}=${value}`;
+      const carriers = podsByLabel.get(label);
+      if (carriers === undefined) podsByLabel.set(label, [pod]);
+      else carriers.push(pod);
+    }
+  }
+  const selected = new Map<string, readonly PodRecord[]>();
+  for (const service of services.values()) {
+    const labels = Object.entries(service.selector ?? {});
+    const [first] = labels;
+    if (first === undefined) continue;
+    const candidates = podsByLabel.get(`${first[0]}=${first[1]}`) ?? [];
+    selected.set(
+      service.name,
+      candidates.filter((pod) => labels.every(([key, value]) => pod.labels[key] === value)),
+    );
+  }
+  return selected;
+}
+
+/** A Service's EndpointSlices count; its Endpoints object only when it has none, as Kubernetes mirrors the one to the other. */
+function endpointRows(
+  pods: ReadonlyMap<string, PodRecord>,
+  slices: ReadonlyMap<string, EndpointsRecord>,
+  endpointsObjects: ReadonlyMap<string, EndpointsRecord>,
+): Map<string, readonly EndpointRow[]> {
+  const recordsByService = groupByService(endpointsObjects);
+  for (const [service, records] of groupByService(slices)) recordsByService.set(service, records);
+  const podAt = podByAddress(pods);
+  const rows = new Map<string, readonly EndpointRow[]>();
+  for (const [service, records] of recordsByService) {
+    rows.set(
+      service,
+      records.flatMap((record) =>
+        record.subsets.flatMap(({ ports, endpoints }) =>
+          endpoints.map((endpoint) => {
+            const pod = endpoint.pod === undefined ? firstPod(endpoint, podAt) : pods.get(endpoint.pod);
+            return pod === undefined ? { endpoint, ports } : { endpoint, ports, pod };
+          }),
+        ),
+      ),
+    );
+  }
+  return rows;
+}
+
+function groupByService(records: ReadonlyMap<string, EndpointsRecord>): Map<string, EndpointsRecord[]> {
+  const grouped = new Map<string, EndpointsRecord[]>();
+  for (const record of [...records.values()].sort((left, right) => (left.name < right.name ? -1 : 1))) {
+    const list = grouped.get(record.service);
+    if (list === undefined) grouped.set(record.service, [record]);
+    else list.push(record);
+  }
+  return grouped;
+}
+
+/** An address that a finished pod had may have gone to another one since, and a node's address says nothing about a pod. */
+function podByAddress(pods: ReadonlyMap<string, PodRecord>): ReadonlyMap<string, PodRecord> {
+  const found = new Map<string, PodRecord>();
+  for (const pod of pods.values()) {
+    if (pod.isTerminated || pod.isHostNetwork) continue;
+    for (const address of pod.addresses) {
+      const other = found.get(address);
+      if (other === undefined || pod.name < other.name) found.set(address, pod);
+    }
+  }
+  return found;
+}
+
+function firstPod(endpoint: EndpointAddress, podAt: ReadonlyMap<string, PodRecord>): PodRecord | undefined {
+  for (const address of endpoint.addresses) {
+    const pod = podAt.get(address);
+    if (pod !== undefined) return pod;
+  }
+  return undefined;
+}

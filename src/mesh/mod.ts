@@ -1,0 +1,52 @@
+/** The mesh model: records in, snapshots and views out. Pure: no clock, file, socket or thread. */
+export { DEFAULT_SETTINGS, MESH_CONFIG_NAME } from "./default-settings.ts";
+export { proxyView } from "./proxy-view.ts";
+export type {
+  EndpointAddress,
+  EndpointPort,
+  EndpointsRecord,
+  HeaderMatch,
+  HttpMatch,
+  HttpRouteGroupRecord,
+  MeshConfigRecord,
+  MeshRecord,
+  MeshSettings,
+  NamespaceRecord,
+  PodRecord,
+  RouteRule,
+  ServiceAccountName,
+  ServiceAccountRecord,
+  ServicePort,
+  ServiceProtocol,
+  ServiceRecord,
+  TcpRouteRecord,
+  TlsSettings,
+  TrafficSplitRecord,
+  TrafficTargetRecord,
+} from "./records.ts";
+export { principalName } from "./resource-names.ts";
+export { classOf, isMeshed, type MeshOptions, type MeshSnapshot, podOfProxy } from "./snapshot.ts";
+export { type ChangeSet, createMeshStore, type MeshStore } from "./store.ts";
+export type {
+  EndpointsView,
+  Identity,
+  InboundChain,
+  InboundListenerView,
+  InboundRoute,
+  InboundRouteView,
+  InboundVirtualHost,
+  LocalClusterView,
+  MetricsClusterView,
+  MetricsListenerView,
+  NetworkPolicy,
+  OutboundChain,
+  OutboundListenerView,
+  OutboundRouteView,
+  OutboundVirtualHost,
+  PassthroughClusterView,
+  ProxyView,
+  ResourceView,
+  UpstreamClusterView,
+  WeightedCluster,
+} from "./view.ts";
+export type { ChangedKeys, RecordByKind, RecordChange, RecordKind } from "./world.ts";

@@ -1,0 +1,114 @@
+import type { Rejection } from "../lib/mod.ts";
+import { type AccessPolicy, accessPolicy } from "./access-policy.ts";
+import { keepIfSame, sameElements } from "./content-equality.ts";
+import { type Membership, membership } from "./membership.ts";
+import { compareText } from "./precedence.ts";
+import type { MeshRecord } from "./records.ts";
+import { type ServiceModel, serviceModel } from "./service-model.ts";
+import { type SplitPolicy, splitPolicy } from "./split-policy.ts";
+import { type WorkloadClasses, workloadClasses } from "./workload-class.ts";
+import { type RecordKind, recordsOf, type World } from "./world.ts";
+
+/**
+ * Everything that the records of one namespace of the mesh say, resolved. No other namespace's objects are read, apart
+ * from the list of namespaces.
+ */
+export interface NamespaceModel {
+  readonly namespace: string;
+  readonly membership: Membership;
+  /** By name, in order. */
+  readonly services: ReadonlyMap<string, ServiceModel>;
+  readonly splits: SplitPolicy;
+  readonly access: AccessPolicy;
+  readonly workloads: WorkloadClasses;
+  readonly rejections: readonly Rejection[];
+  /** The groups of records that it was made from. */
+  readonly inputs: readonly unknown[];
+}
+
+const INPUT_KINDS = [
+  "Service",
+  "EndpointSlice",
+  "Endpoints",
+  "Pod",
+  "TrafficTarget",
+  "HTTPRouteGroup",
+  "TCPRoute",
+  "TrafficSplit",
+] as const satisfies readonly RecordKind[];
+
+/** The model of one namespace; the same object as before when none of its records changed, else made of what stayed the same. */
+export function namespaceModel(
+  world: World,
+  namespace: string,
+  options: { readonly clusterDomain: string; readonly namespaceNames: ReadonlyMap<string, MeshRecord> },
+  previous?: NamespaceModel,
+): NamespaceModel {
+  const inputs = [options.namespaceNames, ...INPUT_KINDS.map((kind) => recordsOf(world, kind, namespace))];
+  if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
+  const members = membership(world, namespace, previous?.membership);
+  const services = serviceModels(members, options.clusterDomain, previous?.services);
+  const splits = splitPolicy(
+    recordsOf(world, "TrafficSplit", namespace),
+    {
+      namespace,
+      clusterDomain: options.clusterDomain,
+      isNamespace: (name) => options.namespaceNames.has(name),
+      services,
+    },
+    previous?.splits,
+  );
+  const routes = {
+    groups: recordsOf(world, "HTTPRouteGroup", namespace),
+    tcpRoutes: recordsOf(world, "TCPRoute", namespace),
+  };
+  const access = accessPolicy(recordsOf(world, "TrafficTarget", namespace), routes, previous?.access);
+  const rejections = [
+    ...[...services.values()].flatMap((model) => model.rejections),
+    ...splits.rejections,
+    ...access.rejections,
+  ];
+  return {
+    namespace,
+    membership: members,
+    services,
+    splits,
+    access,
+    workloads: classesOf(members, services, previous),
+    rejections: keepIfSame(previous?.rejections, rejections),
+    inputs,
+  };
+}
+
+function serviceModels(
+  members: Membership,
+  clusterDomain: string,
+  previous: ReadonlyMap<string, ServiceModel> | undefined,
+): ReadonlyMap<string, ServiceModel> {
+  const models = new Map<string, ServiceModel>();
+  for (const service of [...members.services.values()].sort((left, right) => compareText(left.name, right.name))) {
+    const { name } = service;
+    models.set(
+      name,
+      serviceModel(service, members.selected.get(name), members.rows.get(name), clusterDomain, previous?.get(name)),
+    );
+  }
+  return models;
+}
+
+/** Readiness is no part of a class, so that endpoint churn costs nothing here. */
+function classesOf(
+  members: Membership,
+  services: ReadonlyMap<string, ServiceModel>,
+  previous: NamespaceModel | undefined,
+): WorkloadClasses {
+  const isSame =
+    previous !== undefined &&
+    previous.membership.pods === members.pods &&
+    sameElements(
+      [...previous.services.values()],
+      [...services.values()],
+      (left, right) => left.record === right.record && left.members === right.members && left.ports === right.ports,
+    );
+  return isSame ? previous.workloads : workloadClasses(members, services, previous?.workloads);
+}

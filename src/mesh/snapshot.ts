@@ -1,0 +1,141 @@
+import type { Rejection } from "../lib/mod.ts";
+import { objectKey } from "../lib/mod.ts";
+import { type AddressClaims, addressClaims } from "./address-claims.ts";
+import { keepIfSame } from "./content-equality.ts";
+import { DEFAULT_SETTINGS, MESH_CONFIG_NAME } from "./default-settings.ts";
+import { type NamespaceModel, namespaceModel } from "./namespace-model.ts";
+import { comparePrecedence, compareText } from "./precedence.ts";
+import type { MeshSettings, PodRecord } from "./records.ts";
+import type { Identity } from "./view.ts";
+import type { ViewMemory } from "./view-memory.ts";
+import type { WorkloadClass } from "./workload-class.ts";
+import { occupiedNamespaces, recordsOf, type World } from "./world.ts";
+
+/** Fixed for the life of a mesh. */
+export interface MeshOptions {
+  readonly meshName: string;
+  /** OSM's own namespace, where the MeshConfig lies. */
+  readonly osmNamespace: string;
+  readonly trustDomain: string;
+  readonly clusterDomain: string;
+}
+
+/**
+ * The world at one moment, resolved. Immutable: what is read from it never changes, though work for it is done only
+ * when asked for. Shares with its predecessor whatever did not change.
+ */
+export interface MeshSnapshot {
+  /** Grows by one with each change of the world. */
+  readonly generation: number;
+  readonly options: MeshOptions;
+  readonly settings: MeshSettings;
+  /** Objects, or parts of them, that have no effect because of other objects. Sorted by object. */
+  readonly rejections: readonly Rejection[];
+  readonly world: World;
+  /** Namespaces of the mesh, by name, in order. */
+  readonly namespaces: ReadonlyMap<string, NamespaceModel>;
+  readonly claims: AddressClaims;
+  readonly memory: ViewMemory;
+  /** The result of `make`, made at most once for this snapshot. */
+  readonly once: <T>(name: string, make: () => T) => T;
+}
+
+export function createSnapshot(
+  world: World,
+  options: MeshOptions,
+  memory: ViewMemory,
+  generation: number,
+  previous?: MeshSnapshot,
+): MeshSnapshot {
+  const namespaces = meshNamespaces(world, options, previous);
+  const claims = addressClaims(namespaces.values(), previous?.claims);
+  const done = new Map<string, unknown>();
+  return {
+    generation,
+    options,
+    settings: keepIfSame(previous?.settings, settingsOf(world, options)),
+    rejections: keepIfSame(previous?.rejections, sortedRejections(namespaces.values(), claims)),
+    world,
+    namespaces,
+    claims,
+    memory,
+    once<T>(name: string, make: () => T): T {
+      // A name belongs to one call site, which fixes its type.
+      if (!done.has(name)) done.set(name, make());
+      return done.get(name) as T;
+    },
+  };
+}
+
+function settingsOf(world: World, options: MeshOptions): MeshSettings {
+  const record = recordsOf(world, "MeshConfig", options.osmNamespace).get(MESH_CONFIG_NAME);
+  return record?.settings ?? DEFAULT_SETTINGS;
+}
+
+function meshNamespaces(
+  world: World,
+  options: MeshOptions,
+  previous: MeshSnapshot | undefined,
+): ReadonlyMap<string, NamespaceModel> {
+  const namespaceNames = recordsOf(world, "Namespace", "");
+  const models = new Map<string, NamespaceModel>();
+  for (const namespace of occupiedNamespaces(world)) {
+    const record = namespaceNames.get(namespace);
+    if (record === undefined || record.isIgnored || record.monitoredBy !== options.meshName) continue;
+    const context = { clusterDomain: options.clusterDomain, namespaceNames };
+    models.set(namespace, namespaceModel(world, namespace, context, previous?.namespaces.get(namespace)));
+  }
+  return models;
+}
+
+function sortedRejections(models: Iterable<NamespaceModel>, claims: AddressClaims): readonly Rejection[] {
+  const rejections = [...[...models].flatMap((model) => model.rejections), ...claims.rejections];
+  return rejections.sort(
+    (left, right) =>
+      compareText(objectKey(left), objectKey(right)) ||
+      compareText(left.field, right.field) ||
+      compareText(left.reason, right.reason),
+  );
+}
+
+/** Whether the namespace carries this mesh's label and is not ignored. */
+export function isMeshed(snapshot: MeshSnapshot, namespace: string): boolean {
+  const record = recordsOf(snapshot.world, "Namespace", "").get(namespace);
+  return record !== undefined && !record.isIgnored && record.monitoredBy === snapshot.options.meshName;
+}
+
+/**
+ * The pod that carries the label `osm-proxy-uuid` with this value, in the mesh or not; of several the one that takes
+ * precedence. With `owner` only that identity's pods are looked at, so that a label copied elsewhere takes nothing away.
+ */
+export function podOfProxy(snapshot: MeshSnapshot, uuid: string, owner?: Identity): PodRecord | undefined {
+  const carriers = snapshot.once("podsByProxyUuid", () => podsByProxyUuid(snapshot.world)).get(uuid) ?? [];
+  return carriers.find(
+    (pod) => owner === undefined || (pod.namespace === owner.namespace && pod.serviceAccount === owner.serviceAccount),
+  );
+}
+
+function podsByProxyUuid(world: World): ReadonlyMap<string, readonly PodRecord[]> {
+  const found = new Map<string, PodRecord[]>();
+  for (const namespace of occupiedNamespaces(world)) {
+    for (const pod of recordsOf(world, "Pod", namespace).values()) {
+      if (pod.proxyUuid === undefined) continue;
+      const carriers = found.get(pod.proxyUuid);
+      if (carriers === undefined) found.set(pod.proxyUuid, [pod]);
+      else carriers.push(pod);
+    }
+  }
+  for (const carriers of found.values()) carriers.sort(comparePrecedence);
+  return found;
+}
+
+/** The key of a pod's workload class; undefined when there is no such pod in a namespace of the mesh. */
+export function classOf(snapshot: MeshSnapshot, namespace: string, pod: string): string | undefined {
+  return snapshot.namespaces.get(namespace)?.workloads.classByPod.get(pod);
+}
+
+/** The class with this key; undefined when no pod has it. */
+export function findClass(snapshot: MeshSnapshot, classKey: string): WorkloadClass | undefined {
+  const namespace = classKey.slice(0, classKey.indexOf("/"));
+  return snapshot.namespaces.get(namespace)?.workloads.classes.get(classKey);
+}
