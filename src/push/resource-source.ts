@@ -1,0 +1,173 @@
+/**
+ * View in, resource out, generating only what was never generated before. Resources are found again by the view object
+ * itself while it lives, and by the hash of its content after that.
+ */
+import { LRUCache } from "lru-cache";
+import type { FailedEntry, GeneratedEntry, GenerateJob, GenerateResult } from "../../workers/messages.ts";
+import { type Clock, canonicalJson, contentHash, type Log, type Metrics } from "../lib/mod.ts";
+import type { ResourceView } from "../mesh/mod.ts";
+import { type Pool, PoolError } from "../platform/mod.ts";
+import type { Resource, TypeUrl } from "../xds/resource.ts";
+
+export interface ResourceSourceOptions {
+  readonly pool: Pool<GenerateJob, GenerateResult>;
+  /** How many jobs may be under way at once: enough to keep every worker busy. */
+  readonly lanes: number;
+  /** Bound of what is kept of resources that nobody uses now. */
+  readonly cacheBytesMax: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface ResourceSource {
+  /** Generates what is missing. A view that fails is logged, counted, and left alone for a while. */
+  prepare(views: Iterable<ResourceView>): Promise<void>;
+  /** The resource of a view that was prepared; undefined when it could not be generated. */
+  get(view: ResourceView): Resource | undefined;
+  /** When a view that failed may be tried again, on the monotonic clock; undefined when none did. */
+  retryAt(): number | undefined;
+}
+
+/** Views of one job: enough that the way to a worker and back is shared, few enough that workers share the work. */
+const BATCH_MAX = 64;
+/** A view that failed two workers is not given to a third one soon: generating is pure, so it will most likely fail again. */
+const RETRY_MS = 300_000;
+/** What the cache holds of an entry beside its bytes. */
+const ENTRY_OVERHEAD_BYTES = 256;
+
+/** A view that no resource is at hand for. */
+interface Missing {
+  readonly view: ResourceView;
+  readonly hash: string;
+  readonly text: string;
+}
+
+/** Creates a {@link ResourceSource}. */
+export function createResourceSource(options: ResourceSourceOptions): ResourceSource {
+  const count = counters(options.metrics);
+  const resources = new WeakMap<ResourceView, Resource>();
+  const cache = new LRUCache<string, Resource>({
+    maxSize: options.cacheBytesMax,
+    sizeCalculation: (resource) => resource.bytes.length + ENTRY_OVERHEAD_BYTES,
+  });
+  options.metrics.observed(
+    "osm_push_cache_bytes",
+    "Size of the cache of generated resources",
+    () => cache.calculatedSize,
+  );
+  const failedUntilMs = new Map<string, number>();
+  const forgive = () => {
+    for (const [hash, untilMs] of failedUntilMs) if (untilMs <= options.clock.monotonic()) failedUntilMs.delete(hash);
+  };
+
+  const look = (view: ResourceView): Missing | undefined => {
+    const text = canonicalJson(view);
+    const hash = contentHash(text);
+    const cached = cache.get(hash);
+    if (cached === undefined) return { view, hash, text };
+    count.hits.add();
+    resources.set(view, cached);
+    return undefined;
+  };
+  const failed = ({ view, hash }: Missing, error: string) => {
+    options.log.error("cannot generate a resource; the last good one stays", {
+      view: `${view.kind} ${view.name}`,
+      error,
+    });
+    count.failures.add();
+    failedUntilMs.set(hash, options.clock.monotonic() + RETRY_MS);
+  };
+
+  return {
+    async prepare(views) {
+      forgive();
+      const missing = new Map<string, Missing>();
+      const twins: Missing[] = [];
+      for (const view of views) {
+        if (resources.has(view)) continue;
+        const absent = look(view);
+        if (absent === undefined || failedUntilMs.has(absent.hash)) continue;
+        if (missing.has(absent.hash)) twins.push(absent);
+        else missing.set(absent.hash, absent);
+      }
+      count.misses.add(missing.size);
+      await generateAll([...missing.values()], options, (absent, outcome) => {
+        if ("error" in outcome) return failed(absent, outcome.error);
+        count.generated.add();
+        cache.set(absent.hash, outcome);
+        resources.set(absent.view, outcome);
+      });
+      for (const { view, hash } of twins) {
+        const resource = cache.get(hash);
+        if (resource !== undefined) resources.set(view, resource);
+      }
+    },
+    get: (view) => resources.get(view),
+    retryAt() {
+      forgive();
+      return failedUntilMs.size === 0 ? undefined : Math.min(...failedUntilMs.values());
+    },
+  };
+}
+
+function counters(metrics: Metrics) {
+  return {
+    hits: metrics.counter("osm_push_cache_hits_total", "Views whose resource had been generated before"),
+    misses: metrics.counter("osm_push_cache_misses_total", "Views whose resource had to be generated"),
+    generated: metrics.counter("osm_push_resources_generated_total", "Resources generated"),
+    failures: metrics.counter("osm_push_generate_failures_total", "Views for which no resource could be generated"),
+  };
+}
+
+type Settle = (absent: Missing, outcome: Resource | FailedEntry) => void;
+
+async function generateAll(missing: readonly Missing[], options: ResourceSourceOptions, settle: Settle): Promise<void> {
+  const size = Math.min(BATCH_MAX, Math.max(1, Math.ceil(missing.length / options.lanes)));
+  const batches: Missing[][] = [];
+  for (let start = 0; start < missing.length; start += size) batches.push(missing.slice(start, start + size));
+  const lane = async () => {
+    for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
+      await generateBatch(batch, options.pool, settle);
+    }
+  };
+  await Promise.all(Array.from({ length: options.lanes }, lane));
+}
+
+/** A view whose first attempt failed is tried once more, alone, so that only the one at fault goes without a resource. */
+async function generateBatch(
+  batch: readonly Missing[],
+  pool: Pool<GenerateJob, GenerateResult>,
+  settle: Settle,
+): Promise<void> {
+  const outcomes = await attempt(batch, pool);
+  for (const [position, absent] of batch.entries()) {
+    const first = outcomes[position] ?? { error: "no answer for this view" };
+    if (!("error" in first)) settle(absent, first);
+    else settle(absent, (await attempt([absent], pool))[0] ?? first);
+  }
+}
+
+async function attempt(
+  batch: readonly Missing[],
+  pool: Pool<GenerateJob, GenerateResult>,
+): Promise<readonly (Resource | FailedEntry)[]> {
+  try {
+    const { frame, entries } = await pool.run({ views: batch.map(({ text }) => text) });
+    return entries.map((entry) => ("error" in entry ? entry : unpack(frame, entry)));
+  } catch (error) {
+    if (!(error instanceof PoolError)) throw error;
+    return batch.map(() => ({ error: error.message }));
+  }
+}
+
+/** The bytes get a buffer of their own: a view of the frame would keep all of it alive. */
+function unpack(frame: ArrayBuffer, entry: GeneratedEntry): Resource {
+  return {
+    // The generator's type URLs are those of xds/resource.ts; a test holds them against each other.
+    typeUrl: entry.typeUrl as TypeUrl,
+    name: entry.name,
+    version: entry.version,
+    bytes: new Uint8Array(frame.slice(entry.offset, entry.offset + entry.length)),
+  };
+}

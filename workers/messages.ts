@@ -1,0 +1,82 @@
+/**
+ * What the main thread and the workers say to each other. Only strings, numbers and buffers cross: cloning objects costs
+ * the main thread more than encoding them, and Deno moves plain buffers alone at speed.
+ */
+
+/** Resources to generate, one for each view. */
+export interface GenerateJob {
+  /** Views as canonical JSON: the text whose hash is the cache key. */
+  readonly views: readonly string[];
+}
+/** One resource: `frame[offset, offset + length)` are its bytes. */
+export interface GeneratedEntry {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly version: string;
+  readonly offset: number;
+  readonly length: number;
+}
+/** A view that could not be generated costs nothing but itself. */
+export interface FailedEntry {
+  readonly error: string;
+}
+export interface GenerateResult {
+  /** All bytes, back to back. Moved, not copied. */
+  readonly frame: ArrayBuffer;
+  /** In the order of the job's views. */
+  readonly entries: readonly (GeneratedEntry | FailedEntry)[];
+}
+
+/** What a signing worker is started with. It reads the CA itself, so that its key is in no other thread. */
+export interface SignerData {
+  readonly caDir: string;
+}
+/** Names, key and life of a leaf. */
+export interface LeafRequest {
+  readonly commonName: string;
+  readonly dnsNames: readonly string[];
+  readonly uris: readonly string[];
+  readonly ipAddresses: readonly string[];
+  readonly keyAlgorithm: "ECDSA" | "RSA";
+  readonly keyBits: number;
+  readonly validityMs: number;
+  readonly nowMs: number;
+}
+/**
+ * `open`: what the CA is, making it when there is none. `service`: a leaf as the secret that its proxies get.
+ * `credential`: a leaf as PEM, for the xDS stream.
+ */
+export type SignJob =
+  | { readonly kind: "open"; readonly nowMs: number }
+  | { readonly kind: "service"; readonly leaf: LeafRequest }
+  | { readonly kind: "credential"; readonly leaf: LeafRequest };
+
+export interface OpenedAuthority {
+  readonly kind: "opened";
+  readonly rootsPem: string;
+  readonly issuerId: string;
+  readonly notAfterMs: number;
+  /** The encoded secret by which proxies verify each other. */
+  readonly trustBundle: ArrayBuffer;
+}
+interface SignedLeaf {
+  readonly issuerId: string;
+  readonly serial: string;
+  readonly notAfterMs: number;
+}
+export interface SignedService extends SignedLeaf {
+  readonly kind: "service";
+  /** The encoded secret, key included. */
+  readonly secret: ArrayBuffer;
+}
+export interface SignedCredential extends SignedLeaf {
+  readonly kind: "credential";
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+}
+/** The CA cannot be used; the message is a sentence for a person. Trying again does not help. */
+export interface SigningRefused {
+  readonly kind: "refused";
+  readonly message: string;
+}
+export type SignResult = OpenedAuthority | SignedService | SignedCredential | SigningRefused;
