@@ -5,7 +5,7 @@
  * `node scripts/tidy.ts` prints what it finds as `path:line: message [rule]` and ends with 1 when something is wrong.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkSource, checkText } from "./tidy/file-rules.ts";
 import type { Finding } from "./tidy/import-rules.ts";
@@ -25,14 +25,13 @@ export function tidy(root: string): Finding[] {
   ];
 }
 
-/** Programs that something outside the sources starts: the scripts of package.json and deno.json, CI, documents. */
+/** Programs that something outside of the sources starts: npm's and Deno's scripts, CI, manifests, documents. */
 function entries(root: string, paths: readonly string[]): string[] {
-  const named = ["package.json", "deno.json", ".ci/run", "README.md", "CONTRIBUTING.md"].filter((p) =>
-    paths.includes(p),
-  );
-  return named.flatMap((path) =>
-    [...readFileSync(join(root, path), "utf8").matchAll(/[\w./-]+\.(?:ts|mjs)\b/g)].map(([entry]) => entry),
-  );
+  const naming = paths.filter((path) => path === ".ci/run" || /\.(ya?ml|md)$|^(package|deno)\.json$/.test(path));
+  return naming.flatMap((path) => {
+    const named = readFileSync(join(root, path), "utf8").matchAll(/[\w./-]*\w\.(?:ts|mjs)\b/g);
+    return [...named].flatMap(([entry]) => [entry, posix.join(posix.dirname(path), entry)]);
+  });
 }
 
 /** A finding as one line of text. */
