@@ -46,6 +46,8 @@ export type ObjectEvent =
   | {
       readonly type: "delete";
       readonly source: string;
+      /** Tells kinds of one name in two API groups apart; without it the kind that the mesh knows is meant. */
+      readonly apiVersion?: string;
       readonly kind: string;
       readonly namespace: string;
       readonly name: string;

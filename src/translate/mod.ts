@@ -1,0 +1,1 @@
+export { createTranslation, type Translation, type TranslationOptions } from "./translation.ts";

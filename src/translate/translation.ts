@@ -1,0 +1,181 @@
+import type { KubeObject, ObjectEvent, ObjectOrigin } from "../kube/objects.ts";
+import type { Rejection } from "../lib/mod.ts";
+import type { MeshRecord, RecordChange } from "../mesh/mod.ts";
+import { type KnownKind, roleOf, splitApiVersion } from "./kinds.ts";
+import { refOf, type Translated } from "./object-names.ts";
+
+export interface TranslationOptions {
+  readonly meshName: string;
+  readonly osmNamespace: string;
+}
+
+/** Turns what sources of objects say into changes of records. One owner calls it, batch by batch. */
+export interface Translation {
+  /** Applies a batch. At most one change per record comes back, in the order in which records were first touched. */
+  apply(events: readonly ObjectEvent[]): readonly RecordChange[];
+  /** Objects and parts of objects without effect, of all objects that are there now, in the order of their keys. */
+  rejections(): readonly Rejection[];
+  /** How many objects of kinds that mean nothing to the mesh are there now. */
+  ignoredKinds(): ReadonlyMap<string, number>;
+}
+
+/** What one source says about one key. */
+interface Claim {
+  readonly source: string;
+  /** Undefined: nothing that the mesh knows. */
+  readonly translated?: Translated;
+  /** The object's kind when it is to be counted as ignored. */
+  readonly ignoredKind?: string;
+}
+
+/** One object's key and all claims to it; the first stands. */
+interface Entry {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly claims: readonly Claim[];
+}
+
+/** A change's target before and after a batch. */
+type Touched = Map<string, MeshRecord | undefined>;
+
+/** Creates a translation that has seen nothing. */
+export function createTranslation(options: TranslationOptions): Translation {
+  const entries = new Map<string, Entry>();
+  const keysBySource = new Map<string, Set<string>>();
+
+  const setClaims = (key: string, entry: Entry, touched: Touched) => {
+    if (!touched.has(key)) touched.set(key, standing(entries.get(key))?.translated?.record);
+    if (entry.claims.length === 0) entries.delete(key);
+    else entries.set(key, entry);
+  };
+  const put = (source: string, object: KubeObject, origin: ObjectOrigin | undefined, touched: Touched) => {
+    const { key, ...names } = keyOf(object);
+    const claim = claimOf(source, object, origin, options.osmNamespace);
+    const before = entries.get(key)?.claims ?? [];
+    const position = before.findIndex((other) => other.source === source);
+    const claims = position < 0 ? [...before, claim] : before.with(position, claim);
+    setClaims(key, { ...names, claims }, touched);
+    const keys = keysBySource.get(source) ?? new Set<string>();
+    keysBySource.set(source, keys.add(key));
+    return key;
+  };
+  const remove = (source: string, key: string, touched: Touched) => {
+    const entry = entries.get(key);
+    const keys = keysBySource.get(source);
+    if (entry === undefined || keys?.delete(key) !== true) return;
+    if (keys.size === 0) keysBySource.delete(source);
+    setClaims(key, { ...entry, claims: entry.claims.filter((claim) => claim.source !== source) }, touched);
+  };
+  const applyEvent = (event: ObjectEvent, touched: Touched) => {
+    if (event.type === "apply") {
+      put(event.source, event.object, event.origin, touched);
+    } else if (event.type === "delete") {
+      remove(event.source, keyFor(event.apiVersion, event.kind, event.namespace, event.name), touched);
+    } else {
+      const kept = new Set(event.objects.map(({ object, origin }) => put(event.source, object, origin, touched)));
+      for (const key of [...(keysBySource.get(event.source) ?? [])]) {
+        if (!kept.has(key)) remove(event.source, key, touched);
+      }
+    }
+  };
+
+  return {
+    apply(events) {
+      const touched: Touched = new Map();
+      for (const event of events) applyEvent(event, touched);
+      return [...touched].flatMap(([key, before]) => changeOf(before, standing(entries.get(key))?.translated?.record));
+    },
+    rejections: () =>
+      [...entries]
+        .map(([key, entry]) => ({ key, found: rejectionsOf(entry) }))
+        .filter(({ found }) => found.length > 0)
+        .sort((a, b) => (a.key < b.key ? -1 : 1))
+        .flatMap(({ found }) => found),
+    ignoredKinds() {
+      const counts = new Map<string, number>();
+      for (const entry of entries.values()) {
+        const kind = standing(entry)?.ignoredKind;
+        if (kind !== undefined) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      }
+      return counts;
+    },
+  };
+}
+
+function standing(entry: Entry | undefined): Claim | undefined {
+  return entry?.claims[0];
+}
+
+function changeOf(before: MeshRecord | undefined, after: MeshRecord | undefined): readonly RecordChange[] {
+  if (after !== undefined) return [{ type: "put", record: after }];
+  if (before === undefined) return [];
+  const { kind, namespace, name } = before.ref;
+  return [{ type: "remove", kind: before.kind, namespace: kind === "Namespace" ? "" : namespace, name }];
+}
+
+function keyOf(object: KubeObject): { key: string; kind: string; namespace: string; name: string } {
+  const { kind, namespace, name } = refOf(object);
+  return { key: keyFor(object.apiVersion, kind, namespace, name), kind, namespace, name };
+}
+
+/** Kinds of one name in two API groups are different kinds. */
+function keyFor(apiVersion: string | undefined, kind: string, namespace: string, name: string): string {
+  const group = splitApiVersion(apiVersion ?? "").group;
+  const role = roleOf(group, kind);
+  const isKnown = typeof role === "object" || apiVersion === undefined;
+  return `${isKnown ? "" : group}/${kind}/${namespace}/${name}`;
+}
+
+function claimOf(source: string, object: KubeObject, origin: ObjectOrigin | undefined, osmNamespace: string): Claim {
+  const { group, version } = splitApiVersion(object.apiVersion);
+  const role = roleOf(group, object.kind);
+  if (role === "workload") return { source };
+  if (role === "ignored") return { source, ignoredKind: object.kind };
+  if (role.group !== group || !role.versions.includes(version)) {
+    return { source, translated: { rejections: [versionRejection(object, origin, role)] } };
+  }
+  return { source, translated: role.translate(object, origin, osmNamespace) };
+}
+
+function versionRejection(object: KubeObject, origin: ObjectOrigin | undefined, role: KnownKind): Rejection {
+  const prefix = role.group === "" ? "" : `${role.group}/`;
+  const served = role.versions.map((version) => `${prefix}${version}`).reverse();
+  return {
+    ...refOf(object, origin),
+    strength: "object",
+    field: "apiVersion",
+    reason: "version-not-served",
+    message: `apiVersion is ${object.apiVersion.slice(0, 100)}, which is not served: use ${served.join(" or ")}.`,
+  };
+}
+
+/** Those of the claim that stands, and one for each claim that came too late. */
+function rejectionsOf(entry: Entry): readonly Rejection[] {
+  const [first, ...late] = entry.claims;
+  if (first?.translated === undefined) return [];
+  return [
+    ...first.translated.rejections,
+    ...late.map((claim): Rejection => {
+      const ref = claim.translated?.record?.ref ?? claim.translated?.rejections[0];
+      const { kind, namespace, name } = entry;
+      return {
+        ...(ref === undefined ? { kind, namespace, name } : refFields(ref)),
+        strength: "object",
+        field: "metadata.name",
+        reason: "duplicate-object",
+        message: `${kind} ${namespace}/${name} comes from ${first.source} already, so this one (from ${claim.source}) has no effect: rename or remove it.`,
+      };
+    }),
+  ];
+}
+
+function refFields({ kind, namespace, name, file, line }: Rejection | MeshRecord["ref"]) {
+  return {
+    kind,
+    namespace,
+    name,
+    ...(file === undefined ? {} : { file }),
+    ...(line === undefined ? {} : { line }),
+  };
+}
