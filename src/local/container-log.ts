@@ -25,19 +25,21 @@ export function openContainerLog(path: string, owner: { readonly uid: number; re
   // Appending, so that a program goes on at the start after its file was emptied.
   const descriptor = openSync(path, "a", 0o600);
   chownSync(path, owner.uid, owner.gid);
+  let isOpen = true;
   return {
     path,
     descriptor,
     note(text) {
-      writeSync(descriptor, `${text}\n`);
+      if (isOpen) writeSync(descriptor, `${text}\n`);
     },
     rotate() {
-      if (fstatSync(descriptor).size <= LOG_BYTES_MAX) return;
+      if (!isOpen || fstatSync(descriptor).size <= LOG_BYTES_MAX) return;
       copyFileSync(path, `${path}.1`);
       ftruncateSync(descriptor, 0);
     },
     close() {
-      closeSync(descriptor);
+      if (isOpen) closeSync(descriptor);
+      isOpen = false;
     },
   };
 }

@@ -65,7 +65,7 @@ export function probeLoop(options: {
   const schedule = (delayMs: number) => {
     cancel = clock.after(delayMs, () => void round());
   };
-  schedule(dueMs - clock.monotonic());
+  schedule(Math.max(0, dueMs - clock.monotonic()));
   return {
     stop() {
       isStopped = true;

@@ -1,0 +1,190 @@
+import type { Container, Probe } from "../kube/objects.ts";
+import type { Clock } from "../lib/mod.ts";
+import { backoff } from "../lib/mod.ts";
+import type { ContainerLog } from "./container-log.ts";
+import type { ContainerProcess, ProcessUser } from "./container-process.ts";
+import { PROGRAM_NOT_EXECUTABLE, PROGRAM_NOT_FOUND, startProcess } from "./container-process.ts";
+import { carryOutProbe } from "./probe.ts";
+import { type ProbeLoop, probeLoop } from "./probe-loop.ts";
+
+export interface ContainerOptions {
+  readonly container: Container;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly user: ProcessUser;
+  readonly sandboxPid: number;
+  readonly address: string;
+  readonly log: ContainerLog;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly restartPolicy: "Always" | "OnFailure" | "Never";
+  /** Asked every now and then after a start until it says yes; the container is not ready before. */
+  readonly isServing?: () => boolean;
+  readonly onChange: () => void;
+}
+
+export interface ContainerState {
+  readonly phase: "running" | "waiting" | "completed" | "failed";
+  readonly isReady: boolean;
+  readonly restarts: number;
+  /** Why it is not ready, as far as that is known; empty when it is. */
+  readonly reason: string;
+  /** Nothing suggests that it becomes ready if nobody changes anything. */
+  readonly isHopeless: boolean;
+}
+
+/** One container of a pod: its program, started again after it ended, and its probes. */
+export interface RunningContainer {
+  state(): ContainerState;
+  /** Ends it for good: SIGTERM, and SIGKILL after `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const RESTART_BASE_MS = 500;
+const RESTART_MAX_MS = 30_000;
+/** A program that ran this long is not in a loop of crashes. */
+const STABLE_MS = 60_000;
+const SERVING_CHECK_MS = 25;
+const LIVENESS_GRACE_MS = 30_000;
+const CRASHES_HOPELESS = 3;
+
+export function runContainer(options: ContainerOptions): RunningContainer {
+  const { clock, container, log } = options;
+  const delays = backoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: options.random });
+  let process: ContainerProcess | undefined;
+  let phase: ContainerState["phase"] = "waiting";
+  let reason = "starting";
+  let restarts = 0;
+  let crashes = 0;
+  let isNotFound = false;
+  let isStopping = false;
+  let isServing = false;
+  let startupPassed = false;
+  let readinessPassed = false;
+  let loops: ProbeLoop[] = [];
+  let cancelTimer = () => {};
+
+  const state = (): ContainerState => {
+    const isReady = phase === "running" && isServing && startupPassed && readinessPassed;
+    const isHopeless = phase === "failed" || isNotFound || crashes >= CRASHES_HOPELESS;
+    return { phase, isReady, restarts, reason: isReady || phase === "completed" ? "" : reason, isHopeless };
+  };
+  const stopProbes = () => {
+    for (const loop of loops) loop.stop();
+    loops = [];
+  };
+  const addProbe = (probe: Probe | undefined, onChange: (isPassing: boolean, message: string) => void) => {
+    if (probe === undefined) return onChange(true, "");
+    const carryOut = () => carryOutProbe(probe, { address: options.address, container, run: runInContainer(options) });
+    loops.push(probeLoop({ probe, clock, carryOut, onChange }));
+  };
+  const restartUnhealthy = (kind: string, message: string) => {
+    reason = `${kind} probe failed: ${message}`;
+    log.note(`osm: ${reason}; restarting`);
+    if (process !== undefined) void endProcess(process, clock, LIVENESS_GRACE_MS);
+  };
+  const startProbes = () => {
+    addProbe(container.startupProbe, (isPassing, message) => {
+      if (!isPassing) return restartUnhealthy("startup", message);
+      startupPassed = true;
+      addProbe(container.livenessProbe, (isAlive, why) => {
+        if (!isAlive) restartUnhealthy("liveness", why);
+      });
+      addProbe(container.readinessProbe, (isReady, why) => {
+        readinessPassed = isReady;
+        reason = isReady ? "" : `readiness probe failed: ${why}`;
+        options.onChange();
+      });
+      options.onChange();
+    });
+  };
+  const awaitServing = () => {
+    isServing = options.isServing?.() ?? true;
+    if (isServing) return startProbes();
+    reason = "the sidecar has no configuration yet";
+    cancelTimer = clock.after(SERVING_CHECK_MS, awaitServing);
+  };
+  const start = () => {
+    const startedMs = clock.monotonic();
+    log.rotate();
+    isServing = startupPassed = readinessPassed = false;
+    reason = "starting";
+    phase = "running";
+    process = startProcess(options, log.descriptor);
+    void process.ended.then(({ exitCode }) => end(exitCode, clock.monotonic() - startedMs));
+    awaitServing();
+    options.onChange();
+  };
+  const end = (exitCode: number, ranMs: number) => {
+    cancelTimer();
+    stopProbes();
+    process = undefined;
+    if (ranMs >= STABLE_MS) {
+      delays.reset();
+      crashes = 0;
+    }
+    const isFailure = exitCode !== 0;
+    isNotFound = ranMs < 2000 && (exitCode === PROGRAM_NOT_FOUND || exitCode === PROGRAM_NOT_EXECUTABLE);
+    crashes = isFailure ? crashes + 1 : 0;
+    if (!reason.includes("probe failed")) reason = `${describeArgv(options.argv)} ended with exit code ${exitCode}`;
+    const isOver =
+      isStopping || options.restartPolicy === "Never" || (options.restartPolicy === "OnFailure" && !isFailure);
+    if (isOver) {
+      phase = isFailure && !isStopping ? "failed" : "completed";
+    } else {
+      phase = "waiting";
+      restarts += 1;
+      cancelTimer = clock.after(delays.next(), start);
+    }
+    options.onChange();
+  };
+  const cancelRotation = repeat(clock, 5000, () => log.rotate());
+  start();
+  return {
+    state,
+    async stop(graceMs) {
+      isStopping = true;
+      cancelTimer();
+      cancelRotation();
+      stopProbes();
+      if (process !== undefined) await endProcess(process, clock, graceMs);
+      log.close();
+    },
+  };
+}
+
+function describeArgv(argv: readonly string[]): string {
+  return argv.join(" ").slice(0, 120);
+}
+
+/** SIGTERM, then SIGKILL after `graceMs`. */
+async function endProcess(process: ContainerProcess, clock: Clock, graceMs: number): Promise<void> {
+  process.signal(graceMs > 0 ? "SIGTERM" : "SIGKILL");
+  const cancel = clock.after(graceMs, () => process.signal("SIGKILL"));
+  await process.ended;
+  cancel();
+}
+
+function runInContainer(options: ContainerOptions) {
+  return async (argv: readonly string[], timeoutMs: number): Promise<number | undefined> => {
+    const process = startProcess({ ...options, argv }, options.log.descriptor);
+    let isLate = false;
+    const cancel = options.clock.after(timeoutMs, () => {
+      isLate = true;
+      process.signal("SIGKILL");
+    });
+    const { exitCode } = await process.ended;
+    cancel();
+    return isLate ? undefined : exitCode;
+  };
+}
+
+function repeat(clock: Clock, periodMs: number, action: () => void): () => void {
+  let cancel = clock.after(periodMs, again);
+  function again() {
+    action();
+    cancel = clock.after(periodMs, again);
+  }
+  return () => cancel();
+}

@@ -1,0 +1,177 @@
+import type { KubeObject, ObjectEvent, SourcedObject } from "../kube/objects.ts";
+import type { Clock, Log, Rejection } from "../lib/mod.ts";
+import { canonicalJson, objectKey } from "../lib/mod.ts";
+import { allocateClusterIps } from "./cluster-ips.ts";
+import type { ImageCommands } from "./container-command.ts";
+import { type DnsZone, dnsZone } from "./dns-zone.ts";
+import { endpointSlicesOf } from "./endpoint-slices.ts";
+import { shortHash } from "./pod-names.ts";
+import { type PodSet, podObjects } from "./pod-set.ts";
+import { namedServices, readyEndpoints, routedServices } from "./service-endpoints.ts";
+import { serviceRules } from "./service-rules.ts";
+import { type LocalService, readService } from "./services.ts";
+import { isWorkload, readWorkload, type Workload } from "./workloads.ts";
+
+export interface LocalClusterOptions {
+  readonly pods: (onChange: () => void) => PodSet;
+  readonly clusterDomain: string;
+  /** Services that are there without a manifest: the control plane's own. */
+  readonly fixedServices: readonly { readonly namespace: string; readonly name: string; readonly clusterIp: string }[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly publish: (objects: readonly SourcedObject[]) => void;
+  readonly replaceZone: (zone: DnsZone) => void;
+  readonly replaceRules: (rules: string) => Promise<void>;
+  /** Called once, when every pod is ready or has been named as unable to be. */
+  readonly onSettled: () => void;
+}
+
+/**
+ * What controllers, scheduler and kube-proxy are in a cluster: turns the objects of a folder into pods, endpoints, names and
+ * routes, and tells the control plane what there is.
+ */
+export interface LocalCluster {
+  accept(events: readonly ObjectEvent[]): void;
+  setImages(images: ImageCommands): void;
+  images(): ImageCommands;
+  namespace(name: string): KubeObject | undefined;
+  /** Those that have a cluster IP. */
+  services(): readonly (LocalService & { readonly address: string })[];
+  rejections(): readonly Rejection[];
+  pods: PodSet;
+}
+
+/** How long changes are gathered before they are acted on. */
+const GATHER_MS = 2;
+const SETTLED_CHECK_MS = 1000;
+
+export function localCluster(options: LocalClusterOptions): LocalCluster {
+  const { clock } = options;
+  const objects = new Map<string, SourcedObject>();
+  let images: ImageCommands = new Map();
+  let clusterIps: ReadonlyMap<string, string> = new Map();
+  let services: readonly LocalService[] = [];
+  let rejections: readonly Rejection[] = [];
+  let isLoaded = false;
+  let isSettled = false;
+  let isScheduled = false;
+  let lastRules = "";
+  let applying = Promise.resolve();
+
+  const schedule = () => {
+    if (isScheduled) return;
+    isScheduled = true;
+    clock.after(GATHER_MS, () => {
+      isScheduled = false;
+      if (isLoaded) step();
+    });
+  };
+  const pods = options.pods(schedule);
+
+  const readFolder = () => {
+    const found = [...objects.values()];
+    const read = found
+      .filter(({ object }) => isWorkload(object))
+      .map(({ object, origin }) => readWorkload(object, origin));
+    rejections = read.flatMap((each) => each.rejections);
+    pods.setWorkloads(read.flatMap(({ workload }) => (workload === undefined ? [] : [withImages(workload, images)])));
+    services = found.flatMap(({ object }) => (object.kind === "Service" ? (readService(object) ?? []) : []));
+    clusterIps = allocateClusterIps(services, clusterIps);
+  };
+  const step = () => {
+    pods.reconcile();
+    const podList = podObjects(pods.pods());
+    const derived = services.flatMap((service) =>
+      endpointSlicesOf(
+        service,
+        podList.map(({ object }) => object as never),
+      ),
+    );
+    options.publish([
+      ...podList,
+      ...servicesWithAddress(objects.values(), clusterIps),
+      ...derived.map((object) => ({ object })),
+    ]);
+    const written = [...objects.values()].map(({ object }) => object);
+    const endpoints = readyEndpoints([...derived, ...written]);
+    const fixed = options.fixedServices.map((service) => ({ ...service, endpoints: [] }));
+    options.replaceZone(dnsZone([...fixed, ...namedServices(services, clusterIps, endpoints)], options.clusterDomain));
+    applyRules(serviceRules(routedServices(services, clusterIps, endpoints)));
+    if (!isSettled && pods.isSettled()) {
+      isSettled = true;
+      options.onSettled();
+    }
+  };
+  const applyRules = (rules: string) => {
+    if (rules === lastRules) return;
+    lastRules = rules;
+    applying = applying
+      .then(() => (rules === lastRules ? options.replaceRules(rules) : undefined))
+      .catch((error: unknown) => options.log.error("cluster IPs could not be updated", { error: String(error) }));
+  };
+  const recheck = () => {
+    if (isSettled) return;
+    schedule();
+    clock.after(SETTLED_CHECK_MS, recheck);
+  };
+  recheck();
+  return {
+    pods,
+    accept(events) {
+      for (const event of events) acceptEvent(objects, event);
+      isLoaded = true;
+      readFolder();
+      schedule();
+    },
+    setImages(next) {
+      images = next;
+      readFolder();
+      schedule();
+    },
+    images: () => images,
+    namespace: (name) => objects.get(objectKey({ kind: "Namespace", namespace: "", name }))?.object,
+    services: () =>
+      services.flatMap((service) => {
+        const address = clusterIps.get(`${service.namespace}/${service.name}`);
+        return address === undefined ? [] : [{ ...service, address }];
+      }),
+    rejections: () => rejections,
+  };
+}
+
+function acceptEvent(objects: Map<string, SourcedObject>, event: ObjectEvent): void {
+  if (event.type === "delete") {
+    objects.delete(objectKey(event));
+    return;
+  }
+  if (event.type === "reset") objects.clear();
+  for (const { object, origin } of event.type === "reset" ? event.objects : [event]) {
+    const { kind, metadata } = object;
+    const key = objectKey({ kind, namespace: metadata.namespace ?? "", name: metadata.name });
+    objects.set(key, origin === undefined ? { object } : { object, origin });
+  }
+}
+
+/** What stands for its images is part of what a pod runs: with another program it is another template. */
+function withImages(workload: Workload, images: ImageCommands): Workload {
+  const { containers, initContainers } = workload.template.spec;
+  const used = [...containers, ...(initContainers ?? [])].map(({ image }) => images.get(image ?? "") ?? null);
+  return { ...workload, templateHash: shortHash(`${workload.templateHash}${canonicalJson(used)}`, 10) };
+}
+
+function servicesWithAddress(
+  objects: Iterable<SourcedObject>,
+  clusterIps: ReadonlyMap<string, string>,
+): SourcedObject[] {
+  const found: SourcedObject[] = [];
+  for (const { object, origin } of objects) {
+    if (object.kind !== "Service") continue;
+    const clusterIP = clusterIps.get(`${object.metadata.namespace ?? "default"}/${object.metadata.name}`);
+    const spec = {
+      ...(object.spec as object),
+      ...(clusterIP === undefined ? {} : { clusterIP, clusterIPs: [clusterIP] }),
+    };
+    found.push({ object: { ...object, spec }, ...(origin === undefined ? {} : { origin }) });
+  }
+  return found;
+}

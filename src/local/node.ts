@@ -1,0 +1,128 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { jsonLog, systemClock } from "../lib/mod.ts";
+import { parseManifestText, watchFolder } from "../manifests/mod.ts";
+import { runCommand } from "./command.ts";
+import { controlClient } from "./control-client.ts";
+import { serveDns } from "./dns-server.ts";
+import { buildEtcSkeleton } from "./etc-skeleton.ts";
+import { forwardToUnixSocket } from "./forwarder.ts";
+import { watchImageCommands } from "./image-commands.ts";
+import { type LocalCluster, localCluster } from "./local-cluster.ts";
+import { addressPool, DNS_ADDRESS, GATEWAY, replaceServiceRules, setUpHub } from "./network.ts";
+import type { NodeConfig, NodeMessage } from "./node-config.ts";
+import { serveNode } from "./node-server.ts";
+import { podSet } from "./pod-set.ts";
+import { podSetup } from "./pod-setup.ts";
+import { XDS_PORT } from "./sidecar.ts";
+
+/**
+ * The process that runs the pods: node and network of a cluster in one. It is the first process of PID, network and mount
+ * namespaces of its own, which the runner has made, so that everything below it ends with it; and it ends when its
+ * standard input does. The first line of that says which process id it has on the host.
+ */
+
+/** Of the control plane's Service, which no manifest declares. Service addresses are allocated above 10.96.0.255. */
+const CONTROLLER_ADDRESS = "10.96.0.11";
+/** Programs are given this long when everything ends. */
+const STOP_GRACE_MS = 2000;
+
+const config = JSON.parse(process.argv[2] ?? "") as NodeConfig;
+const clock = systemClock();
+const log = jsonLog({ write: (line) => process.stderr.write(line), now: clock.now }).child("node");
+const random = Math.random;
+const tell = (message: NodeMessage) => process.stdout.write(`${JSON.stringify(message)}\n`);
+
+async function main(): Promise<void> {
+  tell({ type: "started" });
+  const runDir = join(config.stateDir, "run");
+  const logsDir = join(config.stateDir, "logs");
+  await rm(logsDir, { recursive: true, force: true });
+  for (const dir of [runDir, logsDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
+  // Keys of pods lie in memory alone, and nothing of it outlives this process.
+  await runCommand(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", runDir]);
+  const etcDir = join(runDir, "etc");
+  const podsDir = join(runDir, "pods");
+  for (const dir of [etcDir, podsDir]) await mkdir(dir);
+  await buildEtcSkeleton(etcDir, config.envoy);
+  await setUpHub([DNS_ADDRESS, CONTROLLER_ADDRESS]);
+  const dns = await serveDns({ address: DNS_ADDRESS, port: 53 });
+  await forwardToUnixSocket({ address: CONTROLLER_ADDRESS, port: XDS_PORT, path: config.sockets.xds });
+  const control = controlClient({ socketPath: config.sockets.control, clock, random, log });
+
+  const setUp = podSetup({
+    mesh: config,
+    clusterDomain: config.clusterDomain,
+    control,
+    host: config,
+    environment: config.environment,
+    toolPath: process.env.PATH ?? "",
+    etcDir,
+    podsDir,
+    images: () => cluster.images(),
+    namespace: (name) => cluster.namespace(name),
+    services: () => cluster.services(),
+  });
+  const cluster: LocalCluster = localCluster({
+    pods: (onChange) =>
+      podSet({
+        setUp,
+        addresses: addressPool(),
+        nodeName: "local",
+        nodeAddress: GATEWAY,
+        cwd: config.dir,
+        logsDir,
+        clock,
+        random,
+        log,
+        onChange,
+      }),
+    clusterDomain: config.clusterDomain,
+    fixedServices: [{ namespace: config.osmNamespace, name: "osm-controller", clusterIp: CONTROLLER_ADDRESS }],
+    clock,
+    log,
+    publish: control.publish,
+    replaceZone: dns.replace,
+    replaceRules: replaceServiceRules,
+    onSettled: () => tell({ type: "settled" }),
+  });
+  await watchImageCommands({
+    dir: config.dir,
+    clock,
+    onChange(images, problems) {
+      for (const problem of problems) log.warn(problem);
+      cluster.setImages(images);
+    },
+  });
+  watchFolder({
+    dir: config.dir,
+    source: "folder",
+    clock,
+    log,
+    stateDir: join(config.stateDir, "node-files"),
+    parse: async ({ text, file }) => parseManifestText(text, file),
+    onBatch: cluster.accept,
+    onRejections: () => undefined,
+  });
+
+  const stop = async () => {
+    await cluster.pods.stop(STOP_GRACE_MS);
+    process.exit(0);
+  };
+  createInterface({ input: process.stdin })
+    .once("line", (line) => {
+      const { hostPid } = JSON.parse(line) as { hostPid: number };
+      const host = { pid: hostPid, isRootless: config.isRootless };
+      void serveNode({ socketPath: config.sockets.node, cluster, cwd: config.dir, host }).then(() =>
+        tell({ type: "listening" }),
+      );
+    })
+    .once("close", () => {
+      // Whoever has to be asked twice is not waited for.
+      setTimeout(() => process.exit(1), STOP_GRACE_MS * 2).unref();
+      void stop();
+    });
+}
+
+await main();

@@ -1,0 +1,287 @@
+import { join } from "node:path";
+import { ENVOY_UID, sidecarPorts } from "../injector/mod.ts";
+import type { Container, Pod } from "../kube/objects.ts";
+import type { Clock, Log } from "../lib/mod.ts";
+import { backoff } from "../lib/mod.ts";
+import type { ContainerOptions, RunningContainer } from "./container.ts";
+import { runContainer } from "./container.ts";
+import type { ContainerCommand } from "./container-command.ts";
+import { openContainerLog } from "./container-log.ts";
+import type { ProcessUser } from "./container-process.ts";
+import { pause } from "./pause.ts";
+import type { Sandbox } from "./pod-sandbox.ts";
+
+/** A pod as it is to run: the sidecar is in it, and every container has a command or a sentence that says why not. */
+export interface PreparedPod {
+  readonly pod: Pod;
+  readonly isInjected: boolean;
+  /** Files of /etc/envoy. */
+  readonly envoyFiles: Readonly<Record<string, string>>;
+  readonly commandOf: (container: Container) => ContainerCommand | undefined;
+  readonly environmentOf: (container: Container, user: ProcessUser) => Readonly<Record<string, string>>;
+  /** Why a container without a command cannot run. */
+  readonly missingImage: (container: Container) => string;
+}
+
+export interface PodOptions {
+  readonly namespace: string;
+  readonly name: string;
+  readonly address: string;
+  readonly cwd: string;
+  readonly logsDir: string;
+  readonly createSandbox: () => Promise<Sandbox>;
+  /** Decides on and patches the pod; asks the control plane as often as it takes. Gives a sentence when it never can run. */
+  readonly prepare: (signal: AbortSignal) => Promise<PreparedPod | { readonly denied: string }>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly onChange: () => void;
+}
+
+export interface PodState {
+  readonly phase: "Pending" | "Running" | "Succeeded" | "Failed";
+  readonly isReady: boolean;
+  readonly isTerminating: boolean;
+  /** Why it is not ready; empty when it is. */
+  readonly reason: string;
+  /** Not ready, and nothing suggests that it becomes so if nobody changes anything. */
+  readonly isHopeless: boolean;
+  readonly containers: readonly { readonly name: string; readonly isReady: boolean; readonly restarts: number }[];
+}
+
+/** What it takes to run another program in a container of a pod. */
+export interface PodEntry {
+  readonly sandboxPid: number;
+  readonly user: ProcessUser;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface RunningPod {
+  state(): PodState;
+  /** Containers as they are run, the sidecar's included; those of the workload come first. */
+  containerNames(): readonly string[];
+  /** Undefined while the pod has no namespaces or no such container. */
+  entry(container: string): PodEntry | undefined;
+  logPath(container: string): string;
+  /** Ends the pod: not ready at once, programs told to end after `drainMs`, sidecar last. */
+  stop(drainMs: number, graceMs?: number): Promise<void>;
+}
+
+const RESTART_BASE_MS = 500;
+const RESTART_MAX_MS = 30_000;
+const DEFAULT_GRACE_SECONDS = 30;
+const SIDECAR_GRACE_MS = 2000;
+
+interface Running {
+  readonly name: string;
+  readonly role: ContainerCommand["role"];
+  readonly command: ContainerCommand;
+  readonly env: Readonly<Record<string, string>>;
+  readonly container: RunningContainer;
+}
+
+/** Starts a pod; it is kept running until it is stopped or, by its restart policy, has ended. */
+export function startPod(options: PodOptions): RunningPod {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const delays = backoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: options.random });
+  let sandbox: Sandbox | undefined;
+  let prepared: PreparedPod | undefined;
+  let running: Running[] = [];
+  let phase: PodState["phase"] = "Pending";
+  let obstacle = { reason: "starting", isHopeless: false };
+  let attempts = 0;
+
+  const obstruct = (reason: string, isHopeless: boolean) => {
+    obstacle = { reason, isHopeless };
+    options.onChange();
+  };
+  const logPath = (container: string) => join(options.logsDir, options.namespace, options.name, `${container}.log`);
+
+  const launch = (
+    pod: PreparedPod,
+    holder: Sandbox,
+    container: Container,
+    command: ContainerCommand,
+    isInit: boolean,
+  ) => {
+    const owner =
+      command.user.kind === "user" ? command.user : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+    const env = pod.environmentOf(container, command.user);
+    const log = openContainerLog(logPath(container.name), owner);
+    const { isListening } = holder;
+    const isServing = () => isListening(sidecarPorts.inbound) && isListening(sidecarPorts.outbound);
+    const runOptions: ContainerOptions = {
+      container: isInit ? { name: container.name } : container,
+      argv: command.argv,
+      env,
+      cwd: options.cwd,
+      user: command.user,
+      sandboxPid: holder.pid,
+      address: options.address,
+      log,
+      clock: options.clock,
+      random: options.random,
+      restartPolicy: restartPolicyOf(pod.pod, isInit),
+      ...(command.role === "envoy" ? { isServing } : {}),
+      onChange: changed,
+    };
+    running.push({ name: container.name, role: command.role, command, env, container: runContainer(runOptions) });
+  };
+
+  const commandsOf = (pod: PreparedPod, containers: readonly Container[]) => {
+    const found: [Container, ContainerCommand][] = [];
+    for (const container of containers) {
+      const command = pod.commandOf(container);
+      if (command === undefined) return pod.missingImage(container);
+      found.push([container, command]);
+    }
+    return found;
+  };
+
+  /** One life of the pod's namespaces. */
+  const live = async (): Promise<"over" | "again"> => {
+    const preparing = options.prepare(signal);
+    // Awaited below; a failure of the sandbox must not leave it unheard.
+    preparing.catch(() => undefined);
+    sandbox = await options.createSandbox();
+    const pod = await preparing;
+    if (signal.aborted) return "over";
+    if ("denied" in pod) {
+      obstruct(pod.denied, true);
+      return "over";
+    }
+    prepared = pod;
+    const init = commandsOf(pod, pod.pod.spec.initContainers ?? []);
+    const main = commandsOf(pod, pod.pod.spec.containers);
+    if (typeof init === "string" || typeof main === "string") {
+      obstruct(typeof init === "string" ? init : String(main), true);
+      return "over";
+    }
+    await sandbox.putEnvoyFiles(pod.envoyFiles, ENVOY_UID);
+    for (const [container, command] of init) {
+      launch(pod, sandbox, container, command, true);
+      if (!(await initEnd(options.clock, signal, () => running.at(-1)?.container.state()))) {
+        if (signal.aborted) return "over";
+        phase = "Failed";
+        obstruct(`init container ${container.name}: ${running.at(-1)?.container.state().reason}`, true);
+        return "over";
+      }
+    }
+    if (signal.aborted) return "over";
+    await endAll(running, 0);
+    running = [];
+    for (const [container, command] of main) launch(pod, sandbox, container, command, false);
+    phase = "Running";
+    obstacle = { reason: "", isHopeless: false };
+    options.onChange();
+    await sandbox.ended;
+    return signal.aborted || phase !== "Running" ? "over" : "again";
+  };
+
+  const keepAlive = async () => {
+    while (!signal.aborted) {
+      let reason = "its namespaces were killed";
+      try {
+        if ((await live()) === "over") return;
+      } catch (error) {
+        if (signal.aborted) return;
+        reason = error instanceof Error ? error.message : String(error);
+        options.log.warn("a pod could not be started", { pod: `${options.namespace}/${options.name}`, reason });
+      }
+      attempts += 1;
+      phase = "Pending";
+      obstruct(`${reason}; starting again`, attempts >= 3);
+      await endAll(running, 0);
+      running = [];
+      await sandbox?.destroy();
+      await pause(options.clock, delays.next(), signal);
+    }
+  };
+
+  const changed = () => {
+    const apps = running.filter(({ role }) => role === "app").map(({ container }) => container.state().phase);
+    const isOver = phase === "Running" && apps.every((each) => each === "completed" || each === "failed");
+    if (isOver && !signal.aborted) {
+      phase = apps.includes("failed") ? "Failed" : "Succeeded";
+      // A sidecar would run on: it has nobody left to serve.
+      void endAll(running, SIDECAR_GRACE_MS).then(() => sandbox?.destroy());
+    }
+    options.onChange();
+  };
+
+  const ended = keepAlive();
+  return {
+    state: () => stateOf(phase, running, obstacle, signal.aborted),
+    containerNames: () => (prepared?.pod.spec.containers ?? []).map(({ name }) => name),
+    logPath,
+    entry(name) {
+      const found = running.find((each) => each.name === name);
+      if (sandbox === undefined || found === undefined || phase !== "Running") return undefined;
+      return { sandboxPid: sandbox.pid, user: found.command.user, env: found.env };
+    },
+    async stop(drainMs, graceMs) {
+      stopping.abort();
+      options.onChange();
+      const grace = graceMs ?? (prepared?.pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000;
+      if (drainMs > 0 && phase === "Running") await pause(options.clock, drainMs);
+      await endAll(
+        running.filter(({ role }) => role === "app"),
+        grace,
+      );
+      await endAll(running, Math.min(grace, SIDECAR_GRACE_MS));
+      await sandbox?.destroy();
+      await ended;
+      await sandbox?.destroy();
+    },
+  };
+}
+
+function restartPolicyOf(pod: Pod, isInit: boolean): ContainerOptions["restartPolicy"] {
+  const { restartPolicy } = pod.spec;
+  if (isInit) return restartPolicy === "Never" ? "Never" : "OnFailure";
+  return restartPolicy === "Never" || restartPolicy === "OnFailure" ? restartPolicy : "Always";
+}
+
+function stateOf(
+  phase: PodState["phase"],
+  running: readonly Running[],
+  obstacle: { readonly reason: string; readonly isHopeless: boolean },
+  isTerminating: boolean,
+): PodState {
+  const states = running.map(({ name, container }) => ({ name, ...container.state() }));
+  const containers = states.map(({ name, isReady, restarts }) => ({ name, isReady, restarts }));
+  const isReady = phase === "Running" && !isTerminating && states.every((state) => state.isReady);
+  const unready = states.find((state) => !state.isReady && state.reason !== "");
+  const reason = unready === undefined ? obstacle.reason : `container ${unready.name}: ${unready.reason}`;
+  const isHopeless = !isReady && (obstacle.isHopeless || states.some((state) => state.isHopeless));
+  return {
+    phase,
+    isReady,
+    isTerminating,
+    reason: isReady ? "" : isTerminating ? "terminating" : reason,
+    isHopeless,
+    containers,
+  };
+}
+
+async function endAll(running: readonly Running[], graceMs: number): Promise<void> {
+  await Promise.all(running.map(({ container }) => container.stop(graceMs)));
+}
+
+const INIT_CHECK_MS = 5;
+
+/** Whether an init container has completed; false when it failed for good or the pod is stopped. */
+async function initEnd(
+  clock: Clock,
+  signal: AbortSignal,
+  state: () => ReturnType<RunningContainer["state"]> | undefined,
+): Promise<boolean> {
+  while (!signal.aborted) {
+    const phase = state()?.phase;
+    if (phase === "completed") return true;
+    if (phase === "failed") return false;
+    await pause(clock, INIT_CHECK_MS, signal);
+  }
+  return false;
+}

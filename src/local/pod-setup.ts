@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import type { Container, KubeObject, ObjectOrigin } from "../kube/objects.ts";
+import { containerCommand, type ImageCommands, type LocalHost } from "./container-command.ts";
+import type { ControlClient } from "./control-client.ts";
+import { BORROWED } from "./etc-skeleton.ts";
+import { LOCAL_FILE } from "./image-commands.ts";
+import { DNS_ADDRESS } from "./network.ts";
+import { containerEnvironment, hostnameOf, hostsFile, resolvConf } from "./pod-environment.ts";
+import type { PreparedPod } from "./pod-runner.ts";
+import { createSandbox } from "./pod-sandbox.ts";
+import type { PodSetup } from "./pod-set.ts";
+import type { LocalService } from "./services.ts";
+import { decideInjection, type InjectedPod, injectSidecar, type MeshIdentity } from "./sidecar.ts";
+
+/** What pods have from the machine and the cluster they run in. */
+export interface PodSurroundings {
+  readonly mesh: MeshIdentity;
+  readonly clusterDomain: string;
+  readonly control: ControlClient;
+  readonly host: LocalHost;
+  /** PATH and the like of whoever started the program. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The PATH on which this process found the tools of the operating system. */
+  readonly toolPath: string;
+  readonly etcDir: string;
+  readonly podsDir: string;
+  readonly images: () => ImageCommands;
+  readonly namespace: (name: string) => KubeObject | undefined;
+  /** Services that have an address. */
+  readonly services: () => readonly (LocalService & { readonly address: string })[];
+}
+
+/** How one pod comes to its namespaces, its sidecar and its programs. */
+export function podSetup(surroundings: PodSurroundings): PodSetup {
+  const { clusterDomain } = surroundings;
+  return (pod, origin, setPod) => {
+    const namespace = pod.metadata.namespace ?? "default";
+    const address = pod.status?.podIP ?? "";
+    const uuid = randomUUID();
+    return {
+      createSandbox: () =>
+        createSandbox({
+          id: `${namespace}.${pod.metadata.name}`,
+          hostname: hostnameOf(pod),
+          address,
+          link: `pod${address.split(".").slice(2).join("-")}`,
+          etc: surroundings.etcDir,
+          podsDir: surroundings.podsDir,
+          hosts: hostsFile(pod, clusterDomain),
+          resolvConf: resolvConf(namespace, clusterDomain, DNS_ADDRESS),
+        }),
+      async prepare(signal) {
+        const decision = decideInjection(pod, surroundings.namespace(namespace), surroundings.mesh);
+        if ("denied" in decision) return decision;
+        const plain: InjectedPod = { pod, isInjected: false, envoyFiles: {} };
+        const injected = decision.inject
+          ? await injectSidecar({ ...surroundings, pod, uuid, wishes: decision.wishes, onPatched: setPod, signal })
+          : plain;
+        return preparedPod(surroundings, injected ?? plain, origin);
+      },
+    };
+  };
+}
+
+function preparedPod(
+  surroundings: PodSurroundings,
+  injected: InjectedPod,
+  origin: ObjectOrigin | undefined,
+): PreparedPod {
+  const { pod, isInjected } = injected;
+  const compose = (container: Container) =>
+    containerEnvironment(container, pod, surroundings.environment, surroundings.services());
+  return {
+    ...injected,
+    commandOf(container) {
+      const { command, args } = compose(container);
+      return containerCommand(
+        { ...container, command, args },
+        pod,
+        surroundings.images(),
+        surroundings.host,
+        isInjected,
+      );
+    },
+    environmentOf(container, user) {
+      const { env } = compose(container);
+      if (user.kind !== "root") return env;
+      // The interception script looks for tools that a user's PATH may lack; its lock must not be the host's.
+      return { ...env, PATH: surroundings.toolPath, XTABLES_LOCKFILE: `${BORROWED}/xtables.lock` };
+    },
+    missingImage({ name, image }) {
+      const where = origin === undefined ? "" : `${origin.file}:${origin.line}: `;
+      const subject = `${where}pod ${pod.metadata.namespace ?? "default"}/${pod.metadata.name}, container ${name}`;
+      return `${subject}: nothing stands for image "${image ?? ""}"; add it to "images" in ${LOCAL_FILE}`;
+    },
+  };
+}

@@ -1,0 +1,177 @@
+import type { ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { NodeConfig, NodeMessage } from "./node-config.ts";
+import { childOf } from "./pod-sandbox.ts";
+
+/** Local pods cannot be run on this machine as it is; the message is one sentence that says what is missing. */
+export class NodeStartError extends Error {
+  override readonly name = "NodeStartError";
+  readonly code = "pods-unavailable";
+}
+
+export type NodeOptions = Omit<NodeConfig, "caller" | "isRootless" | "environment"> & {
+  /** Environment of whoever started the program: PATH, HOME, USER, LANG and TZ of it reach the containers. */
+  readonly callerEnvironment: NodeJS.ProcessEnv;
+  /** Lines of the process's log. */
+  readonly onLog: (line: string) => void;
+};
+
+export interface NodeProcess {
+  /** Its socket answers. Rejects with {@link NodeStartError} when the process ends before. */
+  readonly listening: Promise<void>;
+  /** Every pod is ready or has been named as unable to be. */
+  readonly settled: Promise<void>;
+  /** Ends with the process: what went wrong, or undefined after `stop`. */
+  readonly ended: Promise<string | undefined>;
+  /** Ends all pods, politely at first; nothing of them lives on afterwards. */
+  stop(): Promise<void>;
+}
+
+/** Where tools of the operating system are that a user's PATH may lack. */
+const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/** Programs, and the Debian packages that they are in. */
+const TOOLS: Readonly<Record<string, string>> = {
+  unshare: "util-linux",
+  nsenter: "util-linux",
+  setpriv: "util-linux",
+  mount: "mount",
+  hostname: "hostname",
+  ip: "iproute2",
+  "iptables-restore": "iptables",
+};
+const PASSED_ON = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ"];
+const STOP_MS = 5000;
+
+/** Starts the process that runs the pods, in namespaces of its own. Throws {@link NodeStartError} when that cannot work here. */
+export function startNode(options: NodeOptions): NodeProcess {
+  const { callerEnvironment, onLog, ...rest } = options;
+  const path = [...(callerEnvironment.PATH ?? "").split(delimiter), ...SYSTEM_PATH].filter((each) => each !== "");
+  const uid = process.getuid?.() ?? 0;
+  const isRootless = uid !== 0;
+  checkMachine(path, isRootless);
+  const environment: Record<string, string> = {};
+  for (const name of PASSED_ON) if (callerEnvironment[name] !== undefined) environment[name] = callerEnvironment[name];
+  const config: NodeConfig = { ...rest, environment, isRootless, caller: { uid, gid: process.getgid?.() ?? 0 } };
+  const child = spawnNode(config, path.join(delimiter));
+  return follow(child, onLog);
+}
+
+function spawnNode(config: NodeConfig, path: string): ChildProcess {
+  const entry = fileURLToPath(new URL("./node.ts", import.meta.url));
+  // The user namespace comes first: entering it would clear the death signal.
+  const user = config.isRootless ? ["unshare", "-U", "--map-auto", "--map-root-user", "--"] : [];
+  const tied = ["setpriv", "--pdeathsig", "KILL", "--"];
+  const spaces = ["unshare", "-n", "-m", "-p", "--fork", "--kill-child", "--mount-proc", "--"];
+  const [program = "", ...args] = [...user, ...tied, ...spaces, process.execPath, entry, JSON.stringify(config)];
+  return spawn(program, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, PATH: path },
+    // A terminal's Ctrl-C is for the runner, which ends the pods in order.
+    detached: true,
+  });
+}
+
+function follow(child: ChildProcess, onLog: (line: string) => void): NodeProcess {
+  const { promise: listening, resolve: nowListening, reject: neverListening } = Promise.withResolvers<void>();
+  const { promise: settled, resolve: nowSettled } = Promise.withResolvers<void>();
+  let isStopping = false;
+  let lastWords = "";
+  // Heard through `ended` as well; not everybody waits for it.
+  listening.catch(() => undefined);
+  const ended = new Promise<string | undefined>((resolve) => {
+    child.once("error", (error) => {
+      lastWords = error.message;
+      resolve(lastWords);
+    });
+    child.once("close", (code, signal) => {
+      const why = `the process that runs the pods ended (${signal ?? `exit code ${code}`})${lastWords === "" ? "" : `: ${lastWords}`}`;
+      neverListening(new NodeStartError(why));
+      resolve(isStopping ? undefined : why);
+    });
+  });
+  if (child.stdout !== null) {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const message = JSON.parse(line) as NodeMessage;
+      if (message.type === "listening") nowListening();
+      else if (message.type === "settled") nowSettled();
+      else child.stdin?.write(`${JSON.stringify({ hostPid: childOf(child.pid ?? 0) })}\n`);
+    });
+  }
+  if (child.stderr !== null) {
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      if (!line.startsWith("{")) lastWords = line.slice(0, 500);
+      onLog(line);
+    });
+  }
+  child.stdin?.on("error", () => undefined);
+  return {
+    listening,
+    settled,
+    ended,
+    async stop() {
+      isStopping = true;
+      child.stdin?.end();
+      const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function checkMachine(path: readonly string[], isRootless: boolean): void {
+  if (process.platform !== "linux") {
+    throw new NodeStartError(
+      `local pods need Linux, this is ${process.platform}: use --no-pods and run your own Envoys`,
+    );
+  }
+  const tools = { ...TOOLS, ...(isRootless ? { newuidmap: "uidmap", newgidmap: "uidmap" } : {}) };
+  const missing = Object.keys(tools).filter((tool) => !isOnPath(tool, path));
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map((tool) => (tools as Record<string, string>)[tool]))];
+    throw new NodeStartError(
+      `local pods need ${missing.join(", ")}: install ${packages.join(", ")} (apt-get install ${packages.join(" ")}), or use --no-pods`,
+    );
+  }
+  if (isRootless) checkUserNamespaces();
+}
+
+function checkUserNamespaces(): void {
+  const { username, uid } = userInfo();
+  for (const file of ["/etc/subuid", "/etc/subgid"]) {
+    const lines = readText(file).split("\n");
+    if (lines.some((line) => line.startsWith(`${username}:`) || line.startsWith(`${uid}:`))) continue;
+    throw new NodeStartError(
+      `local pods without root need a range of ids for ${username} in ${file}: run "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}" as root, or start as root`,
+    );
+  }
+  if (readText("/proc/sys/user/max_user_namespaces").trim() === "0") {
+    throw new NodeStartError(
+      "this kernel allows no user namespaces (user.max_user_namespaces is 0): start as root, or use --no-pods",
+    );
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    // An absent file says nothing, as an empty one.
+    return "";
+  }
+}
+
+function isOnPath(program: string, path: readonly string[]): boolean {
+  return path.some((dir) => {
+    try {
+      accessSync(join(dir, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
