@@ -1,4 +1,4 @@
-import { EXTENSIONS, PROBE_KINDS, type ProbeKind, PROXY_PORTS, probeClusterName, probePath } from "./names.ts";
+import { EXTENSIONS, PROBE_KINDS, PROXY_PORTS, type ProbeKind, probeClusterName, probePath } from "./names.ts";
 
 /**
  * Listeners that pass the kubelet's probes on to the application: mTLS would refuse them at its own port.
@@ -26,7 +26,9 @@ type Probes = Readonly<Partial<Record<ProbeKind, readonly Probe[]>>>;
 
 /** `liveness_listener`, `readiness_listener`, `startup_listener`: those that have something to ask. */
 export function probeListeners(probes: Probes): object[] {
-  return PROBE_KINDS.filter((kind) => (probes[kind] ?? []).length > 0).map((kind) => listener(kind, probes[kind] ?? []));
+  return PROBE_KINDS.filter((kind) => (probes[kind] ?? []).length > 0).map((kind) =>
+    listener(kind, probes[kind] ?? []),
+  );
 }
 
 /** One static cluster for each probe's port of the application. */

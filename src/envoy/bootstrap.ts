@@ -1,7 +1,7 @@
 import type { TlsSettings } from "../mesh/mod.ts";
 import { ACCESS_LOG_FORMAT } from "./access-log-format.ts";
 import { type Probe, probeClusters, probeListeners } from "./bootstrap-probes.ts";
-import { EXTENSIONS, type ProbeKind, PROXY_PORTS } from "./names.ts";
+import { EXTENSIONS, PROXY_PORTS, type ProbeKind } from "./names.ts";
 
 export type { HttpProbe, HttpsProbe, Probe } from "./bootstrap-probes.ts";
 export { PROBE_KINDS, PROXY_PORTS, type ProbeKind, parseProbePath, probePath } from "./names.ts";

@@ -1,10 +1,5 @@
 import { envoy } from "../../proto/gen/envoy.js";
-import type {
-  LocalClusterView,
-  MetricsClusterView,
-  PassthroughClusterView,
-  UpstreamClusterView,
-} from "../mesh/mod.ts";
+import type { LocalClusterView, MetricsClusterView, PassthroughClusterView, UpstreamClusterView } from "../mesh/mod.ts";
 import { FROM_ADS } from "./ads.ts";
 import { packAny } from "./any.ts";
 import { EXTENSIONS, PROXY_PORTS } from "./names.ts";

@@ -14,7 +14,7 @@ const { TrafficDirection } = envoy.config.core.v3;
 type Filter = envoy.config.listener.v3.Filter.$Properties;
 
 /** A client of the mesh sends its TLS hello at once; one that sends nothing, or slowly, is not one. */
-const HELLO_TIMEOUT_SECONDS = 5;
+const HELLO_TIMEOUT_SECONDS = 2;
 
 /**
  * Where the interception rules send what others dial. A connection that is not mTLS of the mesh, or for a service that is

@@ -16,6 +16,7 @@ export function metricsListener(view: MetricsListenerView): envoy.config.listene
         filters: [
           staticHttpFilter("prometheus-http-conn-manager", {
             name: "prometheus",
+            validateClusters: { value: false },
             virtualHosts: [
               {
                 name: "prometheus-inbound-virtual-host",

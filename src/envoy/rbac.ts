@@ -38,18 +38,14 @@ export function routeRbac(principals: readonly string[] | undefined): Record<str
  * Rules of a TCP chain, acting on the client's first byte. The chain's TLS validation has refused others before; this
  * filter repeats the decision with the policy's name in statistics and logs.
  */
-export function networkRbacFilter(
-  policies: readonly NetworkPolicy[],
-): envoy.config.listener.v3.Filter.$Properties {
+export function networkRbacFilter(policies: readonly NetworkPolicy[]): envoy.config.listener.v3.Filter.$Properties {
   const named = policies
     .filter((policy) => policy.principals.length > 0)
     .map((policy): [string, Policy] => [
       policy.name,
       {
         permissions:
-          policy.ports.length === 0
-            ? [{ any: true }]
-            : policy.ports.map((destinationPort) => ({ destinationPort })),
+          policy.ports.length === 0 ? [{ any: true }] : policy.ports.map((destinationPort) => ({ destinationPort })),
         principals: policy.principals.map(authenticated),
       },
     ]);

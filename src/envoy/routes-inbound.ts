@@ -27,7 +27,7 @@ function route(rule: InboundRoute): envoy.config.route.v3.Route.$Properties {
 
 /** Envoy matches a regex against the whole path without its query, as SMI means it. */
 function pathMatch(regex: string): envoy.config.route.v3.RouteMatch.$Properties {
-  return regex === ".*" ? { prefix: "" } : { safeRegex: { regex } };
+  return regex === ".*" ? { prefix: "" } : { safeRegex: whole(regex) };
 }
 
 function methodMatch(method: string): HeaderMatcher[] {
@@ -35,5 +35,10 @@ function methodMatch(method: string): HeaderMatcher[] {
 }
 
 function headerMatch({ name, regex }: HeaderMatch): HeaderMatcher {
-  return { name: name === "host" ? ":authority" : name, stringMatch: { safeRegex: { regex } } };
+  return { name: name === "host" ? ":authority" : name, stringMatch: { safeRegex: whole(regex) } };
+}
+
+/** Envoy refuses the empty regex, which matches the empty text. */
+function whole(regex: string): envoy.type.matcher.v3.RegexMatcher.$Properties {
+  return { regex: regex === "" ? "(?:)" : regex };
 }

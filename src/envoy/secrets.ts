@@ -1,5 +1,5 @@
 import { envoy } from "../../proto/gen/envoy.js";
-import { SECRETS } from "./names.ts";
+import type { SECRETS } from "./names.ts";
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 

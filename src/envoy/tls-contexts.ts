@@ -59,7 +59,9 @@ function meshContext(tls: TlsSettings, acceptedSans: readonly string[] | undefin
   };
 }
 
-function sanMatchers(sans: readonly string[]): envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.$Properties[] {
+function sanMatchers(
+  sans: readonly string[],
+): envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.$Properties[] {
   const accepted = sans.length === 0 ? [NOBODY] : sans;
   return accepted.map((exact) => ({ sanType: SubjectAltNameMatcher.SanType.DNS, matcher: { exact } }));
 }
