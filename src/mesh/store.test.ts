@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import { endpointSlice, meshConfig, namespaceRecord, put, remove, serviceRecord, workload } from "../../test/support/records.ts";
+import { classOf, createMeshStore, type MeshRecord, type MeshSnapshot, podOfProxy, type ProxyView, proxyView } from "./mod.ts";
+
+function viewOf(snapshot: MeshSnapshot, namespace: string, pod: string): ProxyView {
+  return proxyView(snapshot, classOf(snapshot, namespace, pod) ?? "");
+}
+
+function storeWith(...records: readonly MeshRecord[]) {
+  const store = createMeshStore();
+  store.apply(put(...records));
+  return store;
+}
+
+describe("MeshStore.apply", () => {
+  test("an object that was touched and says the same changes nothing", () => {
+    const store = storeWith(namespaceRecord("shop"), ...workload("shop", "cart", 1));
+    const before = store.snapshot();
+    const changes = store.apply(put(...workload("shop", "cart", 1)));
+    expect(changes.isEmpty).toBe(true);
+    expect(store.snapshot()).toBe(before);
+  });
+
+  test("an object that appears and vanishes within one batch changes nothing", () => {
+    const store = storeWith(namespaceRecord("shop"));
+    const service = serviceRecord("shop", "cart");
+    expect(store.apply([...put(service), remove(service)]).isEmpty).toBe(true);
+    expect(store.snapshot().generation).toBe(1);
+  });
+
+  test("a change names the records that differ", () => {
+    const store = storeWith(namespaceRecord("shop"), ...workload("shop", "cart", 1));
+    const { changed } = store.apply(put(serviceRecord("shop", "other"), namespaceRecord("shop")));
+    expect([...changed]).toEqual([["Service", new Set(["shop/other"])]]);
+  });
+
+  test("an object that moved to another line leaves every view as it is", () => {
+    const records = workload("shop", "cart", 1);
+    const store = storeWith(namespaceRecord("shop"), ...records);
+    const before = viewOf(store.snapshot(), "shop", "cart-1");
+    store.apply(put(...records.map((record) => ({ ...record, ref: { ...record.ref, line: 99 } }))));
+    expect(store.snapshot().generation).toBe(2);
+    expect(viewOf(store.snapshot(), "shop", "cart-1")).toBe(before);
+  });
+
+  test("a snapshot does not change when the store does", () => {
+    const store = storeWith(namespaceRecord("shop"), ...workload("shop", "cart", 1));
+    const before = store.snapshot();
+    store.apply([remove(serviceRecord("shop", "cart"))]);
+    const names = viewOf(before, "shop", "cart-1").resources.map(({ name }) => name);
+    expect(names).toContain("shop/cart|8080");
+  });
+});
+
+describe("proxyView", () => {
+  test.each([true, false])("endpoint churn changes the endpoints of that service alone (permissive: %s)", (isPermissive) => {
+    const [service, pod, slice] = workload("shop", "cart", 1);
+    const rest = [...workload("shop", "pay", 2), ...workload("shop", "web", 3)];
+    const store = storeWith(namespaceRecord("shop"), meshConfig({ isPermissive }), service, pod, slice, ...rest);
+    const before = viewOf(store.snapshot(), "shop", "web-1");
+    store.apply(put(endpointSlice(service, [{ ...pod, isReady: false }])));
+    const after = viewOf(store.snapshot(), "shop", "web-1");
+    const changed = after.resources.filter((resource, position) => resource !== before.resources[position]);
+    expect(changed.map(({ kind, name }) => `${kind} ${name}`)).toEqual(isPermissive ? ["endpoints shop/cart|8080"] : []);
+  });
+
+  test("workloads share the resources that do not depend on who asks", () => {
+    const store = storeWith(namespaceRecord("shop"), ...workload("shop", "cart", 1), ...workload("shop", "web", 2));
+    const shared = (pod: string) =>
+      viewOf(store.snapshot(), "shop", pod).resources.filter(({ kind }) => kind === "upstream-cluster" || kind === "endpoints");
+    expect(shared("cart-1")).toHaveLength(4);
+    shared("cart-1").forEach((resource, position) => expect(shared("web-1")[position]).toBe(resource));
+  });
+
+  test("a pod in the mesh that is in no service still has a class", () => {
+    const [, pod] = workload("shop", "job", 1);
+    const snapshot = storeWith(namespaceRecord("shop"), pod).snapshot();
+    expect(viewOf(snapshot, "shop", "job-1").identity).toEqual({ namespace: "shop", serviceAccount: "job" });
+  });
+
+  test.each([
+    ["without the mesh's label", namespaceRecord("shop", { monitoredBy: "other" })],
+    ["that is ignored", namespaceRecord("shop", { isIgnored: true })],
+  ])("a namespace %s has no part in the mesh", (_name, namespace) => {
+    const snapshot = storeWith(namespace, ...workload("shop", "cart", 1)).snapshot();
+    expect(classOf(snapshot, "shop", "cart-1")).toBeUndefined();
+    expect(snapshot.namespaces.size).toBe(0);
+  });
+});
+
+test("podOfProxy: a proxy uuid copied to a pod of somebody else takes nothing from its owner", () => {
+  const [, pod] = workload("shop", "cart", 1);
+  const thief = { ...workload("evil", "thief", 2)[1], proxyUuid: pod.proxyUuid ?? "" };
+  const snapshot = storeWith(namespaceRecord("shop"), namespaceRecord("evil"), pod, thief).snapshot();
+  const owner = { namespace: "shop", serviceAccount: "cart" };
+  expect(podOfProxy(snapshot, pod.proxyUuid ?? "", owner)?.name).toBe("cart-1");
+  expect(podOfProxy(snapshot, "unknown")).toBeUndefined();
+});
