@@ -3,7 +3,15 @@
  * what it prints is what another implementation finds in our bytes.
  */
 import { readFileSync } from "node:fs";
-import { create, createFileRegistry, type FileRegistry, fromBinary, type JsonValue, toJson } from "@bufbuild/protobuf";
+import {
+  create,
+  createFileRegistry,
+  type FileRegistry,
+  fromBinary,
+  type JsonValue,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
 import {
   type DescriptorProto,
   DescriptorProtoSchema,
@@ -21,9 +29,20 @@ const registry = readRegistry(new URL("../../proto/gen/envoy.json", import.meta.
 
 /** Decodes one message, and every Any in it, to JSON with the field names of the protos. */
 export function decodeToJson(typeUrl: string, bytes: Uint8Array): JsonValue {
+  const schema = schemaOf(typeUrl);
+  return toJson(schema, fromBinary(schema, bytes), { registry, useProtoFieldName: true });
+}
+
+/** Decodes one message and encodes it again; fields that are not in the protos are dropped. */
+export function reencode(typeUrl: string, bytes: Uint8Array): Uint8Array {
+  const schema = schemaOf(typeUrl);
+  return toBinary(schema, fromBinary(schema, bytes, { readUnknownFields: false }));
+}
+
+function schemaOf(typeUrl: string): DescMessage {
   const schema = registry.getMessage(typeUrl.slice(typeUrl.lastIndexOf("/") + 1));
   if (schema === undefined) throw new Error(`decoding "${typeUrl}": no such message in proto/gen/envoy.json`);
-  return toJson(schema, fromBinary(schema, bytes), { registry, useProtoFieldName: true });
+  return schema;
 }
 
 function readRegistry(path: URL): FileRegistry {
