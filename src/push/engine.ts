@@ -90,7 +90,9 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   const measure = passMetrics(options.metrics);
   const subscriptions = new Set<Subscription>();
   const workloads = new Map<string, Workload>();
-  let snapshot: MeshSnapshot | undefined;
+  let latest: MeshSnapshot | undefined;
+  /** The snapshot that tables are made of: the latest one, or one before it while that waits for its turn. */
+  let adopted: MeshSnapshot | undefined;
   let published: { changes: ChangeSet[]; at: number } | undefined;
   const unplaced = new Set<Subscription>();
   const stale = new Set<Workload>();
@@ -105,14 +107,17 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     if (workload?.subscriptions.size === 0) workloads.delete(workload.key);
     subscription.workload = undefined;
   };
-  /** A proxy whose pod is gone, or left the mesh, keeps the table that it has. */
+  /** A proxy whose pod is gone, or left the mesh, belongs nowhere and keeps the table that it has. */
   const place = (subscription: Subscription, world: MeshSnapshot) => {
     const key = classKeyOf(world, subscription.peer);
-    if (key === undefined || key === subscription.workload?.key) return;
+    if (key !== undefined && key === subscription.workload?.key) return;
+    // Where a view of the new class cannot be generated, the last good resource of the old one serves.
+    const { content } = subscription.workload ?? {};
     leave(subscription);
+    if (key === undefined) return;
     let workload = workloads.get(key);
     if (workload === undefined) {
-      workload = { key, subscriptions: new Set() };
+      workload = { key, subscriptions: new Set(), ...(content && { content }) };
       workloads.set(key, workload);
     }
     workload.subscriptions.add(subscription);
@@ -120,16 +125,18 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     stale.add(workload);
   };
   const nextPass = (): Pass | undefined => {
-    if (snapshot === undefined) return undefined;
-    const isDue = published !== undefined && clock.monotonic() >= notBefore;
-    for (const subscription of isDue ? subscriptions : unplaced) place(subscription, snapshot);
+    const due = published !== undefined && clock.monotonic() >= notBefore ? published : undefined;
+    if (due !== undefined) {
+      adopted = latest;
+      published = undefined;
+    }
+    if (adopted === undefined) return undefined;
+    for (const subscription of due === undefined ? unplaced : subscriptions) place(subscription, adopted);
     unplaced.clear();
-    const affected = isDue ? new Set(workloads.values()) : new Set(stale);
+    const affected = new Set(due === undefined ? stale : workloads.values());
     stale.clear();
-    if (!isDue) return affected.size === 0 ? undefined : { snapshot, workloads: affected };
-    const pass = { snapshot, workloads: affected, ...(published && { published }) };
-    published = undefined;
-    return pass;
+    if (due === undefined && affected.size === 0) return undefined;
+    return { snapshot: adopted, workloads: affected, ...(due && { published: due }) };
   };
   const runPass = async (pass: Pass) => {
     const startedAt = clock.monotonic();
@@ -166,8 +173,8 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
       for (let pass = nextPass(); pass !== undefined && !isStopped; pass = nextPass()) await runPass(pass);
     } finally {
       isRunning = false;
+      sleep();
     }
-    sleep();
   };
   /** Wakes up for a push that waits for its window, or a view that may be tried again. */
   const sleep = () => {
@@ -194,7 +201,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
       const subscription: Subscription = { peer, onChange, workload: undefined, table: undefined };
       subscriptions.add(subscription);
       // A class that is at hand is served at once: a reconnecting proxy waits for no pass.
-      if (snapshot !== undefined && published === undefined) place(subscription, snapshot);
+      if (adopted !== undefined) place(subscription, adopted);
       subscription.table = subscription.workload?.table;
       if (subscription.table === undefined) unplaced.add(subscription);
       start();
@@ -208,8 +215,8 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
       };
     },
     publish(next, changes) {
-      if (snapshot !== undefined && next.generation === snapshot.generation) return;
-      snapshot = next;
+      if (next.generation === latest?.generation) return;
+      latest = next;
       published ??= { changes: [], at: clock.monotonic() };
       published.changes.push(changes);
       start();

@@ -1,0 +1,122 @@
+import { expect, test } from "vitest";
+import { manualClock } from "../lib/mod.ts";
+import { type Peer, type Resource, TYPE_URLS } from "../xds/resource.ts";
+import { createDeliveryTracker, type PushReport } from "./delivery-tracker.ts";
+
+function peer(name: string): Peer {
+  return { uuid: `uuid-${name}`, namespace: "shop", pod: name, serviceAccount: name };
+}
+function resource(name: string, version: string, typeUrl: Resource["typeUrl"] = TYPE_URLS.endpoints): Resource {
+  return { typeUrl, name, version, bytes: new Uint8Array(10) };
+}
+function delivery(generation: number, resources: readonly Resource[]) {
+  return { typeUrl: resources[0]?.typeUrl ?? TYPE_URLS.endpoints, generation, resources, bytes: 100 };
+}
+
+function bench() {
+  const clock = manualClock(5000);
+  const reports: PushReport[] = [];
+  const tracker = createDeliveryTracker({ clock, onReport: (report) => reports.push(report) });
+  const stream = (name: string) => {
+    const opened = { peer: peer(name), protocol: "delta" } as const;
+    tracker.connected(opened);
+    return opened;
+  };
+  const push = (generation: number, ...names: string[]) =>
+    tracker.pushed({ generation, changes: [], publishedAt: clock.monotonic(), peers: names.map(peer) });
+  return { clock, reports, tracker, stream, push };
+}
+
+test("a change is reported when the last proxy has acknowledged it, with what it took", () => {
+  const { clock, reports, tracker, stream, push } = bench();
+  const [a, b] = [stream("a"), stream("b")];
+  push(7, "a", "b");
+  for (const each of [a, b]) tracker.sent(each, delivery(7, [resource("x", "1"), resource("y", "1")]));
+  clock.advance(30);
+  tracker.settled(a, 7);
+  expect(reports).toEqual([]);
+  clock.advance(12);
+  tracker.settled(b, 7);
+  expect(reports).toMatchObject([{ generation: 7, ms: 42, responses: 2, resources: 4, bytes: 200, waiting: [] }]);
+  expect(reports[0]?.proxies.map(({ pod }) => pod)).toEqual(["a", "b"]);
+});
+
+test("a change that touches nobody is reported at once", () => {
+  const { reports, push } = bench();
+  push(3);
+  expect(reports).toMatchObject([{ generation: 3, proxies: [], ms: 0 }]);
+});
+
+test("a proxy that had nothing to get counts as touched by nothing and holds nothing up", () => {
+  const { reports, tracker, stream, push } = bench();
+  const a = stream("a");
+  push(3, "a");
+  tracker.settled(a, 3);
+  expect(reports).toMatchObject([{ generation: 3, proxies: [], responses: 0 }]);
+});
+
+test("a proxy that goes away is waited for no more, unless it has another stream", () => {
+  const { reports, tracker, stream, push } = bench();
+  const [first, second] = [stream("a"), stream("a")];
+  push(3, "a");
+  tracker.disconnected(first);
+  expect(reports).toEqual([]);
+  tracker.disconnected(second);
+  expect(reports).toMatchObject([{ generation: 3 }]);
+  expect(tracker.streams()).toEqual([]);
+});
+
+test("acknowledging a later world acknowledges the earlier ones", () => {
+  const { reports, tracker, stream, push } = bench();
+  const a = stream("a");
+  push(3, "a");
+  push(4, "a");
+  tracker.sent(a, delivery(4, [resource("x", "2")]));
+  tracker.settled(a, 4);
+  expect(reports).toMatchObject([
+    { generation: 3, resources: 0 },
+    { generation: 4, resources: 1 },
+  ]);
+});
+
+test("a proxy that never answers is named, and does not make memory grow", () => {
+  const { reports, stream, push } = bench();
+  stream("a");
+  for (let generation = 1; generation <= 70; generation++) push(generation, "a");
+  expect(reports).toHaveLength(6);
+  expect(reports[0]?.waiting.map(({ pod }) => pod)).toEqual(["a"]);
+});
+
+test("what a proxy refused is shown until it acknowledges something newer of that type", () => {
+  const { tracker, stream } = bench();
+  const a = stream("a");
+  const refused = delivery(4, [resource("x", "2")]);
+  tracker.sent(a, refused);
+  tracker.nacked(a, { delivery: refused, names: ["x"], message: "bad x" });
+  expect(tracker.streams()[0]?.types.get(TYPE_URLS.endpoints)).toMatchObject({
+    sent: 4,
+    acknowledged: 0,
+    refused: { names: ["x"], message: "bad x", atMs: 5000 },
+  });
+  const better = delivery(5, [resource("x", "3")]);
+  tracker.sent(a, better);
+  tracker.acked(a, better);
+  expect(tracker.streams()[0]?.types.get(TYPE_URLS.endpoints)).toEqual({ sent: 5, acknowledged: 5 });
+});
+
+test("waiting for a new leaf ends when the last open stream has it", async () => {
+  const { clock, tracker, stream } = bench();
+  const [a, b] = [stream("a"), stream("b")];
+  const isNew = ({ secretVersions }: { readonly secretVersions: ReadonlyMap<string, string> }) =>
+    secretVersions.get("service-cert") === "new";
+  const done = tracker.whenAll(isNew, 1000);
+  tracker.acked(a, delivery(1, [resource("service-cert", "new", TYPE_URLS.secret)]));
+  tracker.acked(b, delivery(1, [resource("service-cert", "old", TYPE_URLS.secret)]));
+  tracker.disconnected(b);
+  expect(await done).toBe(1);
+  const c = stream("c");
+  const late = tracker.whenAll(isNew, 1000);
+  clock.advance(1000);
+  await expect(late).rejects.toThrow("No acknowledgement within 1000 ms from the proxy of pod shop/c");
+  tracker.disconnected(c);
+});

@@ -1,0 +1,107 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
+import { type Pool, startPool } from "../../src/platform/mod.ts";
+import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
+import { peerOf, pushBench, tableContent } from "../support/push-bench.ts";
+import { endpointSlice, namespaceRecord, podRecord, put, servicePort, serviceRecord } from "../support/records.ts";
+
+const pools: Pool<GenerateJob, GenerateResult>[] = [];
+afterEach(() => Promise.all(pools.splice(0).map((pool) => pool.close())));
+
+function threads(entry: URL, name: string) {
+  const metrics = metricsRegistry();
+  const pool = startPool<GenerateJob, GenerateResult>({
+    name: "generate",
+    entry,
+    function: name,
+    threads: 1,
+    timeoutMs: 2000,
+    queueMax: 100,
+    heapMaxMb: 128,
+    clock: systemClock(),
+    log: silentLog(),
+    metrics,
+  });
+  pools.push(pool);
+  return pool;
+}
+const poisoned = () =>
+  threads(new URL("../support/misbehaving-generate.ts", import.meta.url), "generateUnlessPoisoned");
+
+const buyer = podRecord("shop", "buyer-1", "buyer", "10.0.0.1");
+
+function service(name: string, address: string) {
+  const record = serviceRecord("shop", name, { clusterIps: [address], ports: [servicePort({ targetPort: 8080 })] });
+  return put(
+    record,
+    podRecord("shop", `${name}-1`, name, `10.0.1.${address.split(".")[3]}`),
+    endpointSlice(record, []),
+  );
+}
+
+test("threads generate the same bytes as the main thread", async () => {
+  const [here, there] = [
+    pushBench(),
+    pushBench({ pool: threads(new URL("../../workers/generate.ts", import.meta.url), "generateInThread") }),
+  ];
+  const tables = await Promise.all(
+    [here, there].map(async (bench) => {
+      const proxy = bench.subscribe(peerOf(buyer));
+      bench.change([...put(namespaceRecord("shop"), buyer), ...service("good", "10.96.0.1")]);
+      await expect.poll(() => proxy.current(), { timeout: 10_000 }).toBeDefined();
+      return tableContent(proxy.current());
+    }),
+  );
+  expect(Object.keys(tables[0] ?? {}).length).toBeGreaterThan(5);
+  expect(tables[1]).toEqual(tables[0]);
+});
+
+describe.each(["throws", "exits", "hangs"])("a view whose generation %s", (name) => {
+  test("is named, and every other resource reaches the proxy", async () => {
+    const bench = pushBench({ pool: poisoned() });
+    const proxy = bench.subscribe(peerOf(buyer));
+    bench.change([...put(namespaceRecord("shop"), buyer), ...service("good", "10.96.0.1")]);
+    await expect.poll(() => proxy.current()?.generation, { timeout: 10_000 }).toBe(1);
+    bench.change([...service(name, "10.96.0.2"), ...service("better", "10.96.0.3")]);
+    await expect.poll(() => proxy.current()?.generation, { timeout: 20_000 }).toBe(2);
+    const content = Object.keys(tableContent(proxy.current()));
+    expect(content).toContain("cluster shop/better|8080");
+    expect(content).toContain("endpoints shop/good|8080");
+    expect(content).not.toContain(`cluster shop/${name}|8080`);
+    expect(bench.errors.map((fields) => fields["view"])).toEqual([`upstream-cluster shop/${name}|8080`]);
+  }, 60_000);
+});
+
+test("a resource that cannot be generated again stays as it last was, until its view can be", async () => {
+  let isBroken = false;
+  const { generateJob } = await import("../../workers/generate.ts");
+  const pool: Pool<GenerateJob, GenerateResult> = {
+    async run(job) {
+      const result = generateJob(job);
+      if (!isBroken) return result;
+      return {
+        ...result,
+        entries: result.entries.map((entry) =>
+          "name" in entry && entry.name.startsWith("shop/") ? { error: "broken" } : entry,
+        ),
+      };
+    },
+    close: async () => undefined,
+  };
+  const bench = pushBench({ pool });
+  const proxy = bench.subscribe(peerOf(buyer));
+  const record = serviceRecord("shop", "good", { clusterIps: ["10.96.0.1"] });
+  const server = podRecord("shop", "good-1", "good", "10.0.1.1");
+  bench.change(put(namespaceRecord("shop"), buyer, server, record, endpointSlice(record, [])));
+  await expect.poll(() => proxy.current()?.generation).toBe(1);
+  const before = tableContent(proxy.current());
+  isBroken = true;
+  bench.change(put(endpointSlice(record, [server])));
+  await expect.poll(() => bench.errors.length).toBe(1);
+  await expect.poll(() => bench.pushes.length).toBe(2);
+  expect(tableContent(proxy.current())).toEqual(before);
+  isBroken = false;
+  bench.clock.advance(300_000);
+  await expect.poll(() => proxy.calls()).toBe(2);
+  expect(tableContent(proxy.current())["endpoints shop/good|8080"]).not.toBe(before["endpoints shop/good|8080"]);
+});
