@@ -67,7 +67,8 @@ async function start(file: string, env: Record<string, string>): Promise<App> {
     stop: () =>
       new Promise((resolve) => {
         child.once("exit", resolve);
-        child.kill("SIGTERM");
+        // Deno reports a child as killed once `child.kill` was called, however it ended.
+        if (child.pid !== undefined) process.kill(child.pid, "SIGTERM");
       }),
   };
 }
