@@ -22,4 +22,4 @@ const server = createServer({ noDelay: true }, (socket) => {
 // Nothing listens yet, so that a probe sees what it would see of a database that reads its files.
 await pause(numberFrom("DATABASE_START_SECONDS", 3));
 server.listen(portFlag(3306), () => console.log(`database listens on ${(server.address() as AddressInfo).port}`));
-onStop(() => server.close());
+onStop(server);

@@ -12,7 +12,7 @@ import {
   request,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server } from "node:net";
 import process from "node:process";
 
 /** How calls from one program to another have ended since it started. */
@@ -104,7 +104,7 @@ export async function serve(name: string, port: number, routes: readonly Route[]
   server.listen(port);
   await once(server, "listening");
   console.log(`${name} listens on ${(server.address() as AddressInfo).port}`);
-  onStop(() => server.close());
+  onStop(server);
 }
 
 /** Header and body leave in one write: two would wait for the peer's delayed acknowledgement. */
@@ -115,12 +115,15 @@ function send(response: ServerResponse, status: number, headers: Record<string, 
   response.end(text);
 }
 
-/** The first process of a container gets no default signal handlers, so stopping has to be asked for. */
-export function onStop(close: () => void): void {
+/**
+ * On SIGTERM lets `server` finish what is running, then exits. The first process of a container gets no default signal
+ * handlers, so stopping has to be asked for.
+ */
+export function onStop(server: Server): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
-      close();
-      setTimeout(() => process.exit(0), STOP_MS).unref();
+      server.close(() => process.exit(0));
+      setTimeout(() => process.exit(0), STOP_MS);
     });
   }
 }
