@@ -1,0 +1,25 @@
+export type { Delivery, DeliveryObserver, Refusal, StreamInfo } from "./observer.ts";
+export {
+  DEFAULT_STREAM_LIMITS,
+  type DeltaRequest,
+  type Response,
+  type SotwRequest,
+  type Step,
+  type StreamEnd,
+  type StreamInput,
+  type StreamLimits,
+  type Verdict,
+} from "./protocol.ts";
+export { type RefusalMemory, refusalMemory } from "./refusals.ts";
+export {
+  type Peer,
+  type Resource,
+  type ResourceTable,
+  type TableSource,
+  type TableSubscription,
+  TYPE_URLS,
+  type TypeUrl,
+} from "./resource.ts";
+export { step } from "./step.ts";
+export { createStream, type StreamOptions, type StreamState } from "./stream-state.ts";
+export { type TableDifference, tableDifference } from "./table-difference.ts";

@@ -1,0 +1,84 @@
+/** Versions of one name that are remembered as refused. */
+const VERSIONS_MAX = 4;
+/** Names of one type about which something is remembered. */
+const NAMES_MAX = 4096;
+/** Characters of a client's words that are kept. */
+const MESSAGE_CHARS_MAX = 1024;
+
+/**
+ * What is remembered about the responses that one proxy refused. It outlives the stream: Envoy applies the good
+ * resources of a refused response but leaves them out of `initial_resource_versions` when it reconnects.
+ */
+export interface RefusalMemory {
+  isEmpty(): boolean;
+  isRefused(typeUrl: string, name: string, version: string): boolean;
+  /** This version is not sent to this proxy again. */
+  refuse(typeUrl: string, name: string, version: string): void;
+  /** The proxy may or may not hold what the refused response said about this name. */
+  markUncertain(typeUrl: string, name: string): void;
+  isUncertain(typeUrl: string, name: string): boolean;
+  uncertainNames(typeUrl: string): Iterable<string>;
+  /** The proxy has acknowledged something about this name. */
+  markCertain(typeUrl: string, name: string): void;
+  /** A new process gets another chance with what its predecessor refused. */
+  forgetRefused(): void;
+}
+
+/** Creates an empty memory. It holds a bounded number of names and drops the oldest. */
+export function refusalMemory(): RefusalMemory {
+  const refused = new Map<string, Map<string, readonly string[]>>();
+  const uncertain = new Map<string, Set<string>>();
+  return {
+    isEmpty: () => refused.size === 0 && uncertain.size === 0,
+    isRefused: (typeUrl, name, version) => refused.get(typeUrl)?.get(name)?.includes(version) ?? false,
+    refuse(typeUrl, name, version) {
+      const byName = refused.get(typeUrl) ?? new Map<string, readonly string[]>();
+      refused.set(typeUrl, byName);
+      const versions = (byName.get(name) ?? []).filter((other) => other !== version);
+      byName.delete(name);
+      byName.set(name, [...versions, version].slice(-VERSIONS_MAX));
+      dropOldest(byName);
+    },
+    markUncertain(typeUrl, name) {
+      const names = uncertain.get(typeUrl) ?? new Set<string>();
+      uncertain.set(typeUrl, names);
+      names.add(name);
+      dropOldest(names);
+    },
+    isUncertain: (typeUrl, name) => uncertain.get(typeUrl)?.has(name) ?? false,
+    uncertainNames: (typeUrl) => uncertain.get(typeUrl) ?? [],
+    markCertain(typeUrl, name) {
+      const names = uncertain.get(typeUrl);
+      if (names?.delete(name) && names.size === 0) uncertain.delete(typeUrl);
+    },
+    forgetRefused: () => refused.clear(),
+  };
+}
+
+/**
+ * Which of `names` the words of a refusal point at, e.g. Envoy's "Error adding/updating cluster(s) default/shop|80:
+ * ...". A name counts when it stands as a word of its own.
+ */
+export function namesIn(message: string, names: readonly string[]): readonly string[] {
+  return names.filter((name) => {
+    if (name === "") return false;
+    for (let at = message.indexOf(name); at >= 0; at = message.indexOf(name, at + 1)) {
+      const isStart = at === 0 || /[\s"'`(,[]/.test(message.charAt(at - 1));
+      if (isStart && /^(?:$|[\s"'`),\]]|[:;.](?:\s|$))/.test(message.slice(at + name.length, at + name.length + 2))) {
+        return true;
+      }
+    }
+    return false;
+  });
+}
+
+/** A client's words, short enough for a log line and without characters that could forge one. */
+export function boundedMessage(message: string): string {
+  return message.slice(0, MESSAGE_CHARS_MAX).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ");
+}
+
+function dropOldest(entries: Map<string, unknown> | Set<string>): void {
+  if (entries.size <= NAMES_MAX) return;
+  const oldest = entries.keys().next().value;
+  if (oldest !== undefined) entries.delete(oldest);
+}

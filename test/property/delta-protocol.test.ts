@@ -1,0 +1,332 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  createStream,
+  type RefusalMemory,
+  type Response,
+  refusalMemory,
+  type Step,
+  type StreamInput,
+  type StreamState,
+  step,
+  tableDifference,
+} from "../../src/xds/mod.ts";
+import type { ResourceTable } from "../../src/xds/resource.ts";
+import { TYPES, tableOf } from "../protocol/conversation.ts";
+
+const runs = Number(process.env["PROPERTY_RUNS"] ?? 400);
+const shorts = ["cds", "eds", "lds", "rds", "sds"] as const;
+type Short = (typeof shorts)[number];
+const names = ["a", "b", "c", "d"] as const;
+
+/** One thing that happens; numbers and subsets are interpreted by {@link Run}. */
+type Event =
+  | {
+      readonly kind: "edit";
+      readonly changes: readonly { short: Short; name: string; version: number; uses: string[] }[];
+    }
+  | { readonly kind: "request"; readonly short: Short; readonly add: string[]; readonly remove: string[] }
+  | { readonly kind: "process"; readonly short: Short; readonly isNaming: boolean }
+  | { readonly kind: "reconnect" }
+  | { readonly kind: "restart" }
+  | { readonly kind: "quiet" };
+
+const short = fc.constantFrom(...shorts);
+const subset = fc.subarray([...names]);
+const edit = fc.record({
+  kind: fc.constant("edit" as const),
+  changes: fc.array(
+    fc.record({ short, name: fc.constantFrom(...names), version: fc.constantFrom(0, 0, 1, 2, 3, 6), uses: subset }),
+    { minLength: 1, maxLength: 4 },
+  ),
+});
+const request = fc.record({ kind: fc.constant("request" as const), short, add: subset, remove: subset });
+const answer = fc.record({ kind: fc.constant("process" as const), short, isNaming: fc.boolean() });
+const event = fc.oneof(
+  { weight: 4, arbitrary: edit },
+  { weight: 4, arbitrary: request },
+  { weight: 8, arbitrary: answer },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("reconnect" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("quiet" as const) }) },
+) as fc.Arbitrary<Event>;
+
+describe("delta protocol, for any interleaving", () => {
+  test("a proxy ends up with exactly what its table holds for its subscriptions, sent in a safe order, once", () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 80, size: "max" }), (events) => {
+        const run = new Run();
+        for (const one of events) run.happen(one);
+        run.settle();
+        run.check();
+      }),
+      { numRuns: runs, endOnFailure: false },
+    );
+  });
+});
+
+/** A version that Envoy would refuse. */
+const isBad = (version: string) => version.startsWith("6");
+/** The clusters that a route's version says it names. */
+const clustersOf = (version: string) => version.split(":")[1]?.split("+").filter(Boolean) ?? [];
+
+/** What a proxy knows of one type. `live` is what it uses, `known` what it lists when it reconnects. */
+interface Held {
+  wanted: Set<string>;
+  hasRequested: boolean;
+  live: Map<string, string>;
+  known: Map<string, string>;
+  inbox: Response[];
+  nonce: string;
+  /** Names that it asked for explicitly and was not answered about since. */
+  asked: Set<string>;
+  /** What it will hold when it has processed its inbox. */
+  promised: Map<string, string>;
+  refused: Set<string>;
+  unclear: Set<string>;
+}
+
+/** A dumb client that behaves as Envoy does, a world that changes, and the server's stream between them. */
+class Run {
+  #world = new Map<string, { version: number; uses: string[] }>();
+  #generation = 0;
+  #table: ResourceTable = tableOf(0, new Map());
+  #difference = tableDifference();
+  #memory: RefusalMemory = refusalMemory();
+  #stream: StreamState = this.#open();
+  #proxy = fresh();
+  /** Routes that the proxy used before it reconnected, until it has said so. */
+  #isLocked = false;
+
+  happen(one: Event): void {
+    if (one.kind === "edit") this.#edit(one.changes);
+    else if (one.kind === "request") this.#request(one.short, one.add, one.remove);
+    else if (one.kind === "process") this.#process(one.short, one.isNaming);
+    else if (one.kind === "quiet") this.#give({ kind: "quiet" });
+    else if (one.kind === "reconnect") this.#reconnect();
+    else {
+      this.#proxy = fresh();
+      this.#stream = this.#open();
+    }
+  }
+
+  /** Lets the proxy answer everything until nothing is under way. */
+  settle(): void {
+    this.#give({ kind: "quiet" });
+    for (let round = 0; shorts.some((one) => this.#proxy[one].inbox.length > 0); round++) {
+      expect(round, "the conversation does not come to an end").toBeLessThan(200);
+      for (const one of shorts) this.#process(one, true);
+    }
+  }
+
+  check(): void {
+    for (const one of shorts) {
+      const typeUrl = TYPES[one] as NonNullable<(typeof TYPES)[string]>;
+      const held = this.#proxy[one];
+      if (!held.hasRequested) continue;
+      const all = isWild(one) ? new Set([...this.#table.names(typeUrl), ...held.live.keys()]) : held.wanted;
+      for (const name of all) {
+        const version = this.#table.get(typeUrl, name)?.version;
+        if (version !== undefined && this.#memory.isRefused(typeUrl, name, version)) continue;
+        // Clusters stay as long as a listener or route that was refused may name them, and their endpoints with them.
+        if (version === undefined && this.#isHeldBack(one)) continue;
+        expect(held.live.get(name), `${one}/${name}`).toBe(version);
+      }
+    }
+    for (const subscription of this.#stream.subscriptions.values()) {
+      expect(subscription.outstanding).toBeUndefined();
+      expect(subscription.pending.size).toBeLessThanOrEqual(2 * names.length);
+    }
+  }
+
+  #isHeldBack(one: Short): boolean {
+    return [...this.#stream.subscriptions.values()].some(({ withheld }) => withheld > 0) && one !== "lds";
+  }
+
+  #open(): StreamState {
+    const stream = createStream({
+      protocol: "delta",
+      nodeIds: ["proxy"],
+      noncePrefix: "n",
+      memory: this.#memory,
+      difference: this.#difference,
+    });
+    this.#receive(step(stream, { kind: "table", table: this.#table }));
+    return stream;
+  }
+
+  #edit(changes: Extract<Event, { kind: "edit" }>["changes"]): void {
+    for (const { short: one, name, version, uses } of changes) {
+      if (version === 0) this.#world.delete(`${one}/${name}`);
+      else this.#world.set(`${one}/${name}`, { version, uses });
+    }
+    const entries = new Map<string, string>();
+    for (const [key, { version, uses }] of this.#world) {
+      const clusters = uses.filter((name) => this.#world.has(`cds/${name}`));
+      entries.set(key, key.startsWith("rds/") ? `${version}:${clusters.join("+")}` : String(version));
+    }
+    this.#table = tableOf(++this.#generation, entries);
+    this.#give({ kind: "table", table: this.#table });
+  }
+
+  #request(one: Short, add: readonly string[], remove: readonly string[]): void {
+    const held = this.#proxy[one];
+    const subscribe = isWild(one) ? [] : add;
+    const unsubscribe = isWild(one) || !held.hasRequested ? [] : remove.filter((name) => !subscribe.includes(name));
+    this.#say(one, subscribe, unsubscribe, new Map(), "", undefined);
+  }
+
+  #say(
+    one: Short,
+    subscribe: readonly string[],
+    unsubscribe: readonly string[],
+    claims: ReadonlyMap<string, string>,
+    nonce: string,
+    error: string | undefined,
+  ): void {
+    const held = this.#proxy[one];
+    held.hasRequested = true;
+    for (const name of unsubscribe) {
+      held.wanted.delete(name);
+      for (const map of [held.live, held.known, held.promised]) map.delete(name);
+    }
+    for (const name of subscribe) {
+      held.wanted.add(name);
+      if (!claims.has(name)) held.asked.add(name);
+    }
+    this.#give({
+      kind: "delta-request",
+      typeUrl: TYPES[one] ?? "",
+      nodeId: "",
+      nonce,
+      subscribe,
+      unsubscribe,
+      initialVersions: claims,
+      error,
+    });
+  }
+
+  #process(one: Short, isNaming: boolean): void {
+    const held = this.#proxy[one];
+    const response = held.inbox.shift();
+    if (response === undefined) return;
+    const bad = response.resources.filter(({ version }) => isBad(version)).map(({ name }) => name);
+    for (const { name, version } of response.resources) {
+      if (!isBad(version) && (isWild(one) || held.wanted.has(name))) held.live.set(name, version);
+    }
+    for (const name of response.removed) held.live.delete(name);
+    if (bad.length === 0) {
+      for (const { name, version } of response.resources) {
+        if (isWild(one) || held.wanted.has(name)) held.known.set(name, version);
+        held.unclear.delete(name);
+      }
+      for (const name of response.removed) {
+        held.known.delete(name);
+        held.unclear.delete(name);
+      }
+    } else {
+      for (const { name, version } of response.resources) {
+        const isCulprit = !isNaming || bad.includes(name);
+        if (isCulprit) held.refused.add(`${name}=${version}`);
+        held.unclear.add(name);
+      }
+      for (const name of response.removed) held.unclear.add(name);
+    }
+    const error = bad.length === 0 ? undefined : isNaming ? `Error adding ${bad.join(", ")}: no` : "no";
+    this.#say(one, [], [], new Map(), response.nonce, error);
+  }
+
+  #reconnect(): void {
+    for (const one of shorts) {
+      const held = this.#proxy[one];
+      held.inbox = [];
+      held.promised = new Map(held.known);
+    }
+    this.#stream = this.#open();
+    this.#isLocked = true;
+    // A process whose first request lists nothing is taken for a new one.
+    const first = shorts.find((one) => this.#proxy[one].hasRequested);
+    if (first !== undefined && this.#proxy[first].known.size === 0) {
+      for (const one of shorts) this.#proxy[one].refused.clear();
+    }
+    for (const one of shorts) {
+      const held = this.#proxy[one];
+      if (!held.hasRequested) continue;
+      const claims = new Map([...held.known].filter(([name]) => isWild(one) || held.wanted.has(name)));
+      this.#say(one, isWild(one) ? [] : [...held.wanted], [], claims, "", undefined);
+    }
+    this.#isLocked = false;
+    this.#give({ kind: "quiet" });
+  }
+
+  #give(input: StreamInput): void {
+    this.#receive(step(this.#stream, input));
+  }
+
+  #receive({ responses, end }: Step): void {
+    expect(end).toBeUndefined();
+    for (const response of responses) {
+      const one = shorts.find((each) => TYPES[each] === response.typeUrl) ?? "cds";
+      const held = this.#proxy[one];
+      expect(held.inbox.length, `two un-ACKed responses of ${one}`).toBe(0);
+      this.#checkNoRepeats(one, held, response);
+      this.#checkOrder(one, response);
+      for (const { name, version } of response.resources) held.promised.set(name, version);
+      for (const name of response.removed) held.promised.delete(name);
+      held.inbox.push(response);
+    }
+  }
+
+  #checkNoRepeats(one: Short, held: Held, response: Response): void {
+    let repeated = 0;
+    for (const { name, version } of response.resources) {
+      expect(held.refused.has(`${name}=${version}`), `${one}/${name}=${version} was refused and is sent again`).toBe(
+        false,
+      );
+      const wasAsked = held.asked.delete(name);
+      const isUnclear = held.unclear.has(name);
+      if (!isUnclear && !wasAsked && held.promised.get(name) === version) repeated++;
+    }
+    for (const name of response.removed) held.asked.delete(name);
+    expect(repeated, `${one} sends again what the proxy holds`).toBeLessThanOrEqual(response.requiredResends);
+  }
+
+  #checkOrder(one: Short, response: Response): void {
+    const { cds, rds } = this.#proxy;
+    if (!cds.hasRequested || !rds.hasRequested || this.#isLocked) return;
+    if (one === "rds") {
+      for (const cluster of response.resources.flatMap(({ version }) => clustersOf(version))) {
+        const version = this.#table.get(TYPES["cds"] as never, cluster)?.version ?? "";
+        if (cds.refused.has(`${cluster}=${version}`)) continue;
+        expect(cds.promised.has(cluster), `a route names cluster ${cluster}, which was not sent`).toBe(true);
+      }
+    }
+    if (one === "cds") {
+      const inFlight = rds.inbox.flatMap(({ resources }) => resources.map(({ version }) => version));
+      const used = new Set([...rds.live.values(), ...inFlight].flatMap(clustersOf));
+      for (const cluster of response.removed) {
+        expect(used.has(cluster), `cluster ${cluster} goes while a route names it`).toBe(false);
+      }
+    }
+  }
+}
+
+function isWild(one: Short): boolean {
+  return one === "cds" || one === "lds";
+}
+
+function fresh(): Record<Short, Held> {
+  const none = (): Held => ({
+    wanted: new Set(),
+    hasRequested: false,
+    live: new Map(),
+    known: new Map(),
+    inbox: [],
+    nonce: "",
+    asked: new Set(),
+    promised: new Map(),
+    refused: new Set(),
+    unclear: new Set(),
+  });
+  return { cds: none(), eds: none(), lds: none(), rds: none(), sds: none() };
+}

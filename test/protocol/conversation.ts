@@ -1,0 +1,211 @@
+import {
+  createStream,
+  DEFAULT_STREAM_LIMITS,
+  type DeltaRequest,
+  type RefusalMemory,
+  refusalMemory,
+  type SotwRequest,
+  type Step,
+  type StreamInput,
+  type StreamState,
+  step,
+  tableDifference,
+} from "../../src/xds/mod.ts";
+import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "../../src/xds/resource.ts";
+
+/** Short names of the types, as in Envoy's documents. */
+export const TYPES: Readonly<Record<string, TypeUrl>> = {
+  cds: TYPE_URLS.cluster,
+  eds: TYPE_URLS.endpoints,
+  lds: TYPE_URLS.listener,
+  rds: TYPE_URLS.route,
+  sds: TYPE_URLS.secret,
+};
+
+/** The names under which the scripted proxy's credential is known. */
+const UUID = "3f5c9c1e-0000-4000-8000-000000000001";
+const NODE_IDS = [UUID, `${UUID}.sidecar.bookbuyer.shop.cluster.local`];
+
+/** A table made of `type/name=version` entries; the bytes are the version. */
+export function tableOf(generation: number, entries: ReadonlyMap<string, string>): ResourceTable {
+  const types = new Map<TypeUrl, Map<string, Resource>>();
+  for (const [key, version] of entries) {
+    const [short = "", name = ""] = splitOnce(key, "/");
+    const typeUrl = typeOf(short) as TypeUrl;
+    const resources = types.get(typeUrl) ?? new Map<string, Resource>();
+    types.set(typeUrl, resources);
+    resources.set(name, { typeUrl, name, version, bytes: new TextEncoder().encode(version) });
+  }
+  return {
+    generation,
+    get: (typeUrl, name) => types.get(typeUrl)?.get(name),
+    names: (typeUrl) => types.get(typeUrl)?.keys() ?? [],
+  };
+}
+
+/**
+ * Runs commands against the protocol and says what it does. One conversation is one proxy with one stream at a time;
+ * `README.md` beside this file lists the commands.
+ */
+export class Conversation {
+  #memory: RefusalMemory = refusalMemory();
+  #difference = tableDifference();
+  #protocol: "delta" | "sotw" = "delta";
+  #entries = new Map<string, string>();
+  #table: ResourceTable | undefined;
+  #stream: StreamState | undefined;
+  #limits = DEFAULT_STREAM_LIMITS;
+  /** Nonce of the newest response by type, with its version. */
+  #newest = new Map<string, { nonce: string; version: string }>();
+  /** State of the world: last accepted version by type. */
+  #accepted = new Map<string, string>();
+  #names = new Map<string, readonly string[]>();
+
+  run(command: string): string {
+    const [verb = "", ...words] = command.match(/"[^"]*"|[^\s"]+/g) ?? [];
+    switch (verb) {
+      case "open":
+        return this.#open(words);
+      case "limits":
+        this.#limits = { ...this.#limits, ...Object.fromEntries(words.map(limit)) };
+        return "ok\n";
+      case "table":
+        this.#entries = new Map();
+        return this.#change(words);
+      case "edit":
+        return this.#change(words);
+      case "quiet":
+        return this.#give({ kind: "quiet" });
+      case "request":
+      case "ack":
+      case "nack":
+        return this.#request(verb, words);
+      default:
+        throw new Error(`no such command: ${command}`);
+    }
+  }
+
+  #open(words: readonly string[]): string {
+    this.#protocol = words[0] === "sotw" ? "sotw" : "delta";
+    if (words.includes("other-proxy")) this.#memory = refusalMemory();
+    this.#newest.clear();
+    this.#names.clear();
+    this.#stream = createStream({
+      protocol: this.#protocol,
+      nodeIds: NODE_IDS,
+      noncePrefix: "n",
+      memory: this.#memory,
+      difference: this.#difference,
+      limits: this.#limits,
+    });
+    return this.#table === undefined ? "ok\n" : this.#giveTable(this.#table);
+  }
+
+  #giveTable(table: ResourceTable): string {
+    const done = this.#give({ kind: "table", table });
+    return done === "(nothing)\n" ? "ok\n" : done;
+  }
+
+  #change(words: readonly string[]): string {
+    for (const word of words.slice(1)) {
+      if (word.startsWith("-")) this.#entries.delete(word.slice(1));
+      else this.#entries.set(...(splitOnce(word, "=") as [string, string]));
+    }
+    this.#table = tableOf(Number(words[0]), this.#entries);
+    return this.#stream === undefined ? "ok\n" : this.#give({ kind: "table", table: this.#table });
+  }
+
+  #request(verb: string, words: readonly string[]): string {
+    const [short = "", ...rest] = words;
+    const options = new Map(
+      rest.filter((word) => /^(node|nonce|version|held|many)=/.test(word)).map((word) => splitOnce(word, "=")),
+    );
+    const quoted = rest.find((word) => word.startsWith('"'));
+    const names = rest.filter((word) => !word.includes("=") && !word.startsWith('"'));
+    const newest = this.#newest.get(short);
+    const common = {
+      typeUrl: typeOf(short),
+      nodeId: options.get("node")?.replace("own", NODE_IDS[1] ?? "") ?? "",
+      nonce: options.get("nonce") ?? (verb === "request" ? "" : (newest?.nonce ?? "")),
+      error: verb === "nack" ? (quoted ?? "").replaceAll('"', "") : undefined,
+    };
+    const many = Array.from({ length: Number(options.get("many") ?? 0) }, (_, n) => `name-${n}`);
+    if (this.#protocol === "sotw")
+      return this.#sotwRequest(verb, short, common, [...names, ...many], options.get("version"));
+    const request: DeltaRequest = {
+      kind: "delta-request",
+      ...common,
+      subscribe: [...names.filter((name) => name.startsWith("+")).map((name) => name.slice(1)), ...many],
+      unsubscribe: names.filter((name) => name.startsWith("-")).map((name) => name.slice(1)),
+      initialVersions: new Map(
+        (options.get("held") ?? "")
+          .split(",")
+          .filter(Boolean)
+          .map((pair) => splitOnce(pair, ":")),
+      ),
+    };
+    return this.#give(request);
+  }
+
+  #sotwRequest(
+    verb: string,
+    short: string,
+    common: Pick<SotwRequest, "typeUrl" | "nodeId" | "nonce" | "error">,
+    names: readonly string[],
+    version: string | undefined,
+  ): string {
+    if (verb === "ack") this.#accepted.set(short, this.#newest.get(short)?.version ?? "");
+    if (names.length > 0 || verb === "request") this.#names.set(short, names);
+    return this.#give({
+      kind: "sotw-request",
+      ...common,
+      version: version ?? this.#accepted.get(short) ?? "",
+      names: this.#names.get(short) ?? [],
+    });
+  }
+
+  #give(input: StreamInput): string {
+    if (this.#stream === undefined) throw new Error("open a stream first");
+    const done = step(this.#stream, input);
+    for (const { typeUrl, nonce, version } of done.responses) this.#newest.set(shortOf(typeUrl), { nonce, version });
+    return told(done);
+  }
+}
+
+function told({ verdicts, responses, settledGeneration, end }: Step): string {
+  const lines: string[] = [];
+  for (const verdict of verdicts) {
+    const what = `${shortOf(verdict.response.typeUrl)} ${verdict.response.nonce}`;
+    lines.push(
+      verdict.kind === "acked" ? `acked ${what}` : `nacked ${what} ${verdict.names.join(" ")}: ${verdict.message}`,
+    );
+  }
+  for (const { typeUrl, nonce, version, resources, removed, requiredResends } of responses) {
+    const parts = resources.map((resource) => `${resource.name}=${resource.version}`);
+    if (removed.length > 0) parts.push(`removed: ${removed.join(" ")}`);
+    if (requiredResends > 0) parts.push(`(required resends: ${requiredResends})`);
+    lines.push(`send ${shortOf(typeUrl)} ${nonce} version ${version}: ${parts.join(" ") || "(empty)"}`);
+  }
+  if (settledGeneration !== undefined) lines.push(`settled ${settledGeneration}`);
+  if (end !== undefined) lines.push(`end ${end.code}: ${end.message}`);
+  return `${lines.join("\n") || "(nothing)"}\n`;
+}
+
+function typeOf(short: string): string {
+  return TYPES[short] ?? `type.googleapis.com/${short}`;
+}
+
+function shortOf(typeUrl: string): string {
+  const known = Object.entries(TYPES).find(([, url]) => url === typeUrl);
+  return known?.[0] ?? typeUrl.replace("type.googleapis.com/", "");
+}
+
+function limit(word: string): [string, number] {
+  const [name, value] = splitOnce(word, "=");
+  return [name, Number(value)];
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
+}
