@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import {
   create,
   createFileRegistry,
+  type DescMessage,
   type FileRegistry,
   fromBinary,
   type JsonValue,
