@@ -22,11 +22,11 @@ export function shortHash(content: string, length: number): string {
  * workload's pods keep their names over a restart of the runner.
  */
 export function generatedNames(base: string, seed: string, count: number, taken: ReadonlySet<string>): string[] {
-  const names: string[] = [];
+  const names = new Set<string>();
   const stem = `${base}-`.slice(0, BASE_MAX);
-  for (let index = 0; names.length < count; index++) {
+  for (let index = 0; names.size < count; index++) {
     const name = `${stem}${shortHash(`${seed}/${index}`, SUFFIX_LENGTH)}`;
-    if (!taken.has(name) && !names.includes(name)) names.push(name);
+    if (!taken.has(name)) names.add(name);
   }
-  return names;
+  return [...names];
 }

@@ -39,6 +39,9 @@ export type Scale =
       readonly backoffLimit: number;
     };
 
+/** More than a machine can run; names and plans stay quick below it. */
+const PODS_MAX = 5000;
+
 const countOrPercent: Shape = "number-or-string";
 const rolling: Shape = {
   fields: { maxSurge: countOrPercent, maxUnavailable: countOrPercent, partition: "integer" },
@@ -92,10 +95,12 @@ export function readScale(kind: WorkloadKind, value: unknown): Scale | { readonl
   const problems: ShapeProblem[] = [];
   const spec = readShape(value ?? {}, shape, "spec", problems) as WorkloadSpec;
   if (problems.length > 0) return { problems };
-  for (const field of ["replicas", "completions", "parallelism", "backoffLimit"] as const) {
-    const count = spec[field];
-    if (count === undefined || count >= 0) continue;
-    problems.push({ field: `spec.${field}`, message: `is ${count}: use 0 or more` });
+  const limits = { replicas: PODS_MAX, parallelism: PODS_MAX, completions: Infinity, backoffLimit: Infinity };
+  for (const [field, max] of Object.entries(limits)) {
+    const count = spec[field as keyof typeof limits] ?? 0;
+    if (count >= 0 && count <= max) continue;
+    const message = count < 0 ? `is ${count}: use 0 or more` : `is ${count}: one machine runs ${max} of them at most`;
+    problems.push({ field: `spec.${field}`, message });
   }
   if (problems.length > 0) return { problems };
   switch (kind) {

@@ -50,6 +50,11 @@ test("a pod of a StatefulSet can be called by its own name, and its claims are s
   });
 });
 
+test("a pod of a Job may end", () => {
+  const policy = (spec: object) => podOf(workloadOf("Job", { template: template(spec) }), "web-a").spec.restartPolicy;
+  expect([policy({}), policy({ restartPolicy: "Never" })]).toEqual(["OnFailure", "Never"]);
+});
+
 test("the hash of a template changes with it, and with nothing else", () => {
   const hash = (spec: object) => workloadOf("Deployment", spec).templateHash;
   const first = hash({ replicas: 1, template: template() });
@@ -68,6 +73,7 @@ describe("what cannot run is refused by field and reason", () => {
     ["Deployment", { template: template({ containers: "app" }) }, "schema", "spec.template.spec.containers"],
     ["Deployment", {}, "schema", "spec.template"],
     ["Deployment", { replicas: -1, template: template() }, "schema", "spec.replicas"],
+    ["StatefulSet", { replicas: 1e9, template: template() }, "schema", "spec.replicas"],
     ["Deployment", { template: template({}, { app: 1 }) }, "schema", 'spec.template.metadata.labels["app"]'],
     [
       "Job",

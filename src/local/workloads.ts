@@ -82,6 +82,8 @@ export function podOf(workload: Workload, name: string): Pod {
       restartPolicy: "Always",
       terminationGracePeriodSeconds: 30,
       ...template.spec,
+      // A Job that restarted what has ended would never be done; an API server refuses it.
+      ...(kind === "Job" && template.spec.restartPolicy !== "Never" ? { restartPolicy: "OnFailure" } : {}),
       ...(volumes.length > 0 ? { volumes } : {}),
       serviceAccountName: account,
       ...hostname,
