@@ -1,5 +1,9 @@
 /** The mesh model: records in, snapshots and views out. Pure: no clock, file, socket or thread. */
+
+export { decide } from "./decide.ts";
+export type { Decision, DecisionCandidate, DecisionRequest, Outcome } from "./decision.ts";
 export { DEFAULT_SETTINGS, MESH_CONFIG_NAME } from "./default-settings.ts";
+export { provenance, type ViewedResource } from "./provenance.ts";
 export { proxyView } from "./proxy-view.ts";
 export type {
   EndpointAddress,

@@ -1,6 +1,22 @@
 import { describe, expect, test } from "vitest";
-import { endpointSlice, meshConfig, namespaceRecord, put, remove, serviceRecord, workload } from "../../test/support/records.ts";
-import { classOf, createMeshStore, type MeshRecord, type MeshSnapshot, podOfProxy, type ProxyView, proxyView } from "./mod.ts";
+import {
+  endpointSlice,
+  meshConfig,
+  namespaceRecord,
+  put,
+  remove,
+  serviceRecord,
+  workload,
+} from "../../test/support/records.ts";
+import {
+  classOf,
+  createMeshStore,
+  type MeshRecord,
+  type MeshSnapshot,
+  type ProxyView,
+  podOfProxy,
+  proxyView,
+} from "./mod.ts";
 
 function viewOf(snapshot: MeshSnapshot, namespace: string, pod: string): ProxyView {
   return proxyView(snapshot, classOf(snapshot, namespace, pod) ?? "");
@@ -53,23 +69,30 @@ describe("MeshStore.apply", () => {
 });
 
 describe("proxyView", () => {
-  test.each([true, false])("endpoint churn changes the endpoints of that service alone (permissive: %s)", (isPermissive) => {
-    const [service, pod, slice] = workload("shop", "cart", 1);
-    const rest = [...workload("shop", "pay", 2), ...workload("shop", "web", 3)];
-    const store = storeWith(namespaceRecord("shop"), meshConfig({ isPermissive }), service, pod, slice, ...rest);
-    const before = viewOf(store.snapshot(), "shop", "web-1");
-    store.apply(put(endpointSlice(service, [{ ...pod, isReady: false }])));
-    const after = viewOf(store.snapshot(), "shop", "web-1");
-    const changed = after.resources.filter((resource, position) => resource !== before.resources[position]);
-    expect(changed.map(({ kind, name }) => `${kind} ${name}`)).toEqual(isPermissive ? ["endpoints shop/cart|8080"] : []);
-  });
+  test.each([true, false])(
+    "endpoint churn changes the endpoints of that service alone (permissive: %s)",
+    (isPermissive) => {
+      const [service, pod, slice] = workload("shop", "cart", 1);
+      const rest = [...workload("shop", "pay", 2), ...workload("shop", "web", 3)];
+      const store = storeWith(namespaceRecord("shop"), meshConfig({ isPermissive }), service, pod, slice, ...rest);
+      const before = viewOf(store.snapshot(), "shop", "web-1");
+      store.apply(put(endpointSlice(service, [{ ...pod, isReady: false }])));
+      const after = viewOf(store.snapshot(), "shop", "web-1");
+      const changed = after.resources.filter((resource, position) => resource !== before.resources[position]);
+      expect(changed.map(({ kind, name }) => `${kind} ${name}`)).toEqual(
+        isPermissive ? ["endpoints shop/cart|8080"] : [],
+      );
+    },
+  );
 
   test("workloads share the resources that do not depend on who asks", () => {
     const store = storeWith(namespaceRecord("shop"), ...workload("shop", "cart", 1), ...workload("shop", "web", 2));
     const shared = (pod: string) =>
-      viewOf(store.snapshot(), "shop", pod).resources.filter(({ kind }) => kind === "upstream-cluster" || kind === "endpoints");
+      viewOf(store.snapshot(), "shop", pod).resources.filter(
+        ({ kind }) => kind === "upstream-cluster" || kind === "endpoints",
+      );
     expect(shared("cart-1")).toHaveLength(4);
-    shared("cart-1").forEach((resource, position) => expect(shared("web-1")[position]).toBe(resource));
+    for (const [position, resource] of shared("cart-1").entries()) expect(shared("web-1")[position]).toBe(resource);
   });
 
   test("a pod in the mesh that is in no service still has a class", () => {

@@ -153,12 +153,15 @@ export function httpMatch(name: string, overrides: Partial<Omit<HttpMatch, "name
   return { name, pathRegex: ".*", methods: ["*"], headers: [], ...overrides };
 }
 
-export function httpRouteGroup(
-  namespace: string,
-  name: string,
-  matches: readonly HttpMatch[],
-): HttpRouteGroupRecord {
-  return { kind: "HTTPRouteGroup", ref: ref("HTTPRouteGroup", namespace, name), createdAt: 0, namespace, name, matches };
+export function httpRouteGroup(namespace: string, name: string, matches: readonly HttpMatch[]): HttpRouteGroupRecord {
+  return {
+    kind: "HTTPRouteGroup",
+    ref: ref("HTTPRouteGroup", namespace, name),
+    createdAt: 0,
+    namespace,
+    name,
+    matches,
+  };
 }
 
 export function tcpRoute(namespace: string, name: string, ports: readonly number[]): TcpRouteRecord {
