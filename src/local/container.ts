@@ -41,6 +41,9 @@ export interface RunningContainer {
   stop(graceMs: number): Promise<void>;
 }
 
+/** The reason of a container of which nothing else is known yet. */
+export const STARTING = "starting";
+
 const RESTART_BASE_MS = 500;
 const RESTART_MAX_MS = 30_000;
 /** A program that ran this long is not in a loop of crashes. */
@@ -54,7 +57,7 @@ export function runContainer(options: ContainerOptions): RunningContainer {
   const delays = backoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: options.random });
   let process: ContainerProcess | undefined;
   let phase: ContainerState["phase"] = "waiting";
-  let reason = "starting";
+  let reason: string = STARTING;
   let restarts = 0;
   let crashes = 0;
   let isNotFound = false;
@@ -109,7 +112,7 @@ export function runContainer(options: ContainerOptions): RunningContainer {
     const startedMs = clock.monotonic();
     log.rotate();
     isServing = startupPassed = readinessPassed = false;
-    reason = "starting";
+    reason = STARTING;
     phase = "running";
     process = startProcess(options, log.descriptor);
     void process.ended.then(({ exitCode }) => end(exitCode, clock.monotonic() - startedMs));

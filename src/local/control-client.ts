@@ -40,7 +40,7 @@ export function controlClient(options: ControlClientOptions): ControlClient {
       let lastProblem = "";
       while (!signal.aborted) {
         try {
-          return await call(options.socketPath, method, path, body);
+          return await askSocket({ socketPath: options.socketPath, method, path, body });
         } catch (error) {
           const problem = error instanceof Error ? error.message : String(error);
           if (problem !== lastProblem) options.log.debug("the control plane did not answer yet", { path, problem });
@@ -53,7 +53,14 @@ export function controlClient(options: ControlClientOptions): ControlClient {
   };
 }
 
-function call(socketPath: string, method: string, path: string, body: unknown): Promise<unknown> {
+/** Asks a JSON API on a unix socket once. Rejects when it is not answered with status 200 and JSON. */
+export function askSocket(question: {
+  readonly socketPath: string;
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly body?: unknown;
+}): Promise<unknown> {
+  const { socketPath, method, path, body } = question;
   const text = body === undefined ? "" : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readlink, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readlink, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "./command.ts";
 
@@ -17,9 +17,10 @@ const NSSWITCH = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n
 
 /**
  * Builds, under `dir` (a folder in a private mount), the /etc that all pods share: the host's entries by symbolic link to a
- * bind mount of it, and mount points for what differs. Nothing is written to the host's own /etc.
+ * bind mount of it, and mount points for what differs. Nothing is written to the host's own /etc. `spareDir` takes a copy of
+ * the Envoy binary where its modes would keep uid 1500 out.
  */
-export async function buildEtcSkeleton(dir: string, envoy: string | undefined): Promise<void> {
+export async function buildEtcSkeleton(dir: string, envoy: string | undefined, spareDir: string): Promise<void> {
   const borrowed = join(dir, ".osm");
   await mkdir(join(borrowed, "host"), { recursive: true });
   await runCommand(["mount", "--rbind", "/etc", join(borrowed, "host")]);
@@ -38,7 +39,18 @@ export async function buildEtcSkeleton(dir: string, envoy: string | undefined): 
   for (const traversable of [dir, borrowed, join(dir, "envoy")]) await chmod(traversable, 0o755);
   if (envoy === undefined) return;
   await writeFile(join(borrowed, "envoy"), "");
-  await runCommand(["mount", "--bind", envoy, join(borrowed, "envoy")]);
+  await runCommand(["mount", "--bind", await executableByAll(envoy, spareDir), join(borrowed, "envoy")]);
 }
+
+/** `program`, or a copy of it in `spareDir` when only its owner may execute it. */
+async function executableByAll(program: string, spareDir: string): Promise<string> {
+  if (((await stat(program)).mode & ALL_MAY_EXECUTE) === ALL_MAY_EXECUTE) return program;
+  const copy = join(spareDir, "envoy");
+  await copyFile(program, copy);
+  await chmod(copy, 0o755);
+  return copy;
+}
+
+const ALL_MAY_EXECUTE = 0o005;
 
 const OWN_ENTRIES: ReadonlySet<string> = new Set([...POD_ETC_FILES, "nsswitch.conf", "envoy", ".osm"]);

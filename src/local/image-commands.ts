@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { load } from "js-yaml";
+import { loadAll } from "js-yaml";
 import type { Clock } from "../lib/mod.ts";
 import type { ImageCommands } from "./container-command.ts";
 
@@ -18,7 +18,7 @@ export function readImageCommands(text: string): {
   const problems: string[] = [];
   let document: unknown;
   try {
-    document = load(text);
+    [document] = loadAll(text);
   } catch (error) {
     return {
       images,

@@ -90,9 +90,17 @@ function answer(request: IncomingMessage, options: NodeServerOptions): unknown {
   if (url.pathname === "/rejections") return options.cluster.rejections();
   const [, namespace = "", name = "", what] = /^\/pods\/([^/]+)\/([^/]+)\/(exec|logs)$/.exec(url.pathname) ?? [];
   if (what === undefined) throw new NoSuchThing(`there is no ${url.pathname}`);
-  const pod = findPod(options.cluster, decodeURIComponent(namespace), decodeURIComponent(name));
+  const pod = findPod(options.cluster, decoded(namespace), decoded(name));
   const container = findContainer(pod, url.searchParams.get("container"));
   return what === "logs" ? { path: pod.running.logPath(container) } : execPlan(pod, container, options);
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new NoSuchThing(`"${part}" is no name`);
+  }
 }
 
 function findPod(cluster: LocalCluster, namespace: string, name: string): ManagedPod {

@@ -36,6 +36,8 @@ const tell = (message: NodeMessage) => process.stdout.write(`${JSON.stringify(me
 
 async function main(): Promise<void> {
   tell({ type: "started" });
+  // Other users than ours read what is mounted into pods.
+  process.umask(0o022);
   const runDir = join(config.stateDir, "run");
   const logsDir = join(config.stateDir, "logs");
   await rm(logsDir, { recursive: true, force: true });
@@ -45,7 +47,7 @@ async function main(): Promise<void> {
   const etcDir = join(runDir, "etc");
   const podsDir = join(runDir, "pods");
   for (const dir of [etcDir, podsDir]) await mkdir(dir);
-  await buildEtcSkeleton(etcDir, config.envoy);
+  await buildEtcSkeleton(etcDir, config.envoy, config.stateDir);
   await setUpHub([DNS_ADDRESS, CONTROLLER_ADDRESS]);
   const dns = await serveDns({ address: DNS_ADDRESS, port: 53 });
   await forwardToUnixSocket({ address: CONTROLLER_ADDRESS, port: XDS_PORT, path: config.sockets.xds });

@@ -4,7 +4,7 @@ import type { Container, Pod } from "../kube/objects.ts";
 import type { Clock, Log } from "../lib/mod.ts";
 import { backoff } from "../lib/mod.ts";
 import type { ContainerOptions, RunningContainer } from "./container.ts";
-import { runContainer } from "./container.ts";
+import { runContainer, STARTING } from "./container.ts";
 import type { ContainerCommand } from "./container-command.ts";
 import { openContainerLog } from "./container-log.ts";
 import type { ProcessUser } from "./container-process.ts";
@@ -145,6 +145,7 @@ export function startPod(options: PodOptions): RunningPod {
     // Awaited below; a failure of the sandbox must not leave it unheard.
     preparing.catch(() => undefined);
     sandbox = await options.createSandbox();
+    obstacle = { reason: "waits for the control plane to give it a sidecar", isHopeless: false };
     const pod = await preparing;
     if (signal.aborted) return "over";
     if ("denied" in pod) {
@@ -252,7 +253,9 @@ function stateOf(
   const states = running.map(({ name, container }) => ({ name, ...container.state() }));
   const containers = states.map(({ name, isReady, restarts }) => ({ name, isReady, restarts }));
   const isReady = phase === "Running" && !isTerminating && states.every((state) => state.isReady);
-  const unready = states.find((state) => !state.isReady && state.reason !== "");
+  const unready = states
+    .filter((state) => !state.isReady && state.reason !== "")
+    .sort((a, b) => Number(a.reason === STARTING) - Number(b.reason === STARTING))[0];
   const reason = unready === undefined ? obstacle.reason : `container ${unready.name}: ${unready.reason}`;
   const isHopeless = !isReady && (obstacle.isHopeless || states.some((state) => state.isHopeless));
   return {

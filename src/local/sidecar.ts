@@ -33,11 +33,16 @@ export function decideInjection(pod: Pod, namespace: KubeObject | undefined, mes
     pod,
     namespace: {
       name: pod.metadata.namespace ?? "default",
-      labels: namespace?.metadata.labels ?? {},
-      annotations: namespace?.metadata.annotations ?? {},
+      labels: texts(namespace?.metadata.labels),
+      annotations: texts(namespace?.metadata.annotations),
     },
     ...mesh,
   });
+}
+
+/** A folder has no API server that would refuse a number or a boolean here. */
+function texts(values: Readonly<Record<string, unknown>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
 }
 
 /**

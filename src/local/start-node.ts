@@ -5,7 +5,9 @@ import { userInfo } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { askSocket } from "./control-client.ts";
 import type { NodeConfig, NodeMessage } from "./node-config.ts";
+import type { PodSummary } from "./node-server.ts";
 import { childOf } from "./pod-sandbox.ts";
 
 /** Local pods cannot be run on this machine as it is; the message is one sentence that says what is missing. */
@@ -26,6 +28,8 @@ export interface NodeProcess {
   readonly listening: Promise<void>;
   /** Every pod is ready or has been named as unable to be. */
   readonly settled: Promise<void>;
+  /** The pods as they stand; to be asked once it is listening. */
+  pods(): Promise<readonly PodSummary[]>;
   /** Ends with the process: what went wrong, or undefined after `stop`. */
   readonly ended: Promise<string | undefined>;
   /** Ends all pods, politely at first; nothing of them lives on afterwards. */
@@ -44,21 +48,23 @@ const TOOLS: Readonly<Record<string, string>> = {
   ip: "iproute2",
   "iptables-restore": "iptables",
 };
+const ROOTLESS_TOOLS: Readonly<Record<string, string>> = { newuidmap: "uidmap", newgidmap: "uidmap" };
 const PASSED_ON = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ"];
 const STOP_MS = 5000;
+const WAY_OUT = "start as root (in a container: a privileged one), or use --no-pods";
 
 /** Starts the process that runs the pods, in namespaces of its own. Throws {@link NodeStartError} when that cannot work here. */
 export function startNode(options: NodeOptions): NodeProcess {
   const { callerEnvironment, onLog, ...rest } = options;
-  const path = [...(callerEnvironment.PATH ?? "").split(delimiter), ...SYSTEM_PATH].filter((each) => each !== "");
+  const obstacle = localPodsObstacle(callerEnvironment);
+  if (obstacle !== undefined) throw new NodeStartError(obstacle);
   const uid = process.getuid?.() ?? 0;
   const isRootless = uid !== 0;
-  checkMachine(path, isRootless);
   const environment: Record<string, string> = {};
   for (const name of PASSED_ON) if (callerEnvironment[name] !== undefined) environment[name] = callerEnvironment[name];
   const config: NodeConfig = { ...rest, environment, isRootless, caller: { uid, gid: process.getgid?.() ?? 0 } };
-  const child = spawnNode(config, path.join(delimiter));
-  return follow(child, onLog);
+  const child = spawnNode(config, toolPath(callerEnvironment).join(delimiter));
+  return follow(child, config.sockets.node, onLog);
 }
 
 function spawnNode(config: NodeConfig, path: string): ChildProcess {
@@ -76,10 +82,11 @@ function spawnNode(config: NodeConfig, path: string): ChildProcess {
   });
 }
 
-function follow(child: ChildProcess, onLog: (line: string) => void): NodeProcess {
+function follow(child: ChildProcess, socketPath: string, onLog: (line: string) => void): NodeProcess {
   const { promise: listening, resolve: nowListening, reject: neverListening } = Promise.withResolvers<void>();
   const { promise: settled, resolve: nowSettled } = Promise.withResolvers<void>();
   let isStopping = false;
+  let hasStarted = false;
   let lastWords = "";
   // Heard through `ended` as well; not everybody waits for it.
   listening.catch(() => undefined);
@@ -89,7 +96,10 @@ function follow(child: ChildProcess, onLog: (line: string) => void): NodeProcess
       resolve(lastWords);
     });
     child.once("close", (code, signal) => {
-      const why = `the process that runs the pods ended (${signal ?? `exit code ${code}`})${lastWords === "" ? "" : `: ${lastWords}`}`;
+      const words = lastWords === "" ? "" : `: ${lastWords}`;
+      const why = hasStarted
+        ? `the process that runs the pods ended (${signal ?? `exit code ${code}`})${words}`
+        : `this machine does not let local pods have namespaces of their own${words}; ${WAY_OUT}`;
       neverListening(new NodeStartError(why));
       resolve(isStopping ? undefined : why);
     });
@@ -99,7 +109,8 @@ function follow(child: ChildProcess, onLog: (line: string) => void): NodeProcess
       const message = JSON.parse(line) as NodeMessage;
       if (message.type === "listening") nowListening();
       else if (message.type === "settled") nowSettled();
-      else child.stdin?.write(`${JSON.stringify({ hostPid: childOf(child.pid ?? 0) })}\n`);
+      else hasStarted = true;
+      if (message.type === "started") child.stdin?.write(`${JSON.stringify({ hostPid: childOf(child.pid ?? 0) })}\n`);
     });
   }
   if (child.stderr !== null) {
@@ -113,6 +124,7 @@ function follow(child: ChildProcess, onLog: (line: string) => void): NodeProcess
     listening,
     settled,
     ended,
+    pods: async () => (await askSocket({ socketPath, method: "GET", path: "/pods" })) as readonly PodSummary[],
     async stop() {
       isStopping = true;
       child.stdin?.end();
@@ -123,37 +135,35 @@ function follow(child: ChildProcess, onLog: (line: string) => void): NodeProcess
   };
 }
 
-function checkMachine(path: readonly string[], isRootless: boolean): void {
+/** Why local pods cannot run on this machine, as one sentence; undefined when nothing speaks against it. */
+export function localPodsObstacle(environment: NodeJS.ProcessEnv): string | undefined {
   if (process.platform !== "linux") {
-    throw new NodeStartError(
-      `local pods need Linux, this is ${process.platform}: use --no-pods and run your own Envoys`,
-    );
+    return `local pods need Linux, this is ${process.platform}: use --no-pods and run your own Envoys`;
   }
-  const tools = { ...TOOLS, ...(isRootless ? { newuidmap: "uidmap", newgidmap: "uidmap" } : {}) };
-  const missing = Object.keys(tools).filter((tool) => !isOnPath(tool, path));
+  const isRootless = process.getuid?.() !== 0;
+  const path = toolPath(environment);
+  const tools = Object.entries({ ...TOOLS, ...(isRootless ? ROOTLESS_TOOLS : {}) });
+  const missing = tools.filter(([tool]) => !isOnPath(tool, path));
   if (missing.length > 0) {
-    const packages = [...new Set(missing.map((tool) => (tools as Record<string, string>)[tool]))];
-    throw new NodeStartError(
-      `local pods need ${missing.join(", ")}: install ${packages.join(", ")} (apt-get install ${packages.join(" ")}), or use --no-pods`,
-    );
+    const packages = [...new Set(missing.map(([, name]) => name))].join(" ");
+    return `local pods need ${missing.map(([tool]) => tool).join(", ")}: install them (apt-get install ${packages}), or use --no-pods`;
   }
-  if (isRootless) checkUserNamespaces();
+  return isRootless ? userNamespaceObstacle() : undefined;
 }
 
-function checkUserNamespaces(): void {
+function userNamespaceObstacle(): string | undefined {
   const { username, uid } = userInfo();
   for (const file of ["/etc/subuid", "/etc/subgid"]) {
     const lines = readText(file).split("\n");
     if (lines.some((line) => line.startsWith(`${username}:`) || line.startsWith(`${uid}:`))) continue;
-    throw new NodeStartError(
-      `local pods without root need a range of ids for ${username} in ${file}: run "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}" as root, or start as root`,
-    );
+    return `local pods without root need a range of ids for ${username} in ${file}: run "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}" as root, or start as root`;
   }
-  if (readText("/proc/sys/user/max_user_namespaces").trim() === "0") {
-    throw new NodeStartError(
-      "this kernel allows no user namespaces (user.max_user_namespaces is 0): start as root, or use --no-pods",
-    );
-  }
+  if (readText("/proc/sys/user/max_user_namespaces").trim() !== "0") return undefined;
+  return "this kernel allows no user namespaces (user.max_user_namespaces is 0): start as root, or use --no-pods";
+}
+
+function toolPath(environment: NodeJS.ProcessEnv): readonly string[] {
+  return [...(environment.PATH ?? "").split(delimiter), ...SYSTEM_PATH].filter((each) => each !== "");
 }
 
 function readText(file: string): string {

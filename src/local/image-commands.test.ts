@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { containerCommand } from "./container-command.ts";
+import { readImageCommands } from "./image-commands.ts";
+
+const host = { caller: { uid: 0, gid: 0 }, healthcheckCommand: ["osm", "healthcheck"] };
+const pod = (spec: object) => ({
+  apiVersion: "v1",
+  kind: "Pod" as const,
+  metadata: { name: "p" },
+  spec: { containers: [], ...spec },
+});
+
+test("an image's program replaces entrypoint and command, and the container's arguments follow", () => {
+  const { images, problems } = readImageCommands("images:\n  shop/web:v1: [node, web.ts, 1]\n");
+  expect(problems).toEqual([]);
+  const container = { name: "web", image: "shop/web:v1", command: ["/bin/web"], args: ["--port", "80"] };
+  expect(containerCommand(container, pod({}), images, host, false)).toEqual({
+    argv: ["node", "web.ts", "1", "--port", "80"],
+    user: { kind: "caller", uid: 0, gid: 0 },
+    role: "app",
+  });
+});
+
+test("runAsUser of the container comes before the pod's, and neither means the caller", () => {
+  const images = new Map([["web", ["web"]]]);
+  const uid = (container: object, spec: object) => {
+    const command = containerCommand({ name: "web", image: "web", ...container }, pod(spec), images, host, false);
+    return command?.user.kind === "user" ? command.user.uid : command?.user.kind;
+  };
+  expect(uid({ securityContext: { runAsUser: 5 } }, { securityContext: { runAsUser: 6 } })).toBe(5);
+  expect(uid({}, { securityContext: { runAsUser: 6 } })).toBe(6);
+  expect(uid({}, {})).toBe("caller");
+});
+
+test("only the sidecar's own containers run without an entry", () => {
+  expect(containerCommand({ name: "web", image: "web" }, pod({}), new Map(), host, true)).toBeUndefined();
+  expect(containerCommand({ name: "envoy", image: "e" }, pod({}), new Map(), host, false)).toBeUndefined();
+  expect(containerCommand({ name: "envoy", image: "e" }, pod({}), new Map(), host, true)?.role).toBe("envoy");
+});
+
+test("a wrong entry is named and leaves the others in force", () => {
+  const { images, problems } = readImageCommands("images:\n  a: [sleep]\n  b: sleep 5\n  c: []\n");
+  expect([...images.keys()]).toEqual(["a"]);
+  expect(problems).toEqual([expect.stringContaining('images["b"]'), expect.stringContaining('images["c"]')]);
+  expect(readImageCommands("images: [").problems).toEqual([expect.stringContaining("is no YAML")]);
+  expect(readImageCommands("image:\n  a: [b]\n").problems).toEqual([expect.stringContaining('no mapping "images"')]);
+  expect(readImageCommands("").problems).toEqual([]);
+});
