@@ -80,3 +80,13 @@ export interface SigningRefused {
   readonly message: string;
 }
 export type SignResult = OpenedAuthority | SignedService | SignedCredential | SigningRefused;
+
+/** Resources to show to a person. */
+export interface DescribeJob {
+  readonly resources: readonly {
+    readonly typeUrl: string;
+    readonly name: string;
+    readonly version: string;
+    readonly bytes: ArrayBuffer;
+  }[];
+}

@@ -63,7 +63,12 @@ export const serveCommand: Command = {
     const options = serveOptions(directory, flags, context);
     const { serve, StartError } = await import("../main/mod.ts");
     try {
-      await serve(options, { signal: context.signal, write: context.write, note: context.note, isTty: context.isTty });
+      await serve(options, {
+        signal: context.signal,
+        write: context.write,
+        note: context.note,
+        env: context.env,
+      });
       return EXIT.ok;
     } catch (error) {
       if (error instanceof StartError) throw new CommandError(`osm serve: ${error.message}`);

@@ -1,3 +1,4 @@
+export { createDescribe, type Describe } from "./describe.ts";
 export { type GeneratedResource, generate, type ResourceName, resourceName } from "./generate.ts";
 export {
   DEFAULT_CHAINS,

@@ -1,3 +1,4 @@
 export type { ServeOptions } from "./options.ts";
 export { StartError } from "./options.ts";
-export { serve } from "./serve.ts";
+export { type RunningServe, type ServeAddresses, type ServeIo, serve, startServe } from "./serve.ts";
+export { ownVersion } from "./version.ts";

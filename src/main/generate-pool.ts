@@ -1,0 +1,31 @@
+import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
+import { inlinePool, type Pool, type PoolReporting, startPool } from "../platform/mod.ts";
+
+const GENERATE_TIMEOUT_MS = 10_000;
+const GENERATE_QUEUE_MAX = 10_000;
+const GENERATE_HEAP_MAX_MB = 512;
+
+/** The threads that generate configuration; with 0 of them the same code runs on this one. */
+export function createGeneratePool(
+  threads: number,
+  edge: Omit<PoolReporting, "name">,
+): Pool<GenerateJob, GenerateResult> {
+  const reporting: PoolReporting = { ...edge, name: "generate" };
+  if (threads === 0) {
+    return inlinePool({ ...reporting, load: async () => (await import("../../workers/generate.ts")).generateJob });
+  }
+  return startPool({
+    ...reporting,
+    entry: new URL("../../workers/generate.ts", import.meta.url),
+    function: "generateInThread",
+    threads,
+    timeoutMs: GENERATE_TIMEOUT_MS,
+    queueMax: GENERATE_QUEUE_MAX,
+    heapMaxMb: GENERATE_HEAP_MAX_MB,
+  });
+}
+
+/** Jobs that may be under way at once: one more than there are threads, so that none waits for the main thread. */
+export function generateLanes(threads: number): number {
+  return threads + 1;
+}

@@ -1,0 +1,21 @@
+import process from "node:process";
+import type { Metrics } from "../lib/mod.ts";
+
+/** The basics that every Prometheus client library gives, and OSM's version gauge. */
+export function observeProcess(metrics: Metrics, version: string): void {
+  const startedAtSeconds = (performance.timeOrigin || Date.now()) / 1000;
+  metrics.observed(
+    "process_start_time_seconds",
+    "Start time of the process since the Unix epoch in seconds",
+    () => startedAtSeconds,
+  );
+  metrics.observed("process_resident_memory_bytes", "Resident memory size in bytes", () => process.memoryUsage.rss());
+  metrics.observed("process_heap_bytes", "Size of the heap in use in bytes", () => process.memoryUsage().heapUsed);
+  metrics.observed("process_cpu_seconds_total", "Total user and system CPU time spent in seconds", () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  metrics
+    .gauge("osm_version_info", "Version of the control plane; always 1")
+    .set(1, { version, build_date: "", git_commit: "" });
+}

@@ -1,0 +1,192 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../lib/mod.ts";
+import { type NodeProcess, NodeStartError, startNode } from "../local/mod.ts";
+import type { ControlPlaneOptions, PodAddress } from "./control-plane.ts";
+import { socketPaths } from "./control-plane-api.ts";
+import { keepControlPlane } from "./control-plane-child.ts";
+import { nodePods } from "./node-pods.ts";
+import { formatHostPort, type HostPort, type ServeOptions, StartError } from "./options.ts";
+import { lockStateDir } from "./state-lock.ts";
+import { ownVersion } from "./version.ts";
+
+export interface ServeIo {
+  /** Data. */
+  readonly write: (text: string) => void;
+  /** Everything else. */
+  readonly note: (text: string) => void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface RunningServe {
+  /** Resolves when proxies are served and every pod is ready or has been named as unable to be. */
+  readonly ready: Promise<ServeAddresses>;
+  /** Ends when the mesh does by itself: rejects with {@link StartError} saying why. */
+  readonly ended: Promise<never>;
+  stop(): Promise<void>;
+}
+
+/** What the ready file says, but for its form. */
+export interface ServeAddresses {
+  readonly xds: HostPort;
+  readonly admin: HostPort;
+  readonly pods: readonly PodAddress[];
+}
+
+/** The running parts, whatever the way of running. */
+interface Parts {
+  readonly ready: Promise<ServeAddresses>;
+  readonly ended: Promise<never>;
+  stop(): Promise<void>;
+}
+
+/** Longest path of a unix socket that every system takes, less the longest name that is put below. */
+const SOCKET_DIR_MAX = 100 - "/control.sock".length;
+const CLUSTER_DOMAIN = "cluster.local";
+
+/** Runs a mesh until `signal` aborts. Throws {@link StartError} when it cannot be started or cannot go on. */
+export async function serve(options: ServeOptions, io: ServeIo & { readonly signal: AbortSignal }): Promise<void> {
+  const aborted = new Promise<void>((resolve) => {
+    if (io.signal.aborted) resolve();
+    io.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const running = await startServe(options, io);
+  try {
+    running.ready.catch(() => undefined);
+    await Promise.race([aborted, running.ended]);
+  } finally {
+    await running.stop();
+  }
+}
+
+/** Starts a mesh: the state dir is locked, the ready file of an earlier run is gone, and the parts are on their way. */
+export async function startServe(options: ServeOptions, io: ServeIo): Promise<RunningServe> {
+  const socketDir = socketDirOf(options.stateDir);
+  const lock = await lockStateDir(options.stateDir, socketDir);
+  removeReadyFile(options);
+  const full: ControlPlaneOptions = { ...options, socketDir, version: ownVersion() };
+  let parts: Parts;
+  try {
+    parts = options.hasPods ? startParts(full, io) : await startAlone(full, io);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+  const ready = parts.ready.then((addresses) => {
+    announce(options, addresses, io);
+    writeReadyFile(options, addresses);
+    return addresses;
+  });
+  ready.catch(() => undefined);
+  let stopped: Promise<void> | undefined;
+  return {
+    ready,
+    ended: parts.ended,
+    stop() {
+      stopped ??= parts.stop().finally(async () => {
+        await lock.release();
+        removeReadyFile(options);
+      });
+      return stopped;
+    },
+  };
+}
+
+/** Only the control plane, in this process. */
+async function startAlone(options: ControlPlaneOptions, io: ServeIo): Promise<Parts> {
+  const { startControlPlane } = await import("./control-plane.ts");
+  const plane = await startControlPlane(options, {
+    line: (text) => io.write(`${text}\n`),
+    logLine: io.note,
+  });
+  const ended = plane.serving.then(() => new Promise<never>(() => undefined));
+  ended.catch(() => undefined);
+  return {
+    ready: plane.serving.then((xds) => ({ xds, admin: plane.admin, pods: plane.pods() })),
+    ended,
+    stop: () => plane.stop(),
+  };
+}
+
+/** The control plane as a child, and the process that runs the pods. */
+function startParts(options: ControlPlaneOptions, io: ServeIo): Parts {
+  const sockets = socketPaths(options.socketDir);
+  const node = startPods(options, io);
+  const plane = keepControlPlane(options, { clock: systemClock(), random: Math.random, note: io.note });
+  const nodeEnded = node.ended.then((why) => {
+    throw new StartError(why ?? "the pods were stopped");
+  });
+  const ended = Promise.race([nodeEnded, plane.serving.then(() => new Promise<never>(() => undefined))]);
+  ended.catch(() => undefined);
+  nodeEnded.catch(() => undefined);
+  const ready = async (): Promise<ServeAddresses> => {
+    const addresses = await plane.serving;
+    await Promise.all([node.listening, node.settled]);
+    return { ...addresses, pods: await nodePods(sockets.node, io.note) };
+  };
+  return {
+    ready: ready(),
+    ended,
+    async stop() {
+      await node.stop();
+      await plane.stop();
+    },
+  };
+}
+
+function startPods(options: ControlPlaneOptions, io: ServeIo): NodeProcess {
+  try {
+    const envoy = io.env["OSM_ENVOY"];
+    return startNode({
+      dir: options.dir,
+      stateDir: options.stateDir,
+      sockets: socketPaths(options.socketDir),
+      ...(envoy === undefined || envoy === "" ? {} : { envoy }),
+      healthcheckCommand: [process.execPath, fileURLToPath(new URL("./cli.ts", import.meta.url)), "healthcheck"],
+      meshName: options.meshName,
+      osmNamespace: options.osmNamespace,
+      clusterDomain: CLUSTER_DOMAIN,
+      callerEnvironment: { ...io.env },
+      onLog: (line) => io.note(`${line}\n`),
+    });
+  } catch (error) {
+    if (error instanceof NodeStartError) throw new StartError(error.message);
+    throw error;
+  }
+}
+
+/** The state dir itself, or a private folder of the system's for temporary files where that path is too long. */
+function socketDirOf(stateDir: string): string {
+  if (Buffer.byteLength(stateDir) <= SOCKET_DIR_MAX) return stateDir;
+  const user = process.getuid?.() ?? 0;
+  return join(tmpdir(), `osm-${user}-${createHash("sha256").update(stateDir).digest("hex").slice(0, 12)}`);
+}
+
+function announce(options: ServeOptions, { xds, admin, pods }: ServeAddresses, io: ServeIo): void {
+  const what = options.hasPods ? `${pods.length} local pods` : `${pods.length} pods of the folder`;
+  io.write(
+    `Serving ${options.dir}: ${what}; xDS on ${formatHostPort(xds)}, admin on http://${formatHostPort(admin)}\n`,
+  );
+}
+
+function writeReadyFile({ readyFile }: ServeOptions, { xds, admin, pods }: ServeAddresses): void {
+  if (readyFile === undefined) return;
+  const content = { xds: formatHostPort(xds), admin: formatHostPort(admin), pods };
+  try {
+    mkdirSync(dirname(readyFile), { recursive: true });
+    writeFileSync(`${readyFile}.${process.pid}`, `${JSON.stringify(content, null, 2)}\n`);
+    renameSync(`${readyFile}.${process.pid}`, readyFile);
+  } catch (error) {
+    throw new StartError(
+      `the ready file ${readyFile} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+function removeReadyFile({ readyFile }: ServeOptions): void {
+  if (readyFile !== undefined) rmSync(readyFile, { force: true });
+}
