@@ -1,1 +1,2 @@
 export { inlinePool, type Pool, PoolError, type PoolOptions, type PoolReporting, runTwice, startPool } from "./pool.ts";
+export { nextTurn } from "./turns.ts";

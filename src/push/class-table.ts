@@ -27,25 +27,41 @@ export function nextContent(
   resourceOf: (view: ResourceView) => Resource | undefined,
 ): ClassContent {
   if (views === previous.views && !previous.hasGaps) return previous;
+  const { from, to } = changedSpan(previous, views);
   let hasGaps = false;
-  const resources = views.map((view, position) => {
-    if (view === previous.views[position] && !previous.hasGaps) return previous.resources[position];
+  const span = views.slice(from, to).map((view) => {
     const resource = resourceOf(view);
     if (resource !== undefined) return resource;
     hasGaps = true;
     return lastGood(previous, view);
   });
+  const tail = previous.resources.length - (views.length - to);
   // What says the same stays the same object, so that a comparison by identity tells.
-  const isSame =
-    resources.length === previous.resources.length &&
-    resources.every((each, n) => isEqual(each, previous.resources[n]));
-  if (isSame) return { views, resources: previous.resources, hasGaps, index: previous.index };
-  return {
-    views,
-    resources,
-    hasGaps,
-    index: hasSameNames(resources, previous.resources) ? previous.index : indexOf(resources),
-  };
+  if (isEqualSpan(span, previous.resources.slice(from, tail))) return { ...previous, views, hasGaps };
+  const resources = previous.resources.slice(0, from).concat(span, previous.resources.slice(tail));
+  const index = hasSameNames(span, previous.resources.slice(from, tail)) ? previous.index : indexOf(resources);
+  return { views, resources, hasGaps, index };
+}
+
+/** The views, of those in `views`, whose resources are not simply those of `previous`. */
+export function changedViews(previous: ClassContent = EMPTY, views: readonly ResourceView[]): readonly ResourceView[] {
+  if (views === previous.views && !previous.hasGaps) return [];
+  const { from, to } = changedSpan(previous, views);
+  return views.slice(from, to);
+}
+
+/** Where `views` differs from the previous ones: between an equal head and an equal tail, for most changes are local. */
+function changedSpan(
+  previous: ClassContent,
+  views: readonly ResourceView[],
+): { readonly from: number; readonly to: number } {
+  if (previous.hasGaps) return { from: 0, to: views.length };
+  const shorter = Math.min(previous.views.length, views.length);
+  let from = 0;
+  while (from < shorter && previous.views[from] === views[from]) from += 1;
+  let tail = 0;
+  while (tail < shorter - from && previous.views.at(-1 - tail) === views.at(-1 - tail)) tail += 1;
+  return { from, to: views.length - tail };
 }
 
 /** Whether tables made of the two say the same. */
@@ -53,11 +69,18 @@ export function isSameContent(left: ClassContent, right: ClassContent): boolean 
   return left.resources === right.resources;
 }
 
+interface ClassTable extends ResourceTable {
+  readonly content: ClassContent;
+  readonly secrets: readonly Resource[];
+}
+
 /** The table of one class at one generation. */
 export function classTable(generation: number, content: ClassContent, secrets: readonly Resource[]): ResourceTable {
   const secretByName = new Map(secrets.map((secret) => [secret.name, secret]));
-  return {
+  const table: ClassTable = {
     generation,
+    content,
+    secrets,
     get(typeUrl, name) {
       if (typeUrl === TYPE_URLS.secret) return secretByName.get(name);
       const position = content.index.get(typeUrl)?.get(name);
@@ -65,7 +88,30 @@ export function classTable(generation: number, content: ClassContent, secrets: r
     },
     names: (typeUrl) =>
       typeUrl === TYPE_URLS.secret ? secretByName.keys() : (content.index.get(typeUrl)?.keys() ?? []),
+    changesSince: (previous, typeUrl) =>
+      typeUrl !== TYPE_URLS.secret && isClassTable(previous)
+        ? changedNames(previous.content, content, typeUrl)
+        : undefined,
   };
+  return table;
+}
+
+function isClassTable(table: ResourceTable): table is ClassTable {
+  return "content" in table;
+}
+
+/** Tables that hold the same names hold them at the same positions; undefined for others. */
+function changedNames(previous: ClassContent, next: ClassContent, typeUrl: TypeUrl): readonly string[] | undefined {
+  if (previous.index !== next.index) return undefined;
+  const changed: string[] = [];
+  // A plain loop: it runs over every resource of every class whenever anything changes.
+  for (let position = 0; position < next.resources.length; position++) {
+    const resource = next.resources[position];
+    const before = previous.resources[position];
+    if (resource === before || resource?.typeUrl !== typeUrl) continue;
+    if (resource.version !== before?.version) changed.push(resource.name);
+  }
+  return changed;
 }
 
 function lastGood(previous: ClassContent, view: ResourceView): Resource | undefined {
@@ -73,17 +119,16 @@ function lastGood(previous: ClassContent, view: ResourceView): Resource | undefi
   return previous.resources[position];
 }
 
-function isEqual(left: Resource | undefined, right: Resource | undefined): boolean {
-  return (
-    left === right ||
-    (left?.version === right?.version && left?.name === right?.name && left?.typeUrl === right?.typeUrl)
-  );
+type Span = readonly (Resource | undefined)[];
+
+function isEqualSpan(left: Span, right: Span): boolean {
+  return hasSameNames(left, right) && left.every((each, n) => each?.version === right[n]?.version);
 }
 
-function hasSameNames(left: readonly (Resource | undefined)[], right: readonly (Resource | undefined)[]): boolean {
+function hasSameNames(left: Span, right: Span): boolean {
   return (
     left.length === right.length &&
-    left.every((each, n) => each?.name === right[n]?.name && each?.typeUrl === right[n]?.typeUrl)
+    left.every((each, n) => each === right[n] || (each?.name === right[n]?.name && each?.typeUrl === right[n]?.typeUrl))
   );
 }
 

@@ -12,8 +12,9 @@ import {
   podOfProxy,
   proxyView,
 } from "../mesh/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
 import type { Peer, Resource, ResourceTable, TableSource, TableSubscription } from "../xds/resource.ts";
-import { type ClassContent, classTable, isSameContent, nextContent } from "./class-table.ts";
+import { type ClassContent, changedViews, classTable, isSameContent, nextContent } from "./class-table.ts";
 import { fanOutWindow } from "./fan-out-window.ts";
 import type { ResourceSource } from "./resource-source.ts";
 
@@ -84,6 +85,9 @@ interface Pass {
   readonly workloads: ReadonlySet<Workload>;
 }
 
+/** Longest stretch of work between two turns for the streams. */
+const TURN_MS = 10;
+
 /** Creates a {@link PushEngine}. Nothing has a table before the first snapshot is published. */
 export function createPushEngine(options: PushEngineOptions): PushEngine {
   const { clock, log, resources, secrets } = options;
@@ -141,7 +145,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   const runPass = async (pass: Pass) => {
     const startedAt = clock.monotonic();
     if (pass.published) secrets.retain((identity) => isAlive(pass.snapshot, identity));
-    for (const workload of pass.workloads) look(workload, pass.snapshot, log);
+    await lookAtAll(pass, clock, log);
     await resources.prepare(viewsOf(pass.workloads));
     const changed = new Set<Subscription>();
     for (const workload of pass.workloads) {
@@ -249,6 +253,17 @@ function isAlive(snapshot: MeshSnapshot, identity: Identity): boolean {
   return false;
 }
 
+/** Views of many classes in a large mesh take a while: streams get their turns in between. */
+async function lookAtAll({ workloads, snapshot }: Pass, clock: Clock, log: Log): Promise<void> {
+  let turnStartedAt = clock.monotonic();
+  for (const workload of workloads) {
+    look(workload, snapshot, log);
+    if (clock.monotonic() - turnStartedAt < TURN_MS) continue;
+    await nextTurn();
+    turnStartedAt = clock.monotonic();
+  }
+}
+
 /** Reads the class's view anew. A view that cannot be made costs this class its update, and nobody else theirs. */
 function look(workload: Workload, snapshot: MeshSnapshot, log: Log): void {
   try {
@@ -262,10 +277,7 @@ function look(workload: Workload, snapshot: MeshSnapshot, log: Log): void {
 }
 
 function* viewsOf(workloads: Iterable<Workload>) {
-  for (const { view, content } of workloads) {
-    if (view === undefined || (view.resources === content?.views && !content.hasGaps)) continue;
-    yield* view.resources;
-  }
+  for (const { view, content } of workloads) if (view !== undefined) yield* changedViews(content, view.resources);
 }
 
 /** Gives the workload another table when what it holds has changed. */

@@ -84,7 +84,8 @@ export function createResourceSource(options: ResourceSourceOptions): ResourceSo
       forgive();
       const missing = new Map<string, Missing>();
       const twins: Missing[] = [];
-      for (const view of views) {
+      // Classes share views: each one is looked at once.
+      for (const view of new Set(views)) {
         if (resources.has(view)) continue;
         const absent = look(view);
         if (absent === undefined || failedUntilMs.has(absent.hash)) continue;

@@ -25,6 +25,11 @@ export interface ResourceTable {
   readonly generation: number;
   readonly get: (typeUrl: TypeUrl, name: string) => Resource | undefined;
   readonly names: (typeUrl: TypeUrl) => Iterable<string>;
+  /**
+   * Names of the type that stand for other content here than in `previous`, or in one of the two only, where the maker of
+   * both tables can tell them faster than by comparing all names; else undefined.
+   */
+  readonly changesSince?: (previous: ResourceTable, typeUrl: TypeUrl) => readonly string[] | undefined;
 }
 
 /** The proxy at the other end of a stream, as its verified credential names it. */

@@ -18,6 +18,8 @@ export function tableDifference(): TableDifference {
 }
 
 function changedNames(previous: ResourceTable, next: ResourceTable, typeUrl: TypeUrl): readonly string[] {
+  const told = next.changesSince?.(previous, typeUrl);
+  if (told !== undefined) return told;
   const changed: string[] = [];
   for (const name of next.names(typeUrl)) {
     if (previous.get(typeUrl, name)?.version !== next.get(typeUrl, name)?.version) changed.push(name);
