@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import type { Rejection } from "../lib/mod.ts";
 import type { RotationResult } from "./api.ts";
 import { HttpProblem, type HttpRequest, json, type Route } from "./http.ts";
 
@@ -23,8 +24,8 @@ export interface BootstrapRequest {
 export interface ControlActions {
   /** Objects that arrive, a batch at a time, in the source's order. */
   readonly acceptObjects: (batch: readonly unknown[]) => void;
-  /** The source of objects hung up. */
-  readonly objectsLost: () => void;
+  /** What the source of objects could not use; replaces what it said before. */
+  readonly acceptRejections: (rejections: readonly Rejection[]) => void;
   readonly issueCredential: (subject: {
     readonly namespace: string;
     readonly serviceAccount: string;
@@ -63,21 +64,23 @@ export function controlRoutes(actions: ControlActions): readonly Route[] {
   ];
 }
 
-/** One JSON array of object events a line, until the sender hangs up. */
+/** One JSON array of object events, or one `{"rejections": [...]}`, a line, until the sender hangs up. */
 async function readObjects(request: HttpRequest, actions: ControlActions): Promise<number> {
   let lines = 0;
-  try {
-    for await (const line of createInterface({ input: request.raw, crlfDelay: Number.POSITIVE_INFINITY })) {
-      if (line === "") continue;
-      const batch: unknown = JSON.parse(line);
-      if (!Array.isArray(batch)) throw new HttpProblem(400, `Line ${lines + 1} is no JSON array of object events`);
-      actions.acceptObjects(batch);
-      lines += 1;
-    }
-  } finally {
-    actions.objectsLost();
+  for await (const line of createInterface({ input: request.raw, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line === "") continue;
+    lines += 1;
+    const content: unknown = JSON.parse(line);
+    if (Array.isArray(content)) actions.acceptObjects(content);
+    else actions.acceptRejections(rejectionsOf(content, lines));
   }
   return lines;
+}
+
+function rejectionsOf(content: unknown, line: number): readonly Rejection[] {
+  const { rejections } = (content ?? {}) as { readonly rejections?: unknown };
+  if (Array.isArray(rejections)) return rejections as readonly Rejection[];
+  throw new HttpProblem(400, `Line ${line} is neither an array of object events nor a list of rejections`);
 }
 
 function subjectOf(body: unknown): { namespace: string; serviceAccount: string; uuid: string } {

@@ -68,33 +68,25 @@ test("a handler that breaks answers 500 with a sentence and the next request is 
   expect((await fetch(`${base}/version`)).status).toBe(200);
 });
 
-test("objects arrive batch by batch while the sender is still connected, and its loss is noticed", async () => {
+test("objects and rejections arrive line by line while the sender is still connected", async () => {
   const folder = mkdtempSync(join(tmpdir(), "osm-admin-"));
   const path = join(folder, "control.sock");
-  const batches: unknown[] = [];
-  let isLost: () => void = () => {};
-  const lost = new Promise<void>((resolve) => {
-    isLost = resolve;
-  });
-  let isSecond: () => void = () => {};
-  const second = new Promise<void>((resolve) => {
-    isSecond = resolve;
-  });
+  const heard: unknown[] = [];
+  const { promise: complete, resolve: isComplete } = Promise.withResolvers<void>();
   const actions = {
-    acceptObjects: (batch: readonly unknown[]) => {
-      batches.push(batch);
-      if (batches.length === 2) isSecond();
+    acceptObjects: (batch: readonly unknown[]) => heard.push(batch),
+    acceptRejections: (rejections: readonly unknown[]) => {
+      heard.push({ rejections });
+      isComplete();
     },
-    objectsLost: () => isLost(),
   } as unknown as ControlActions;
   listeners.push(await listenHttp({ address: { path }, routes: controlRoutes(actions), log: silentLog() }));
   const sender = request({ socketPath: path, path: "/objects", method: "POST" });
   sender.on("error", () => {});
   sender.write('[{"type":"reset"}]\n');
-  sender.write('[{"type":"apply"}]\n');
-  await second;
-  expect(batches).toEqual([[{ type: "reset" }], [{ type: "apply" }]]);
+  sender.write('{"rejections":[{"kind":"Deployment"}]}\n');
+  await complete;
+  expect(heard).toEqual([[{ type: "reset" }], { rejections: [{ kind: "Deployment" }] }]);
   sender.destroy();
-  await lost;
   rmSync(folder, { recursive: true });
 });

@@ -31,6 +31,8 @@ export interface ControlPlaneState {
   readonly metrics: Metrics;
   /** Rejections of the folder itself: files that cannot be read. */
   fileRejections: () => readonly Rejection[];
+  /** What the node could not make pods of. */
+  nodeRejections: readonly Rejection[];
   /** Where proxies are served; undefined until they are. */
   xds: HostPort | undefined;
 }
@@ -65,7 +67,7 @@ export function readModel(state: ControlPlaneState): AdminReadModel {
       const table = uuid === undefined ? undefined : state.engine.tableOf(uuid);
       return table === undefined ? undefined : await state.reader.read(table);
     },
-    rejections: () => [...state.fileRejections(), ...intake.rejections()],
+    rejections: () => [...state.fileRejections(), ...state.nodeRejections, ...intake.rejections()],
     ignoredKinds: () => Object.fromEntries([...intake.ignoredKinds()].sort(([a], [b]) => (a < b ? -1 : 1))),
     meshConfig: () => meshConfigInfo(intake.snapshot().settings),
     sockets: () => ({ control: sockets.control, node: options.hasPods ? sockets.node : null }),
@@ -110,7 +112,9 @@ export function controlActions(state: ControlPlaneState): ControlActions {
   const { intake, secrets } = state;
   return {
     acceptObjects: (batch) => intake.accept(batch as readonly ObjectEvent[]),
-    objectsLost: () => undefined,
+    acceptRejections(rejections) {
+      state.nodeRejections = rejections;
+    },
     issueCredential: async (subject) => ({ ...(await secrets.proxyCredential(subject)), caPem: secrets.rootsPem }),
     settings: () => intake.snapshot().settings,
     proxyBootstrap: (request) => proxyBootstrap(state, request),

@@ -25,5 +25,5 @@ try {
   if (!(error instanceof StartError)) throw error;
   tell({ type: "refused", message: error.message });
   process.exitCode = 1;
-  process.disconnect();
+  process.disconnect?.();
 }

@@ -140,6 +140,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
     reader,
     metrics: edge.metrics,
     fileRejections: () => [],
+    nodeRejections: [],
     xds: undefined,
   };
   const close = async () => {
