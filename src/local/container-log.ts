@@ -19,12 +19,15 @@ export interface ContainerLog {
   close(): void;
 }
 
-/** Opens the log at `path` for a program that runs as `uid`; earlier output of the same container stays. */
-export function openContainerLog(path: string, owner: { readonly uid: number; readonly gid: number }): ContainerLog {
+/**
+ * Opens the log at `path` for a program that runs as `uid`, which owns it, so that it may open `/dev/stdout`; the caller's group
+ * reads it. Earlier output of the same container stays.
+ */
+export function openContainerLog(path: string, uid: number): ContainerLog {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // Appending, so that a program goes on at the start after its file was emptied.
-  const descriptor = openSync(path, "a", 0o600);
-  chownSync(path, owner.uid, owner.gid);
+  const descriptor = openSync(path, "a", 0o640);
+  chownSync(path, uid, process.getgid?.() ?? 0);
   let isOpen = true;
   return {
     path,

@@ -60,6 +60,7 @@ async function main(): Promise<void> {
     host: config,
     environment: config.environment,
     toolPath: process.env.PATH ?? "",
+    hasEnvoy: config.envoy !== undefined,
     etcDir,
     podsDir,
     images: () => cluster.images(),

@@ -105,10 +105,11 @@ export function startPod(options: PodOptions): RunningPod {
     command: ContainerCommand,
     isInit: boolean,
   ) => {
-    const owner =
-      command.user.kind === "user" ? command.user : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
     const env = pod.environmentOf(container, command.user);
-    const log = openContainerLog(logPath(container.name), owner);
+    const log = openContainerLog(
+      logPath(container.name),
+      command.user.kind === "user" ? command.user.uid : (process.getuid?.() ?? 0),
+    );
     const { isListening } = holder;
     const isServing = () => isListening(sidecarPorts.inbound) && isListening(sidecarPorts.outbound);
     const runOptions: ContainerOptions = {

@@ -22,6 +22,7 @@ export interface PodSurroundings {
   readonly environment: Readonly<Record<string, string>>;
   /** The PATH on which this process found the tools of the operating system. */
   readonly toolPath: string;
+  readonly hasEnvoy: boolean;
   readonly etcDir: string;
   readonly podsDir: string;
   readonly images: () => ImageCommands;
@@ -29,6 +30,8 @@ export interface PodSurroundings {
   /** Services that have an address. */
   readonly services: () => readonly (LocalService & { readonly address: string })[];
 }
+
+const NO_ENVOY = "its sidecar needs an Envoy, of which there is none: name the binary in OSM_ENVOY and start again";
 
 /** How one pod comes to its namespaces, its sidecar and its programs. */
 export function podSetup(surroundings: PodSurroundings): PodSetup {
@@ -52,6 +55,7 @@ export function podSetup(surroundings: PodSurroundings): PodSetup {
       async prepare(signal) {
         const decision = decideInjection(pod, surroundings.namespace(namespace), surroundings.mesh);
         if ("denied" in decision) return decision;
+        if (decision.inject && !surroundings.hasEnvoy) return { denied: NO_ENVOY };
         const plain: InjectedPod = { pod, isInjected: false, envoyFiles: {} };
         const injected = decision.inject
           ? await injectSidecar({ ...surroundings, pod, uuid, wishes: decision.wishes, onPatched: setPod, signal })
