@@ -17,6 +17,11 @@ export const secondDoors: readonly string[] = [
   "src/kube/objects.ts",
   "src/xds/resource.ts",
   "workers/messages.ts",
+  // The same jobs without threads.
+  "workers/generate.ts",
+  "workers/sign.ts",
+  "workers/parse.ts",
+  "workers/describe.ts",
   "src/admin/api.ts",
 ];
 

@@ -2,31 +2,12 @@
  * Keeps the table of every workload class that somebody is subscribed to. The latest snapshot wins: there is no queue of
  * snapshots, and one pass at a time takes the world as it stands.
  */
-import type { Clock, Log, Metrics } from "../lib/mod.ts";
-import {
-  type ChangeSet,
-  classOf,
-  type Identity,
-  type MeshSnapshot,
-  type ProxyView,
-  podOfProxy,
-  proxyView,
-} from "../mesh/mod.ts";
-import { nextTurn } from "../platform/mod.ts";
-import type { Peer, Resource, ResourceTable, TableSource, TableSubscription } from "../xds/resource.ts";
-import { type ClassContent, changedViews, classTable, isSameContent, nextContent } from "./class-table.ts";
+import type { Metrics } from "../lib/mod.ts";
+import type { ChangeSet, Identity, MeshSnapshot } from "../mesh/mod.ts";
+import type { Peer, ResourceTable, TableSource, TableSubscription } from "../xds/resource.ts";
 import { fanOutWindow } from "./fan-out-window.ts";
-import type { ResourceSource } from "./resource-source.ts";
-
-/** The secrets that every table of an identity carries: its leaf and the trust bundle. */
-export interface SecretSource {
-  /** Undefined until there is a leaf. The same array until one of the secrets changes. */
-  current(identity: Identity): readonly Resource[] | undefined;
-  /** Sees to it that there will be a leaf; `PushEngine.secretsChanged` is called then. */
-  want(identity: Identity): void;
-  /** Forgets the identities that nobody has any more. */
-  retain(isAlive: (identity: Identity) => boolean): void;
-}
+import { type TableUpdateOptions, updateTables } from "./table-update.ts";
+import { createWorkloadSet, type Workload, type WorkloadSet } from "./workload-set.ts";
 
 /** A change of the world on its way to the proxies. */
 export interface Push {
@@ -39,13 +20,9 @@ export interface Push {
   readonly peers: readonly Peer[];
 }
 
-export interface PushEngineOptions {
-  readonly resources: ResourceSource;
-  readonly secrets: SecretSource;
+export interface PushEngineOptions extends TableUpdateOptions {
   /** Told of every published change, also of those that touch nobody, before any stream is told. */
   readonly onPush: (push: Push) => void;
-  readonly clock: Clock;
-  readonly log: Log;
   readonly metrics: Metrics;
 }
 
@@ -60,74 +37,34 @@ export interface PushEngine extends TableSource {
   stop(): void;
 }
 
-interface Subscription {
-  readonly peer: Peer;
-  readonly onChange: () => void;
-  workload: Workload | undefined;
-  table: ResourceTable | undefined;
-}
-
-/** A workload class that somebody is subscribed to. */
-interface Workload {
-  readonly key: string;
-  readonly subscriptions: Set<Subscription>;
-  view?: ProxyView;
-  content?: ClassContent;
-  secrets?: readonly Resource[];
-  table?: ResourceTable;
+/** A change that waits for its turn. */
+interface Published {
+  readonly changes: ChangeSet[];
+  readonly at: number;
 }
 
 /** What one pass has to do. */
 interface Pass {
   readonly snapshot: MeshSnapshot;
   /** Undefined: no new world, only new subscriptions or secrets. */
-  readonly published?: { readonly changes: readonly ChangeSet[]; readonly at: number };
+  readonly published: Published | undefined;
   readonly workloads: ReadonlySet<Workload>;
 }
 
-/** Longest stretch of work between two turns for the streams. */
-const TURN_MS = 10;
-
 /** Creates a {@link PushEngine}. Nothing has a table before the first snapshot is published. */
 export function createPushEngine(options: PushEngineOptions): PushEngine {
-  const { clock, log, resources, secrets } = options;
-  const measure = passMetrics(options.metrics);
-  const subscriptions = new Set<Subscription>();
-  const workloads = new Map<string, Workload>();
+  const { clock, resources } = options;
+  const set = createWorkloadSet();
+  const runPass = passRunner(options, set);
   let latest: MeshSnapshot | undefined;
   /** The snapshot that tables are made of: the latest one, or one before it while that waits for its turn. */
   let adopted: MeshSnapshot | undefined;
-  let published: { changes: ChangeSet[]; at: number } | undefined;
-  const unplaced = new Set<Subscription>();
-  const stale = new Set<Workload>();
+  let published: Published | undefined;
   let notBefore = Number.NEGATIVE_INFINITY;
   let isRunning = false;
   let isStopped = false;
   let cancelTimer: (() => void) | undefined;
 
-  const leave = (subscription: Subscription) => {
-    const { workload } = subscription;
-    workload?.subscriptions.delete(subscription);
-    if (workload?.subscriptions.size === 0) workloads.delete(workload.key);
-    subscription.workload = undefined;
-  };
-  /** A proxy whose pod is gone, or left the mesh, belongs nowhere and keeps the table that it has. */
-  const place = (subscription: Subscription, world: MeshSnapshot) => {
-    const key = classKeyOf(world, subscription.peer);
-    if (key !== undefined && key === subscription.workload?.key) return;
-    // Where a view of the new class cannot be generated, the last good resource of the old one serves.
-    const { content } = subscription.workload ?? {};
-    leave(subscription);
-    if (key === undefined) return;
-    let workload = workloads.get(key);
-    if (workload === undefined) {
-      workload = { key, subscriptions: new Set(), ...(content && { content }) };
-      workloads.set(key, workload);
-    }
-    workload.subscriptions.add(subscription);
-    subscription.workload = workload;
-    stale.add(workload);
-  };
   const nextPass = (): Pass | undefined => {
     const due = published !== undefined && clock.monotonic() >= notBefore ? published : undefined;
     if (due !== undefined) {
@@ -135,88 +72,48 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
       published = undefined;
     }
     if (adopted === undefined) return undefined;
-    for (const subscription of due === undefined ? unplaced : subscriptions) place(subscription, adopted);
-    unplaced.clear();
-    const affected = new Set(due === undefined ? stale : workloads.values());
-    stale.clear();
-    if (due === undefined && affected.size === 0) return undefined;
-    return { snapshot: adopted, workloads: affected, ...(due && { published: due }) };
-  };
-  const runPass = async (pass: Pass) => {
-    const startedAt = clock.monotonic();
-    if (pass.published) secrets.retain((identity) => isAlive(pass.snapshot, identity));
-    await lookAtAll(pass, clock, log);
-    await resources.prepare(viewsOf(pass.workloads));
-    const changed = new Set<Subscription>();
-    for (const workload of pass.workloads) {
-      settle(workload, pass.snapshot.generation, options);
-      for (const subscription of workload.subscriptions) {
-        if (workload.table === undefined || subscription.table === workload.table) continue;
-        subscription.table = workload.table;
-        changed.add(subscription);
-      }
-    }
-    if (pass.published) {
-      options.onPush({
-        generation: pass.snapshot.generation,
-        changes: pass.published.changes,
-        publishedAt: pass.published.at,
-        peers: [...changed].map(({ peer }) => peer),
-      });
-      notBefore = startedAt + fanOutWindow(changed.size);
-    }
-    measure(pass.published !== undefined, changed.size, clock.monotonic() - startedAt);
-    for (const subscription of changed) if (subscriptions.has(subscription)) subscription.onChange();
+    const workloads = due === undefined ? set.placeNew(adopted) : set.placeAll(adopted);
+    if (due === undefined && workloads.size === 0) return undefined;
+    return { snapshot: adopted, workloads, published: due };
   };
   const run = async () => {
-    if (isRunning || isStopped) return;
     isRunning = true;
     try {
       // Everything that is published or subscribed to in this turn belongs to one pass.
       await Promise.resolve();
-      for (let pass = nextPass(); pass !== undefined && !isStopped; pass = nextPass()) await runPass(pass);
-    } finally {
-      isRunning = false;
-      sleep();
+      for (let pass = nextPass(); pass !== undefined && !isStopped; pass = nextPass()) {
+        const startedAt = clock.monotonic();
+        const touched = await runPass(pass);
+        if (pass.published !== undefined) notBefore = startedAt + fanOutWindow(touched);
+      }
+    } catch (error) {
+      // Tables stay as they were; the next change starts a new pass.
+      options.log.error("a push failed", { error: error instanceof Error ? error.message : String(error) });
     }
+    isRunning = false;
+    sleep();
+  };
+  const start = () => {
+    if (!isRunning && !isStopped) void run();
   };
   /** Wakes up for a push that waits for its window, or a view that may be tried again. */
   const sleep = () => {
     cancelTimer?.();
     cancelTimer = undefined;
-    if (isStopped) return;
     const retryAt = resources.retryAt() ?? Number.POSITIVE_INFINITY;
     const at = published === undefined ? retryAt : Math.min(notBefore, retryAt);
-    if (at === Number.POSITIVE_INFINITY) return;
+    if (isStopped || at === Number.POSITIVE_INFINITY) return;
     cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
-      if (clock.monotonic() >= retryAt) for (const workload of workloads.values()) stale.add(workload);
+      if (clock.monotonic() >= retryAt) set.mark(() => true);
       start();
-    });
-  };
-  const start = () => {
-    void run().catch((error: unknown) => {
-      // Tables stay as they were; the next change starts a new pass.
-      log.error("a push failed", { error: error instanceof Error ? error.message : String(error) });
     });
   };
 
   return {
     subscribe(peer, onChange): TableSubscription {
-      const subscription: Subscription = { peer, onChange, workload: undefined, table: undefined };
-      subscriptions.add(subscription);
-      // A class that is at hand is served at once: a reconnecting proxy waits for no pass.
-      if (adopted !== undefined) place(subscription, adopted);
-      subscription.table = subscription.workload?.table;
-      if (subscription.table === undefined) unplaced.add(subscription);
+      const subscription = set.subscribe(peer, onChange, adopted);
       start();
-      return {
-        current: () => subscription.table,
-        close() {
-          subscriptions.delete(subscription);
-          unplaced.delete(subscription);
-          leave(subscription);
-        },
-      };
+      return { current: () => subscription.table, close: () => set.close(subscription) };
     },
     publish(next, changes) {
       if (next.generation === latest?.generation) return;
@@ -226,14 +123,10 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
       start();
     },
     secretsChanged(identity) {
-      for (const workload of workloads.values()) {
-        const own = workload.view?.identity;
-        if (own?.namespace === identity.namespace && own.serviceAccount === identity.serviceAccount)
-          stale.add(workload);
-      }
+      set.mark(({ view }) => view !== undefined && isSameIdentity(view.identity, identity));
       start();
     },
-    tableOf: (uuid) => [...subscriptions].find(({ peer }) => peer.uuid === uuid)?.table,
+    tableOf: (uuid) => set.find(uuid)?.table,
     stop() {
       isStopped = true;
       cancelTimer?.();
@@ -241,57 +134,35 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   };
 }
 
-function classKeyOf(snapshot: MeshSnapshot, peer: Peer): string | undefined {
-  const pod = podOfProxy(snapshot, peer.uuid, peer);
-  return pod === undefined ? undefined : classOf(snapshot, pod.namespace, pod.name);
+/** One pass, told to streams and observers; resolves with how many proxies it touched. */
+function passRunner(options: PushEngineOptions, set: WorkloadSet): (pass: Pass) => Promise<number> {
+  const { clock, secrets } = options;
+  const measure = passMetrics(options.metrics);
+  return async ({ snapshot, workloads, published }) => {
+    const startedAt = clock.monotonic();
+    if (published !== undefined) secrets.retain((identity) => isAlive(snapshot, identity));
+    const changed = await updateTables(workloads, snapshot, options);
+    if (published !== undefined) {
+      options.onPush({
+        generation: snapshot.generation,
+        changes: published.changes,
+        publishedAt: published.at,
+        peers: [...changed].map(({ peer }) => peer),
+      });
+    }
+    measure(published !== undefined, changed.size, clock.monotonic() - startedAt);
+    for (const subscription of changed) if (set.isOpen(subscription)) subscription.onChange();
+    return changed.size;
+  };
 }
 
-function isAlive(snapshot: MeshSnapshot, identity: Identity): boolean {
-  for (const workload of snapshot.namespaces.get(identity.namespace)?.workloads.classes.values() ?? []) {
-    if (workload.serviceAccount === identity.serviceAccount) return true;
-  }
-  return false;
+function isSameIdentity(left: Identity, right: Identity): boolean {
+  return left.namespace === right.namespace && left.serviceAccount === right.serviceAccount;
 }
 
-/** Views of many classes in a large mesh take a while: streams get their turns in between. */
-async function lookAtAll({ workloads, snapshot }: Pass, clock: Clock, log: Log): Promise<void> {
-  let turnStartedAt = clock.monotonic();
-  for (const workload of workloads) {
-    look(workload, snapshot, log);
-    if (clock.monotonic() - turnStartedAt < TURN_MS) continue;
-    await nextTurn();
-    turnStartedAt = clock.monotonic();
-  }
-}
-
-/** Reads the class's view anew. A view that cannot be made costs this class its update, and nobody else theirs. */
-function look(workload: Workload, snapshot: MeshSnapshot, log: Log): void {
-  try {
-    workload.view = proxyView(snapshot, workload.key);
-  } catch (error) {
-    log.error("cannot make the view of a workload class; its last table stays", {
-      class: workload.key,
-      error: error instanceof Error ? error.message : String(error),
-    });
-  }
-}
-
-function* viewsOf(workloads: Iterable<Workload>) {
-  for (const { view, content } of workloads) if (view !== undefined) yield* changedViews(content, view.resources);
-}
-
-/** Gives the workload another table when what it holds has changed. */
-function settle(workload: Workload, generation: number, options: PushEngineOptions): void {
-  if (workload.view === undefined) return;
-  const content = nextContent(workload.content, workload.view.resources, options.resources.get);
-  const isSame = workload.content !== undefined && isSameContent(workload.content, content);
-  workload.content = content;
-  options.secrets.want(workload.view.identity);
-  const secrets = options.secrets.current(workload.view.identity);
-  // Complete or silent: without a leaf the proxy could use nothing of the rest.
-  if (secrets === undefined || (isSame && secrets === workload.secrets && workload.table !== undefined)) return;
-  workload.secrets = secrets;
-  workload.table = classTable(generation, content, secrets);
+function isAlive(snapshot: MeshSnapshot, { namespace, serviceAccount }: Identity): boolean {
+  const classes = snapshot.namespaces.get(namespace)?.workloads.classes.values() ?? [];
+  return [...classes].some((workload) => workload.serviceAccount === serviceAccount);
 }
 
 function passMetrics(metrics: Metrics) {

@@ -5,5 +5,6 @@ export {
   type StreamDelivery,
   type TypeDelivery,
 } from "./delivery-tracker.ts";
-export { createPushEngine, type Push, type PushEngine, type PushEngineOptions, type SecretSource } from "./engine.ts";
+export { createPushEngine, type Push, type PushEngine, type PushEngineOptions } from "./engine.ts";
 export { createResourceSource, type ResourceSource, type ResourceSourceOptions } from "./resource-source.ts";
+export type { SecretSource } from "./table-update.ts";
