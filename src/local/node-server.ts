@@ -11,6 +11,7 @@ export interface PodSummary {
   readonly name: string;
   readonly address: string;
   readonly serviceAccount: string;
+  readonly phase: "Pending" | "Running" | "Succeeded" | "Failed";
   readonly isReady: boolean;
   /** Why it is not ready; empty when it is. */
   readonly reason: string;
@@ -27,12 +28,13 @@ export interface ExecPlan {
 
 export function podSummaries(cluster: LocalCluster): PodSummary[] {
   return cluster.pods.pods().map(({ namespace, name, address, running, object }) => {
-    const { isReady, reason, containers } = running.state();
+    const { phase, isReady, reason, containers } = running.state();
     return {
       namespace,
       name,
       address,
       serviceAccount: object().spec.serviceAccountName ?? "default",
+      phase,
       isReady,
       reason,
       containers,

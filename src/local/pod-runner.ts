@@ -11,7 +11,7 @@ import type { ProcessUser } from "./container-process.ts";
 import { pause } from "./pause.ts";
 import type { Sandbox } from "./pod-sandbox.ts";
 
-/** A pod as it is to run: the sidecar is in it, and every container has a command or a sentence that says why not. */
+/** A pod as it is to run: the sidecar is in it, and every container has a command. */
 export interface PreparedPod {
   readonly pod: Pod;
   readonly isInjected: boolean;
@@ -19,8 +19,6 @@ export interface PreparedPod {
   readonly envoyFiles: Readonly<Record<string, string>>;
   readonly commandOf: (container: Container) => ContainerCommand | undefined;
   readonly environmentOf: (container: Container, user: ProcessUser) => Readonly<Record<string, string>>;
-  /** Why a container without a command cannot run. */
-  readonly missingImage: (container: Container) => string;
 }
 
 export interface PodOptions {
@@ -29,9 +27,11 @@ export interface PodOptions {
   readonly address: string;
   readonly cwd: string;
   readonly logsDir: string;
+  /** Why it cannot run whatever anybody else does, as one sentence. */
+  readonly obstacle: () => string | undefined;
   readonly createSandbox: () => Promise<Sandbox>;
-  /** Decides on and patches the pod; asks the control plane as often as it takes. Gives a sentence when it never can run. */
-  readonly prepare: (signal: AbortSignal) => Promise<PreparedPod | { readonly denied: string }>;
+  /** Patches the pod; asks the control plane as often as it takes. */
+  readonly prepare: (signal: AbortSignal) => Promise<PreparedPod>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -98,13 +98,9 @@ export function startPod(options: PodOptions): RunningPod {
   };
   const logPath = (container: string) => join(options.logsDir, options.namespace, options.name, `${container}.log`);
 
-  const launch = (
-    pod: PreparedPod,
-    holder: Sandbox,
-    container: Container,
-    command: ContainerCommand,
-    isInit: boolean,
-  ) => {
+  const launch = (pod: PreparedPod, holder: Sandbox, container: Container, isInit: boolean) => {
+    const command = pod.commandOf(container);
+    if (command === undefined) throw new Error(`nothing stands for image "${container.image ?? ""}" any more`);
     const env = pod.environmentOf(container, command.user);
     const log = openContainerLog(
       logPath(container.name),
@@ -130,18 +126,13 @@ export function startPod(options: PodOptions): RunningPod {
     running.push({ name: container.name, role: command.role, command, env, container: runContainer(runOptions) });
   };
 
-  const commandsOf = (pod: PreparedPod, containers: readonly Container[]) => {
-    const found: [Container, ContainerCommand][] = [];
-    for (const container of containers) {
-      const command = pod.commandOf(container);
-      if (command === undefined) return pod.missingImage(container);
-      found.push([container, command]);
-    }
-    return found;
-  };
-
   /** One life of the pod's namespaces. */
   const live = async (): Promise<"over" | "again"> => {
+    const why = options.obstacle();
+    if (why !== undefined) {
+      obstruct(why, true);
+      return "over";
+    }
     const preparing = options.prepare(signal);
     // Awaited below; a failure of the sandbox must not leave it unheard.
     preparing.catch(() => undefined);
@@ -149,20 +140,10 @@ export function startPod(options: PodOptions): RunningPod {
     obstacle = { reason: "waits for the control plane to give it a sidecar", isHopeless: false };
     const pod = await preparing;
     if (signal.aborted) return "over";
-    if ("denied" in pod) {
-      obstruct(pod.denied, true);
-      return "over";
-    }
     prepared = pod;
-    const init = commandsOf(pod, pod.pod.spec.initContainers ?? []);
-    const main = commandsOf(pod, pod.pod.spec.containers);
-    if (typeof init === "string" || typeof main === "string") {
-      obstruct(typeof init === "string" ? init : String(main), true);
-      return "over";
-    }
     await sandbox.putEnvoyFiles(pod.envoyFiles, ENVOY_UID);
-    for (const [container, command] of init) {
-      launch(pod, sandbox, container, command, true);
+    for (const container of pod.pod.spec.initContainers ?? []) {
+      launch(pod, sandbox, container, true);
       if (!(await initEnd(options.clock, signal, () => running.at(-1)?.container.state()))) {
         if (signal.aborted) return "over";
         phase = "Failed";
@@ -173,7 +154,7 @@ export function startPod(options: PodOptions): RunningPod {
     if (signal.aborted) return "over";
     await endAll(running, 0);
     running = [];
-    for (const [container, command] of main) launch(pod, sandbox, container, command, false);
+    for (const container of pod.pod.spec.containers) launch(pod, sandbox, container, false);
     phase = "Running";
     obstacle = { reason: "", isHopeless: false };
     options.onChange();

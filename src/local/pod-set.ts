@@ -28,7 +28,7 @@ export type PodSetup = (
   pod: Pod,
   origin: ObjectOrigin | undefined,
   setPod: (patched: Pod) => void,
-) => Pick<PodOptions, "createSandbox" | "prepare">;
+) => Pick<PodOptions, "obstacle" | "createSandbox" | "prepare">;
 
 export interface PodSetOptions {
   readonly setUp: PodSetup;

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { Container, KubeObject, ObjectOrigin } from "../kube/objects.ts";
+import { hasSidecar } from "../injector/mod.ts";
+import type { Container, KubeObject, ObjectOrigin, Pod } from "../kube/objects.ts";
 import { containerCommand, type ImageCommands, type LocalHost } from "./container-command.ts";
 import type { ControlClient } from "./control-client.ts";
 import { BORROWED } from "./etc-skeleton.ts";
@@ -31,46 +32,55 @@ export interface PodSurroundings {
   readonly services: () => readonly (LocalService & { readonly address: string })[];
 }
 
+/** Each starts a dozen short programs. */
+const SANDBOXES_AT_ONCE = 16;
 const NO_ENVOY = "its sidecar needs an Envoy, of which there is none: name the binary in OSM_ENVOY and start again";
 
 /** How one pod comes to its namespaces, its sidecar and its programs. */
 export function podSetup(surroundings: PodSurroundings): PodSetup {
-  const { clusterDomain } = surroundings;
+  const { clusterDomain, host, images } = surroundings;
+  const startSandbox = atMost(SANDBOXES_AT_ONCE);
   return (pod, origin, setPod) => {
     const namespace = pod.metadata.namespace ?? "default";
     const address = pod.status?.podIP ?? "";
     const uuid = randomUUID();
+    const decide = () => decideInjection(pod, surroundings.namespace(namespace), surroundings.mesh);
     return {
+      obstacle() {
+        const decision = decide();
+        if ("denied" in decision) return decision.denied;
+        if (decision.inject && !surroundings.hasEnvoy) return NO_ENVOY;
+        const isInjected = decision.inject && hasSidecar(pod);
+        const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+        const missing = all.find((container) => !containerCommand(container, pod, images(), host, isInjected));
+        return missing === undefined ? undefined : describeMissing(missing, pod, origin);
+      },
       createSandbox: () =>
-        createSandbox({
-          id: `${namespace}.${pod.metadata.name}`,
-          hostname: hostnameOf(pod),
-          address,
-          link: `pod${address.split(".").slice(2).join("-")}`,
-          etc: surroundings.etcDir,
-          podsDir: surroundings.podsDir,
-          hosts: hostsFile(pod, clusterDomain),
-          resolvConf: resolvConf(namespace, clusterDomain, DNS_ADDRESS),
-        }),
+        startSandbox(() =>
+          createSandbox({
+            id: `${namespace}.${pod.metadata.name}`,
+            hostname: hostnameOf(pod),
+            address,
+            link: `pod${address.split(".").slice(2).join("-")}`,
+            etc: surroundings.etcDir,
+            podsDir: surroundings.podsDir,
+            hosts: hostsFile(pod, clusterDomain),
+            resolvConf: resolvConf(namespace, clusterDomain, DNS_ADDRESS),
+          }),
+        ),
       async prepare(signal) {
-        const decision = decideInjection(pod, surroundings.namespace(namespace), surroundings.mesh);
-        if ("denied" in decision) return decision;
-        if (decision.inject && !surroundings.hasEnvoy) return { denied: NO_ENVOY };
+        const decision = decide();
         const plain: InjectedPod = { pod, isInjected: false, envoyFiles: {} };
-        const injected = decision.inject
-          ? await injectSidecar({ ...surroundings, pod, uuid, wishes: decision.wishes, onPatched: setPod, signal })
-          : plain;
-        return preparedPod(surroundings, injected ?? plain, origin);
+        if ("denied" in decision || !decision.inject) return preparedPod(surroundings, plain);
+        const { wishes } = decision;
+        const injected = await injectSidecar({ ...surroundings, pod, uuid, wishes, onPatched: setPod, signal });
+        return preparedPod(surroundings, injected ?? plain);
       },
     };
   };
 }
 
-function preparedPod(
-  surroundings: PodSurroundings,
-  injected: InjectedPod,
-  origin: ObjectOrigin | undefined,
-): PreparedPod {
+function preparedPod(surroundings: PodSurroundings, injected: InjectedPod): PreparedPod {
   const { pod, isInjected } = injected;
   const compose = (container: Container) =>
     containerEnvironment(container, pod, surroundings.environment, surroundings.services());
@@ -78,13 +88,8 @@ function preparedPod(
     ...injected,
     commandOf(container) {
       const { command, args } = compose(container);
-      return containerCommand(
-        { ...container, command, args },
-        pod,
-        surroundings.images(),
-        surroundings.host,
-        isInjected,
-      );
+      const spelled = { ...container, command, args };
+      return containerCommand(spelled, pod, surroundings.images(), surroundings.host, isInjected);
     },
     environmentOf(container, user) {
       const { env } = compose(container);
@@ -92,10 +97,27 @@ function preparedPod(
       // The interception script looks for tools that a user's PATH may lack; its lock must not be the host's.
       return { ...env, PATH: surroundings.toolPath, XTABLES_LOCKFILE: `${BORROWED}/xtables.lock` };
     },
-    missingImage({ name, image }) {
-      const where = origin === undefined ? "" : `${origin.file}:${origin.line}: `;
-      const subject = `${where}pod ${pod.metadata.namespace ?? "default"}/${pod.metadata.name}, container ${name}`;
-      return `${subject}: nothing stands for image "${image ?? ""}"; add it to "images" in ${LOCAL_FILE}`;
-    },
+  };
+}
+
+function describeMissing({ name, image }: Container, { metadata }: Pod, origin: ObjectOrigin | undefined): string {
+  const where = origin === undefined ? "" : `${origin.file}:${origin.line}: `;
+  const subject = `${where}pod ${metadata.namespace ?? "default"}/${metadata.name}, container ${name}`;
+  return `${subject}: nothing stands for image "${image ?? ""}"; add it to "images" in ${LOCAL_FILE}`;
+}
+
+/** Runs tasks in order of arrival, `limit` at a time. */
+function atMost(limit: number): <T>(task: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (task) => {
+    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
+    running += 1;
+    try {
+      return await task();
+    } finally {
+      running -= 1;
+      waiting.shift()?.();
+    }
   };
 }
