@@ -1,3 +1,4 @@
+export type { ClientCertificate } from "./client-certificate.ts";
 export type { Delivery, DeliveryObserver, Refusal, StreamInfo } from "./observer.ts";
 export {
   DEFAULT_STREAM_LIMITS,
@@ -20,6 +21,15 @@ export {
   TYPE_URLS,
   type TypeUrl,
 } from "./resource.ts";
+export {
+  DEFAULT_SERVER_LIMITS,
+  startXdsServer,
+  XdsListenError,
+  type XdsServer,
+  type XdsServerLimits,
+  type XdsServerOptions,
+} from "./server.ts";
+export type { XdsServerCredentials } from "./server-credentials.ts";
 export { step } from "./step.ts";
 export { createStream, type StreamOptions, type StreamState } from "./stream-state.ts";
 export { type TableDifference, tableDifference } from "./table-difference.ts";
