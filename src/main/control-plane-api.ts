@@ -19,6 +19,7 @@ import type { MeshSecrets } from "./mesh-secrets.ts";
 import type { HostPort, ServeOptions } from "./options.ts";
 import type { TableReader } from "./proxy-config.ts";
 import { proxyStatuses } from "./proxy-status.ts";
+import type { ServedXds } from "./xds.ts";
 
 /** What the admin address and the control socket look at and act on. */
 export interface ControlPlaneState {
@@ -34,7 +35,7 @@ export interface ControlPlaneState {
   /** What the node could not make pods of. */
   nodeRejections: readonly Rejection[];
   /** Where proxies are served; undefined until they are. */
-  xds: HostPort | undefined;
+  xds: ServedXds | undefined;
 }
 
 /** Paths of the sockets below `socketDir`. */
@@ -129,7 +130,7 @@ async function proxyBootstrap(
   const pod = intake.pods.find(request.namespace, request.pod);
   const snapshot = intake.snapshot();
   if (pod?.proxyUuid === undefined || !isMeshed(snapshot, pod.namespace)) return undefined;
-  const address = request.xds === undefined ? reachable(xds) : splitHostPort(request.xds);
+  const address = request.xds === undefined ? reachable(xds?.address) : splitHostPort(request.xds);
   return bootstrapFiles({
     nodeId: pod.proxyUuid,
     cluster: `${pod.serviceAccount}.${pod.namespace}`,

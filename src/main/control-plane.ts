@@ -65,7 +65,7 @@ export async function startControlPlane(options: ControlPlaneOptions, io: Contro
 
   const serving = synced.promise.then(async () => {
     const server = await serveXds(state, edge);
-    state.xds = server.address;
+    state.xds = server;
     return server;
   });
   serving.catch(() => undefined);
@@ -74,7 +74,7 @@ export async function startControlPlane(options: ControlPlaneOptions, io: Contro
     serving: serving.then(({ address }) => address),
     pods: () => podAddresses(state),
     async stop() {
-      folder.stop();
+      await folder.stop();
       synced.reject(new StartError("stopped before the mesh was ready"));
       const server = await serving.catch(() => undefined);
       state.engine.stop();
@@ -122,6 +122,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
       secrets.adopt(snapshot.settings);
       adoptLogLevel(edge.log, snapshot.settings.logLevel);
       pushEngine.publish(snapshot, changes);
+      state.xds?.dropStrangers(snapshot);
       onSynced();
     },
   });

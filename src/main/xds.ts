@@ -1,0 +1,53 @@
+import { chmodSync, rmSync } from "node:fs";
+import { type MeshSnapshot, podOfProxy } from "../mesh/mod.ts";
+import { startXdsServer, XdsListenError, type XdsServer } from "../xds/mod.ts";
+import { authenticateProxy } from "./authenticate.ts";
+import type { Edge } from "./control-plane.ts";
+import { type ControlPlaneState, socketPaths } from "./control-plane-api.ts";
+import { formatHostPort, type HostPort, StartError } from "./options.ts";
+
+export interface ServedXds {
+  readonly address: HostPort;
+  /** Ends the streams of proxies whose pods are gone. */
+  dropStrangers(snapshot: MeshSnapshot): void;
+  close(): Promise<void>;
+}
+
+/** Serves proxies on the xDS address, and on a socket to which the pods' own network forwards. */
+export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<ServedXds> {
+  const { intake, options, secrets, tracker } = state;
+  const { certificatePem, privateKeyPem } = await secrets.serverCredential();
+  const { xds: socket } = socketPaths(options.socketDir);
+  rmSync(socket, { force: true });
+  const addresses = [formatHostPort(options.xds), ...(options.hasPods ? [`unix:${socket}`] : [])];
+  const server = await listen(() =>
+    startXdsServer({
+      addresses,
+      credentials: { certificatePem, privateKeyPem, clientCaPem: secrets.rootsPem },
+      authenticate: ({ commonName }) => authenticateProxy(intake.snapshot(), commonName, options.trustDomain),
+      tables: state.engine,
+      observe: tracker,
+      ...edge,
+    }),
+  );
+  if (options.hasPods) chmodSync(socket, 0o600);
+  const port = Number(server.addresses[0]?.split(":").at(-1));
+  return {
+    address: { host: options.xds.host, port },
+    dropStrangers(snapshot) {
+      for (const { peer } of tracker.streams()) {
+        if (podOfProxy(snapshot, peer.uuid, peer) === undefined) server.endPeer(peer.uuid, "its pod is gone");
+      }
+    },
+    close: () => server.close(),
+  };
+}
+
+async function listen(start: () => Promise<XdsServer>): Promise<XdsServer> {
+  try {
+    return await start();
+  } catch (error) {
+    if (!(error instanceof XdsListenError)) throw error;
+    throw new StartError(`${error.message}; give --xds`);
+  }
+}
