@@ -152,7 +152,8 @@ export function localPodsObstacle(environment: NodeJS.ProcessEnv): string | unde
 }
 
 function userNamespaceObstacle(): string | undefined {
-  const { username, uid } = userInfo();
+  const uid = process.getuid?.() ?? 0;
+  const username = userName() ?? String(uid);
   for (const file of ["/etc/subuid", "/etc/subgid"]) {
     const lines = readText(file).split("\n");
     if (lines.some((line) => line.startsWith(`${username}:`) || line.startsWith(`${uid}:`))) continue;
@@ -160,6 +161,15 @@ function userNamespaceObstacle(): string | undefined {
   }
   if (readText("/proc/sys/user/max_user_namespaces").trim() !== "0") return undefined;
   return "this kernel allows no user namespaces (user.max_user_namespaces is 0): start as root, or use --no-pods";
+}
+
+function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    // A user without an entry in the system's list.
+    return undefined;
+  }
 }
 
 function toolPath(environment: NodeJS.ProcessEnv): readonly string[] {
