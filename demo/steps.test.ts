@@ -35,6 +35,18 @@ test("every file that a step puts exists, and no file of a step is left unused",
   expect(files.map((name) => name.replaceAll("\\", "/")).sort()).toEqual([...put].sort());
 });
 
+test("the lines that are shown of a file are in it, in this order", () => {
+  for (const { from, shows } of demoSteps.flatMap(({ puts }) => puts)) {
+    const lines = read(stepsFolder, from).split("\n");
+    let next = 0;
+    for (const line of shows) {
+      const found = lines.indexOf(line, next);
+      expect(found, `${line} in ${from}`).toBeGreaterThanOrEqual(next);
+      next = found + 1;
+    }
+  }
+});
+
 test("policy comes before permissive mode ends, so that nobody is cut off in between", () => {
   const order = demoSteps.find(({ id }) => id === "access-policy")?.puts.map(({ to }) => to);
   expect(order).toEqual(["access.yaml", "mesh-config.yaml"]);

@@ -22,13 +22,23 @@ export type Expectation =
 /** Programs that make calls, by the name under which they report them (`AppReport.app`). */
 export type DemoApp = "bookbuyer" | "bookthief" | "bookstore-v1" | "bookstore-v2" | "bookwarehouse";
 
+/** A file that a step puts into the served folder. */
+export interface StepFile {
+  /** Relative to `demo/steps`. */
+  readonly from: string;
+  /** Relative to the served folder. */
+  readonly to: string;
+  /** The lines of it that matter, for the person who watches. */
+  readonly shows: readonly string[];
+}
+
 export interface DemoStep {
   readonly id: string;
   readonly title: string;
   /** For the person who watches: what is done and why it matters. */
   readonly explanation: string;
-  /** Files put into the served folder, in this order; `from` is relative to `demo/steps`. */
-  readonly puts: readonly { readonly from: string; readonly to: string }[];
+  /** Files put into the served folder, in this order. */
+  readonly puts: readonly StepFile[];
   /** Something done to the running mesh instead. */
   readonly action?: "rotate-certificates" | "kill-control-plane";
   readonly expects: readonly Expectation[];
@@ -69,6 +79,13 @@ const storesServed: readonly Expectation[] = [
   { kind: "served", from: "bookstore-v1", to: "bookwarehouse" },
   { kind: "served", from: "bookstore-v2", to: "bookwarehouse" },
 ];
+const splitLines = (v1: number, v2: number) => [
+  "  service: bookstore.bookstore",
+  "    - service: bookstore-v1",
+  `      weight: ${v1}`,
+  "    - service: bookstore-v2",
+  `      weight: ${v2}`,
+];
 const warehouseServed: Expectation = { kind: "served", from: "bookwarehouse", to: "mysql" };
 
 export const demoSteps: readonly DemoStep[] = [
@@ -88,8 +105,22 @@ export const demoSteps: readonly DemoStep[] = [
       "TrafficTargets name the callers of each service account, then permissive mode is switched off. The buyer " +
       "notices nothing. The thief is in no list: its connections end at once.",
     puts: [
-      { from: "access-policy/access.yaml", to: "access.yaml" },
-      { from: "access-policy/mesh-config.yaml", to: "mesh-config.yaml" },
+      {
+        from: "access-policy/access.yaml",
+        to: "access.yaml",
+        shows: [
+          "kind: TrafficTarget",
+          "  name: bookbuyer-access-bookstore-v1",
+          "  sources:",
+          "    - kind: ServiceAccount",
+          "      name: bookbuyer",
+        ],
+      },
+      {
+        from: "access-policy/mesh-config.yaml",
+        to: "mesh-config.yaml",
+        shows: ["kind: MeshConfig", "    enablePermissiveTrafficPolicyMode: false"],
+      },
     ],
     expects: [buyerServed, buyerUnbroken, thiefRefused, ...storesServed, warehouseServed],
   },
@@ -97,7 +128,7 @@ export const demoSteps: readonly DemoStep[] = [
     id: "split-even",
     title: "Traffic split, half and half",
     explanation: "A TrafficSplit on the name that everybody calls sends half of the requests to each version.",
-    puts: [{ from: "split-even/split.yaml", to: "split.yaml" }],
+    puts: [{ from: "split-even/split.yaml", to: "split.yaml", shows: splitLines(50, 50) }],
     expects: [
       buyerUnbroken,
       thiefRefused,
@@ -108,7 +139,7 @@ export const demoSteps: readonly DemoStep[] = [
     id: "split-all-v1",
     title: "Traffic split, all to version 1",
     explanation: "The same object with other weights. Version 2 runs on, and no request reaches it.",
-    puts: [{ from: "split-all-v1/split.yaml", to: "split.yaml" }],
+    puts: [{ from: "split-all-v1/split.yaml", to: "split.yaml", shows: splitLines(100, 0) }],
     expects: [
       buyerUnbroken,
       thiefRefused,

@@ -26,7 +26,7 @@ export interface CallCount {
   readonly count: number;
 }
 
-/** The line of JSON that every program prints each second, when something has happened. */
+/** The line of JSON that every program that makes calls prints each second, when something has happened. */
 export interface AppReport {
   readonly app: string;
   readonly calls: readonly CallCount[];
@@ -59,20 +59,23 @@ export function portFlag(otherwise: number): number {
   return Number.isInteger(value) ? value : otherwise;
 }
 
-/** Counts calls and prints an {@link AppReport} each second. */
+/** Counts calls and prints an {@link AppReport} each second, and at once when a call ends in a way not seen before. */
 export function callCounter(app: string) {
   const counts = new Map<string, CallCount>();
   let printed = "";
-  setInterval(() => {
+  const print = () => {
     const line = JSON.stringify({ app, calls: [...counts.values()] } satisfies AppReport);
     if (line !== printed) console.log(line);
     printed = line;
-  }, 1000).unref();
+  };
+  setInterval(print, 1000).unref();
   return {
     add(to: string, answeredBy: string, outcome: string, count = 1): void {
       const key = `${to} ${answeredBy} ${outcome}`;
-      if (!counts.has(key) && counts.size >= CALL_KINDS_MAX) return;
+      const isNew = !counts.has(key);
+      if (isNew && counts.size >= CALL_KINDS_MAX) return;
       counts.set(key, { to, answeredBy, outcome, count: (counts.get(key)?.count ?? 0) + count });
+      if (isNew) print();
     },
     all: (): readonly CallCount[] => [...counts.values()],
   };
