@@ -8,12 +8,14 @@ import type { Decision, DecisionCandidate, DecisionRequest, Outcome } from "./de
 import { clustersOf } from "./outbound-view.ts";
 import { compareText } from "./precedence.ts";
 import { accessRefs, grantRefs, groupsOf, serviceRefs, settingsRefs, splitRefs } from "./provenance.ts";
+import type { PodRecord, ServiceProtocol } from "./records.ts";
 import { hostNames } from "./resource-names.ts";
 import { connectOutcome, requestOutcome } from "./server-decision.ts";
 import { isHttp, type PortModel, type ServiceModel } from "./service-model.ts";
-import { isMeshed, type MeshSnapshot } from "./snapshot.ts";
+import { classOf, findClass, isMeshed, type MeshSnapshot } from "./snapshot.ts";
 import { portKey } from "./split-policy.ts";
 import { allVisiblePorts, findPort, grantedPorts, grantsFrom } from "./visible-services.ts";
+import type { WorkloadClass } from "./workload-class.ts";
 
 /** What becomes of `request`. Readiness counts as the snapshot has it. */
 export function decide(snapshot: MeshSnapshot, request: DecisionRequest): Decision {
@@ -115,26 +117,40 @@ function candidatesOf(
     ];
   }
   const candidates = new Map<string, DecisionCandidate>();
-  for (const { account, port: targetPort, hasProxy } of served) {
-    const key = `${account}|${targetPort}|${hasProxy}`;
+  for (const { account, port: targetPort, pod } of served) {
+    const workload = pod === undefined ? undefined : proxiedClass(snapshot, pod);
+    const protocol = workload === undefined ? undefined : inboundProtocol(workload, port, targetPort);
+    const key = `${account}|${workload?.key}|${targetPort}`;
     if (candidates.has(key)) continue;
-    const isKnown = account !== undefined && hasProxy && port.accounts.includes(account);
-    const server = { namespace: port.namespace, serviceAccount: account ?? "", targetPort, port };
-    const answer = !isKnown
-      ? ({ outcome: failed, reason: `nobody of the mesh answers at an endpoint of "${cluster}"` } as const)
-      : isHttp(port.protocol)
-        ? requestOutcome(snapshot, request, authorityOf(request), server)
-        : connectOutcome(snapshot, request.source, server);
-    const outcome = answer.outcome === "refused" ? failed : answer.outcome;
+    const isKnown = account !== undefined && port.accounts.includes(account);
+    const answer =
+      workload === undefined || protocol === undefined || !isKnown
+        ? ({ outcome: failed, reason: `nobody of the mesh answers at an endpoint of "${cluster}"` } as const)
+        : isHttp(protocol)
+          ? requestOutcome(snapshot, request, authorityOf(request), { workload, targetPort })
+          : connectOutcome(snapshot, request.source, { workload, targetPort });
     candidates.set(key, {
       cluster,
       weight,
       ...(account === undefined ? {} : { serviceAccount: account }),
-      outcome,
+      outcome: answer.outcome === "refused" ? failed : answer.outcome,
       reason: answer.reason,
     });
   }
   return [...candidates.values()];
+}
+
+function proxiedClass(snapshot: MeshSnapshot, pod: PodRecord): WorkloadClass | undefined {
+  const classKey = pod.proxyUuid === undefined ? undefined : classOf(snapshot, pod.namespace, pod.name);
+  return classKey === undefined ? undefined : findClass(snapshot, classKey);
+}
+
+/** How a pod takes connections that come by this Service port to this port of its own; undefined: not at all. */
+function inboundProtocol(workload: WorkloadClass, port: PortModel, targetPort: number): ServiceProtocol | undefined {
+  const entry = workload.inbound.find(
+    (own) => own.service === port.service && own.host === port.host && own.targetPort === targetPort,
+  );
+  return entry?.protocol;
 }
 
 function portOfCluster(snapshot: MeshSnapshot, claimant: PortModel, cluster: string): PortModel {
@@ -153,12 +169,10 @@ function servedEndpoints(snapshot: MeshSnapshot, request: DecisionRequest, port:
     ? undefined
     : grantedPorts(snapshot, request.source).find((entry) => entry.port === port);
   const accounts = isPermissive ? undefined : (visible?.accounts ?? []);
-  const proxied = new Set(
-    service.members.filter(({ pod }) => pod.proxyUuid !== undefined).flatMap(({ pod }) => pod.addresses),
-  );
+  const podAt = new Map(service.members.flatMap(({ pod }) => pod.addresses.map((address) => [address, pod] as const)));
   return (service.endpoints.get(port.cluster) ?? [])
     .filter(({ account }) => accounts === undefined || (account !== undefined && accounts.includes(account)))
-    .map((endpoint) => ({ ...endpoint, hasProxy: proxied.has(endpoint.address) }));
+    .map((endpoint) => ({ ...endpoint, pod: podAt.get(endpoint.address) }));
 }
 
 /** Whether a connection to this address ends at a pod with a proxy, directly or through a cluster IP. */

@@ -1,26 +1,25 @@
 import { RE2JS } from "re2js";
 import type { DecisionCandidate, DecisionRequest } from "./decision.ts";
 import type { GrantedRoute } from "./inbound-routes.ts";
-import { grantsTo, routesTo } from "./inbound-view.ts";
+import { grantsTo, inboundHosts, routesTo } from "./inbound-view.ts";
 import { hostNames, principalName } from "./resource-names.ts";
-import type { PortModel } from "./service-model.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
-import { portKey } from "./split-policy.ts";
 import type { Identity } from "./view.ts";
-import { findPort, opensTcpPort } from "./visible-services.ts";
+import { opensTcpPort } from "./visible-services.ts";
+import type { WorkloadClass } from "./workload-class.ts";
 
 type Answer = Pick<DecisionCandidate, "outcome" | "reason">;
 
-/** The pod's side of a connection: its identity, its port, and the Service port by which it was chosen. */
-export interface ServerEnd extends Identity {
+/** The pod's side of a connection. */
+export interface ServerEnd {
+  readonly workload: WorkloadClass;
   readonly targetPort: number;
-  readonly port: PortModel;
 }
 
 /** What the server's proxy does with a plain TCP connection. */
 export function connectOutcome(snapshot: MeshSnapshot, source: Identity, server: ServerEnd): Answer {
   if (snapshot.settings.isPermissive) return { outcome: "allowed", reason: "the mesh is permissive" };
-  const grant = grantsTo(snapshot, server).find(
+  const grant = grantsTo(snapshot, server.workload).find(
     (own) => opensTcpPort(own, server.targetPort) && isSource(own.sources, source),
   );
   if (grant !== undefined)
@@ -30,7 +29,7 @@ export function connectOutcome(snapshot: MeshSnapshot, source: Identity, server:
     };
   return {
     outcome: "refused",
-    reason: `no TrafficTarget opens port ${server.targetPort} of "${server.namespace}/${server.serviceAccount}" to this client`,
+    reason: `no TrafficTarget opens port ${server.targetPort} of "${server.workload.namespace}/${server.workload.serviceAccount}" to this client`,
   };
 }
 
@@ -44,12 +43,13 @@ export function requestOutcome(
   const { source } = request;
   const { isPermissive } = snapshot.settings;
   const mayConnect =
-    isPermissive || grantsTo(snapshot, server).some((own) => own.http !== undefined && isSource(own.sources, source));
+    isPermissive ||
+    grantsTo(snapshot, server.workload).some((own) => own.http !== undefined && isSource(own.sources, source));
   if (!mayConnect) return { outcome: "refused", reason: "no TrafficTarget with HTTP routes names this client" };
   if (!answersTo(snapshot, authority, server)) {
     return { outcome: "no-route-404", reason: `the server does not answer to "${authority}"` };
   }
-  const route = routesTo(snapshot, server).find((own) => matches(own, request, authority));
+  const route = routesTo(snapshot, server.workload).find((own) => matches(own, request, authority));
   if (route === undefined) {
     return { outcome: "no-route-404", reason: "no HTTPRouteGroup match that is open on the server takes this request" };
   }
@@ -74,17 +74,10 @@ function isSource(
   return sources.some(({ namespace, name }) => namespace === source.namespace && name === source.serviceAccount);
 }
 
-/** The Service's own names, and those of the apexes whose splits lead here. */
-function answersTo(snapshot: MeshSnapshot, authority: string, { port }: ServerEnd): boolean {
-  const apexKeys = snapshot.namespaces.get(port.namespace)?.splits.apexesByBackend.get(portKey(port)) ?? [];
-  const whole =
-    port.host === undefined
-      ? []
-      : [findPort(snapshot, portKey({ label: `${port.namespace}/${port.service}`, port: port.port }))];
-  return [port, ...whole, ...apexKeys.map((key) => findPort(snapshot, key))].some(
-    (own) =>
-      own !== undefined &&
-      hostNames(own, [own.port], { ...snapshot.options, isSameNamespace: true }).includes(authority),
+/** Any name of the pod's Services at this port will do, and those of the apexes whose splits lead to them. */
+function answersTo(snapshot: MeshSnapshot, authority: string, { workload, targetPort }: ServerEnd): boolean {
+  return inboundHosts(snapshot, workload, targetPort).some(({ parts, ports }) =>
+    hostNames(parts, ports, { ...snapshot.options, isSameNamespace: true }).includes(authority),
   );
 }
 

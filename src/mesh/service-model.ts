@@ -14,6 +14,8 @@ export interface PortModel {
   readonly host?: string;
   readonly label: string;
   readonly fqdn: string;
+  /** Empty when unnamed. */
+  readonly name: string;
   readonly port: number;
   readonly protocol: ServiceProtocol;
   /** Port by which the cluster is named: the number declared, or the lowest to which a named port resolves. */
@@ -40,8 +42,11 @@ export interface Member {
   readonly pod: PodRecord;
   /** Its host name within a headless Service. */
   readonly host?: string;
-  /** Set when only endpoints written by hand name it: port numbers by port name. */
-  readonly endpointPorts?: ReadonlyMap<string, number>;
+  /**
+   * Ports of the pod by `servicePortKey`: where the Service points, and where endpoints do, which may lag
+   * behind it or be written by hand.
+   */
+  readonly targetPorts: ReadonlyMap<string, readonly number[]>;
 }
 
 export interface ServiceModel {
@@ -114,26 +119,51 @@ function keepPorts(previous: readonly PortModel[] | undefined, next: readonly Po
 }
 
 function membersOf(record: ServiceRecord, selected: readonly PodRecord[], rows: readonly EndpointRow[]): Member[] {
-  const members = new Map<string, Member>();
-  for (const pod of selected) members.set(pod.name, { pod });
+  const rowsByPod = new Map<PodRecord, EndpointRow[]>(selected.map((pod) => [pod, []]));
   for (const row of rows) {
-    if (row.pod === undefined || members.has(row.pod.name)) continue;
-    members.set(row.pod.name, {
-      pod: row.pod,
-      endpointPorts: new Map(row.ports.map(({ name, port }) => [name, port])),
-    });
+    if (row.pod === undefined) continue;
+    const known = rowsByPod.get(row.pod);
+    if (known === undefined) rowsByPod.set(row.pod, [row]);
+    else known.push(row);
   }
-  const hostByPod = new Map<string, string>();
-  for (const row of rows) {
-    const host = hostOfRow(record, row);
-    if (row.pod !== undefined && host !== undefined) hostByPod.set(row.pod.name, host);
-  }
-  return [...members.values()]
-    .map((member) => {
-      const host = hostOfPod(record, member.pod) ?? hostByPod.get(member.pod.name);
-      return host === undefined ? member : { ...member, host };
+  const isSelected = new Set(selected);
+  return [...rowsByPod]
+    .map(([pod, own]) => {
+      const host =
+        hostOfPod(record, pod) ?? own.map((row) => hostOfRow(record, row)).find((name) => name !== undefined);
+      const targetPorts = targetPortsOf(record, isSelected.has(pod) ? pod : undefined, own);
+      return host === undefined ? { pod, targetPorts } : { pod, host, targetPorts };
     })
     .sort((left, right) => (left.pod.name < right.pod.name ? -1 : 1));
+}
+
+function targetPortsOf(
+  record: ServiceRecord,
+  selected: PodRecord | undefined,
+  rows: readonly EndpointRow[],
+): ReadonlyMap<string, readonly number[]> {
+  const found = new Map<string, readonly number[]>();
+  for (const servicePort of record.ports) {
+    const { name, targetPort } = servicePort;
+    if (servicePort.protocol === undefined || found.has(servicePortKey(servicePort))) continue;
+    const numbers = new Set(rows.flatMap((row) => row.ports.filter((own) => own.name === name)).map((own) => own.port));
+    if (selected !== undefined) {
+      const declared =
+        typeof targetPort === "number" ? targetPort : selected.ports.find((own) => own.name === targetPort)?.port;
+      if (declared !== undefined) numbers.add(declared);
+    }
+    found.set(servicePortKey(servicePort), sortNumbers(numbers));
+  }
+  return found;
+}
+
+/** Names one port of a Service: TCP and UDP may share a number, and then differ by name. */
+export function servicePortKey(port: { readonly name: string; readonly port: number }): string {
+  return `${port.name}|${port.port}`;
+}
+
+function sortNumbers(numbers: Iterable<number>): readonly number[] {
+  return [...numbers].sort((left, right) => left - right);
 }
 
 /** Kubernetes gives a pod a name of its own within a headless Service that its `subdomain` names. */
@@ -175,10 +205,13 @@ function acceptPorts(
 ): { readonly accepted: readonly AcceptedPort[]; readonly rejections: readonly Rejection[] } {
   const accepted: AcceptedPort[] = [];
   const rejections: Rejection[] = [];
+  const listed: AcceptedPort[] = [];
   record.ports.forEach((port, position) => {
     if (port.protocol === undefined) return;
     const candidate = { port, protocol: port.protocol, targetPorts: resolveTargetPorts(record, port, members, rows) };
-    const rival = accepted.find((other) => areRivals(other, candidate));
+    const rival =
+      listed.find((other) => other.port.port === port.port) ?? accepted.find((other) => areRivals(other, candidate));
+    listed.push(candidate);
     if (rival === undefined) {
       accepted.push(candidate);
       return;
@@ -198,7 +231,6 @@ function acceptPorts(
 }
 
 function areRivals(left: AcceptedPort, right: AcceptedPort): boolean {
-  if (left.port.port === right.port.port) return true;
   if (isHttp(left.protocol) === isHttp(right.protocol)) return false;
   return left.targetPorts.some((port) => right.targetPorts.includes(port));
 }
@@ -209,26 +241,13 @@ function resolveTargetPorts(
   members: readonly Member[],
   rows: readonly EndpointRow[],
 ): readonly number[] {
-  const found = new Set<number>();
-  if (typeof port.targetPort === "number" && record.selector !== undefined) found.add(port.targetPort);
-  else {
-    for (const member of members) {
-      const resolved = targetPortOn(member, port);
-      if (resolved !== undefined) found.add(resolved);
-    }
-    for (const row of rows) {
-      for (const { name, port: number } of row.ports) if (name === port.name) found.add(number);
-    }
+  if (typeof port.targetPort === "number" && record.selector !== undefined) return [port.targetPort];
+  const found = new Set(members.flatMap((member) => member.targetPorts.get(servicePortKey(port)) ?? []));
+  for (const row of rows) {
+    for (const { name, port: number } of row.ports) if (name === port.name) found.add(number);
   }
   if (found.size === 0) found.add(typeof port.targetPort === "number" ? port.targetPort : port.port);
-  return [...found].sort((left, right) => left - right);
-}
-
-/** The port of this pod to which a Service's port leads; undefined when the pod has no port of that name. */
-export function targetPortOn(member: Member, port: ServicePort): number | undefined {
-  if (member.endpointPorts !== undefined) return member.endpointPorts.get(port.name);
-  if (typeof port.targetPort === "number") return port.targetPort;
-  return member.pod.ports.find(({ name }) => name === port.targetPort)?.port;
+  return sortNumbers(found);
 }
 
 function portModel(input: {
@@ -251,6 +270,7 @@ function portModel(input: {
     ...parts,
     label,
     fqdn: fullyQualifiedName(parts, input.clusterDomain),
+    name: port.name,
     port: port.port,
     protocol: input.protocol,
     targetPort,

@@ -2,7 +2,7 @@ import { canonicalJson, contentHash } from "../lib/mod.ts";
 import type { Membership } from "./membership.ts";
 import type { PodRecord, ServiceProtocol } from "./records.ts";
 import { serviceLabel } from "./resource-names.ts";
-import { isHttp, type Member, type PortModel, type ServiceModel, targetPortOn } from "./service-model.ts";
+import { isHttp, type Member, type PortModel, type ServiceModel, servicePortKey } from "./service-model.ts";
 
 /** A Service port, or a pod host's port, that leads to a port of the workload. */
 export interface InboundPort {
@@ -62,7 +62,8 @@ export function workloadClasses(
 }
 
 function classContent(pod: PodRecord, inbound: readonly InboundPort[]): Omit<WorkloadClass, "key"> {
-  const position = (entry: InboundPort) => `${serviceLabel("", entry.service, entry.host)}|${entry.port}`;
+  const position = (entry: InboundPort) =>
+    `${serviceLabel("", entry.service, entry.host)}|${entry.port}|${entry.targetPort}`;
   return {
     namespace: pod.namespace,
     serviceAccount: pod.serviceAccount,
@@ -74,14 +75,14 @@ function classContent(pod: PodRecord, inbound: readonly InboundPort[]): Omit<Wor
 /** A port that another one of the Service keeps off this pod (same target port, other kind of protocol) is left out. */
 function inboundPorts(model: ServiceModel, member: Member): InboundPort[] {
   const inbound: InboundPort[] = [];
-  for (const port of model.record.ports) {
-    const accepted = model.ports.find((own) => own.port === port.port && own.host === undefined);
-    const targetPort = targetPortOn(member, port);
-    if (accepted === undefined || targetPort === undefined || port.protocol !== accepted.protocol) continue;
-    const hasRival = inbound.some(
-      (other) => other.targetPort === targetPort && isHttp(other.protocol) !== isHttp(accepted.protocol),
-    );
-    if (!hasRival) inbound.push(inboundPort(accepted, targetPort));
+  for (const accepted of model.ports) {
+    if (accepted.host !== undefined) continue;
+    for (const targetPort of member.targetPorts.get(servicePortKey(accepted)) ?? []) {
+      const hasRival = inbound.some(
+        (other) => other.targetPort === targetPort && isHttp(other.protocol) !== isHttp(accepted.protocol),
+      );
+      if (!hasRival) inbound.push(inboundPort(accepted, targetPort));
+    }
   }
   const { host } = member;
   return host === undefined ? inbound : inbound.flatMap((entry) => [entry, { ...entry, host }]);
