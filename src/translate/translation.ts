@@ -119,12 +119,12 @@ function keyOf(object: KubeObject): { key: string; kind: string; namespace: stri
   return { key: keyFor(object.apiVersion, kind, namespace, name), kind, namespace, name };
 }
 
-/** Kinds of one name in two API groups are different kinds. */
+/** Kinds of one name in two API groups are different kinds, and so is one that lacks its group by mistake. */
 function keyFor(apiVersion: string | undefined, kind: string, namespace: string, name: string): string {
-  const group = splitApiVersion(apiVersion ?? "").group;
+  const { group } = splitApiVersion(apiVersion ?? "");
   const role = roleOf(group, kind);
-  const isKnown = typeof role === "object" || apiVersion === undefined;
-  return `${isKnown ? "" : group}/${kind}/${namespace}/${name}`;
+  const isOwn = apiVersion === undefined || (typeof role === "object" && role.group === group);
+  return `${isOwn ? "" : group || "core"}/${kind}/${namespace}/${name}`;
 }
 
 function claimOf(source: string, object: KubeObject, origin: ObjectOrigin | undefined, osmNamespace: string): Claim {

@@ -1,0 +1,68 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { type Fingerprint, fingerprintOf, isSameFingerprint, unreadableMessage } from "./folder-scan.ts";
+import { type ParsedFile, parseManifestText, unreadableFile } from "./manifest-text.ts";
+
+/** Text to read on another thread. */
+export interface ParseJob {
+  /** Relative path, for reports. */
+  readonly file: string;
+  readonly text: string;
+}
+/** Reads big texts; rejects when it cannot, with a message for the user. */
+export type Parse = (job: ParseJob) => Promise<ParsedFile>;
+
+/** Larger files are refused unread. */
+const FILE_MAX_BYTES = 64 * 1024 * 1024;
+/** Smaller ones are read on the spot: handing them over would take longer. */
+export const SMALL_MAX_BYTES = 64 * 1024;
+
+/**
+ * Reads and parses one manifest. Undefined when the file is not (or no longer) in the state that `expected` tells: it is
+ * being written, and what was read may be half of it.
+ */
+export async function readManifest(
+  root: string,
+  file: string,
+  expected: Fingerprint,
+  parse: Parse,
+): Promise<ParsedFile | undefined> {
+  if (expected.size > FILE_MAX_BYTES) {
+    const found = `The file has ${expected.size} bytes, more than ${FILE_MAX_BYTES}; split it`;
+    return unreadableFile(file, 1, "file-too-large", found);
+  }
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = await readStill(join(root, file), expected);
+  } catch (error) {
+    return unreadableFile(file, 1, "file-unreadable", unreadableMessage(error).replace(/\.$/, ""));
+  }
+  if (bytes === undefined) return undefined;
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return unreadableFile(file, 1, "not-text", "The file is no UTF-8 text");
+  }
+  if (bytes.length <= SMALL_MAX_BYTES) return parseManifestText(text, file);
+  try {
+    return await parse({ file, text });
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    return unreadableFile(file, 1, "parsing-failed", `The file could not be parsed (${cause})`);
+  }
+}
+
+/** The file's bytes if it is in the expected state before and after. */
+async function readStill(path: string, expected: Fingerprint): Promise<Uint8Array | undefined> {
+  // A pipe that took the file's place must not hold the thread.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!isSameFingerprint(fingerprintOf(await handle.stat()), expected)) return undefined;
+    const bytes = await handle.readFile();
+    return isSameFingerprint(fingerprintOf(await handle.stat()), expected) ? bytes : undefined;
+  } finally {
+    await handle.close();
+  }
+}

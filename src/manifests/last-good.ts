@@ -1,0 +1,148 @@
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { contentHash, type Log } from "../lib/mod.ts";
+import { codeOf } from "./folder-scan.ts";
+import type { ManifestObject } from "./manifest-text.ts";
+
+/**
+ * What each file said when it could last be read, kept on disk, so that a restart while a file is broken changes
+ * nothing. One entry a manifest, removed with it. Entries are written behind, one at a time.
+ */
+export interface LastGood {
+  /** Undefined when the file could never be read. */
+  load(file: string): Promise<readonly ManifestObject[] | undefined>;
+  save(file: string, objects: readonly ManifestObject[]): void;
+  remove(file: string): void;
+  /** Removes the entries of all other files. */
+  keepOnly(files: ReadonlySet<string>): void;
+  /** Resolves when everything asked for so far is on disk. */
+  flushed(): Promise<void>;
+}
+
+/** The first line of an entry. The objects follow, one a line: `<line number> <JSON>`. */
+interface Header {
+  readonly file: string;
+  readonly digest: string;
+}
+
+const HEADER_MAX_BYTES = 8192;
+
+/** Keeps entries in `dir`, which is created when the first one is written. */
+export function createLastGood(dir: string, log: Log): LastGood {
+  /** What is to be written or, when undefined, removed; the newest wish for a file alone counts. */
+  const wishes = new Map<string, readonly ManifestObject[] | undefined>();
+  let worker: Promise<void> | undefined;
+  let pruning = Promise.resolve();
+  let hasWarned = false;
+
+  const entryPath = (file: string) => join(dir, `${contentHash(file)}.manifest`);
+  const work = async () => {
+    for (let next = wishes.entries().next(); !next.done; next = wishes.entries().next()) {
+      const [file, objects] = next.value;
+      wishes.delete(file);
+      try {
+        if (objects === undefined) await rm(entryPath(file), { force: true });
+        else await writeEntry(dir, entryPath(file), file, objects);
+      } catch (error) {
+        if (!hasWarned) log.warn("last good manifests are not kept", { dir, error: codeOf(error) });
+        hasWarned = true;
+      }
+    }
+    worker = undefined;
+  };
+  const wish = (file: string, objects: readonly ManifestObject[] | undefined) => {
+    wishes.set(file, objects);
+    worker ??= work();
+  };
+
+  return {
+    async load(file) {
+      const wished = wishes.get(file);
+      if (wished !== undefined) return wished;
+      try {
+        return parseEntry(await readFile(entryPath(file), "utf8"), file);
+      } catch (error) {
+        if (codeOf(error) !== "ENOENT") log.warn("a last good manifest cannot be read", { file, error: codeOf(error) });
+        return undefined;
+      }
+    },
+    save: wish,
+    remove: (file) => wish(file, undefined),
+    keepOnly(files) {
+      const kept = new Set([...files].map((file) => `${contentHash(file)}.manifest`));
+      pruning = removeOthers(dir, kept);
+    },
+    async flushed() {
+      await pruning;
+      while (worker !== undefined) await worker;
+    },
+  };
+}
+
+async function removeOthers(dir: string, kept: ReadonlySet<string>): Promise<void> {
+  // Without the folder there is nothing to remove.
+  const names = await readdir(dir).catch((): string[] => []);
+  for (const name of names) {
+    // What cannot be removed now is removed at the next start.
+    if (!kept.has(name) && /\.manifest(\.new)?$/.test(name)) await rm(join(dir, name), { force: true }).catch(() => {});
+  }
+}
+
+async function writeEntry(dir: string, path: string, file: string, objects: readonly ManifestObject[]): Promise<void> {
+  const digest = contentHash(objects.map(({ line, hash }) => `${line} ${hash}`).join("\n"));
+  if ((await readHeader(path))?.digest === digest) return;
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const header: Header = { file, digest };
+  const lines = [JSON.stringify(header), ...objects.map(({ line, json }) => `${line} ${json}`)];
+  await writeFile(`${path}.new`, lines.join("\n"), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+async function readHeader(path: string): Promise<Header | undefined> {
+  let handle: Awaited<ReturnType<typeof open>>;
+  try {
+    handle = await open(path);
+  } catch {
+    // No entry yet.
+    return undefined;
+  }
+  try {
+    const buffer = new Uint8Array(HEADER_MAX_BYTES);
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+    const [line] = new TextDecoder().decode(buffer.subarray(0, bytesRead)).split("\n");
+    return JSON.parse(line ?? "") as Header;
+  } catch {
+    // Broken entries are written anew.
+    return undefined;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The objects of an entry; undefined when it is another file's or not whole. */
+function parseEntry(text: string, file: string): readonly ManifestObject[] | undefined {
+  const [first, ...lines] = text.split("\n");
+  try {
+    if ((JSON.parse(first ?? "") as Header).file !== file) return undefined;
+    return lines.map((line) => {
+      const json = line.slice(line.indexOf(" ") + 1);
+      const { apiVersion, kind, metadata } = JSON.parse(json) as {
+        apiVersion: string;
+        kind: string;
+        metadata: { name: string; namespace?: string };
+      };
+      const namespace = metadata.namespace ?? "";
+      return {
+        apiVersion,
+        kind,
+        namespace,
+        name: metadata.name,
+        line: Number.parseInt(line, 10),
+        json,
+        hash: contentHash(json),
+      };
+    });
+  } catch {
+    return undefined;
+  }
+}

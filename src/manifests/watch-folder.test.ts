@@ -1,0 +1,267 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import type { ObjectEvent } from "../kube/objects.ts";
+import { silentLog, systemClock } from "../lib/mod.ts";
+import { type FolderSource, type Parse, parseManifestText, watchFolder } from "./mod.ts";
+
+/** A folder under test with what its source has told so far. */
+interface Followed {
+  readonly source: FolderSource;
+  readonly world: Map<string, unknown>;
+  readonly batches: (readonly ObjectEvent[])[];
+  /** Resolves as soon as the condition holds after some batch or report. */
+  until(condition: () => boolean): Promise<void>;
+}
+
+const opened: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of opened.splice(0)) await close();
+});
+
+function makeFolder(): { dir: string; stateDir: string; path: (name: string) => string } {
+  const top = mkdtempSync(join(tmpdir(), "osm-manifests-"));
+  const dir = join(top, "dir");
+  mkdirSync(dir);
+  opened.push(async () => rmSync(top, { recursive: true, force: true }));
+  return { dir, stateDir: join(top, "state"), path: (name) => join(dir, name) };
+}
+
+const parse: Parse = async ({ text, file }) => parseManifestText(text, file);
+
+function follow({ dir, stateDir }: { dir: string; stateDir: string }, how: { parse?: Parse } = {}): Followed {
+  const world = new Map<string, unknown>();
+  const batches: (readonly ObjectEvent[])[] = [];
+  const waiting = new Set<() => void>();
+  const wake = () => {
+    for (const check of waiting) check();
+  };
+  const onBatch = (events: readonly ObjectEvent[]) => {
+    batches.push(events);
+    for (const event of events) {
+      if (event.type === "delete") world.delete(event.name);
+      else if (event.type === "apply") world.set(event.object.metadata.name, event.object["data"]);
+      else for (const { object } of event.objects) world.set(object.metadata.name, object["data"]);
+    }
+    wake();
+  };
+  const clock = systemClock();
+  const source = watchFolder({
+    ...{ dir, stateDir, clock, source: "folder", log: silentLog(), parse: how.parse ?? parse },
+    onBatch,
+    onRejections: wake,
+  });
+  opened.unshift(() => source.stop());
+  const until = (condition: () => boolean) =>
+    new Promise<void>((resolve) => {
+      const check = () => {
+        if (!condition()) return;
+        waiting.delete(check);
+        resolve();
+      };
+      waiting.add(check);
+      check();
+    });
+  return { source, world, batches, until };
+}
+
+const config = (name: string, value: string) =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata: {v: "${value}"}\n`;
+const reasons = (followed: Followed) => followed.source.rejections().map(({ file, reason }) => `${file} ${reason}`);
+const replace = (path: string, text: string) => {
+  writeFileSync(`${path}.tmp`, text);
+  renameSync(`${path}.tmp`, path);
+};
+
+describe("what is read", () => {
+  test("manifests of the folder and its sub-folders, in one reset before ready", async () => {
+    const folder = makeFolder();
+    mkdirSync(folder.path("sub/deeper"), { recursive: true });
+    mkdirSync(folder.path(".git"));
+    writeFileSync(folder.path("a.yaml"), config("a", "1"));
+    writeFileSync(
+      folder.path("sub/deeper/b.json"),
+      JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: "b" } }),
+    );
+    for (const name of [".hidden.yaml", ".git/c.yaml", "notes.txt", "osm.local.yaml"]) {
+      writeFileSync(folder.path(name), config("unseen", "1"));
+    }
+    writeFileSync(folder.path("sub/osm.local.yaml"), config("seen", "1"));
+    const followed = follow(folder);
+    await followed.source.ready;
+    expect([...followed.world.keys()].sort()).toEqual(["a", "b", "seen"]);
+    expect(followed.batches).toMatchObject([
+      [
+        {
+          type: "reset",
+          objects: [{ origin: { file: "a.yaml", line: 1 } }, { origin: { file: "sub/deeper/b.json" } }, {}],
+        },
+      ],
+    ]);
+    expect(followed.source.rejections()).toEqual([]);
+  });
+
+  test("links are followed, loops end in a report", async () => {
+    const folder = makeFolder();
+    mkdirSync(folder.path("real"));
+    writeFileSync(folder.path("real/a.yaml"), config("a", "1"));
+    symlinkSync("real/a.yaml", folder.path("link.yaml"));
+    symlinkSync("..", folder.path("real/up"));
+    symlinkSync("self.yaml", folder.path("self.yaml"));
+    symlinkSync("nowhere", folder.path("lost.yaml"));
+    const followed = follow(folder);
+    await followed.source.ready;
+    expect([...followed.world.keys()]).toEqual(["a"]);
+    expect(reasons(followed).sort()).toEqual([
+      "lost.yaml file-unreadable",
+      "real/a.yaml duplicate-object",
+      "real/up link-loop",
+      "self.yaml file-unreadable",
+    ]);
+  });
+
+  test("thousands of bad files cost a report each, and the reports go with them", async () => {
+    const folder = makeFolder();
+    mkdirSync(folder.path("bad"));
+    for (let number = 0; number < 2000; number++) writeFileSync(folder.path(`bad/${number}.yaml`), "a: [\n");
+    writeFileSync(folder.path("bad/binary.json"), new Uint8Array([0xff, 0xfe, 0, 1]));
+    writeFileSync(folder.path("good.yaml"), config("good", "1"));
+    const followed = follow(folder);
+    await followed.source.ready;
+    expect([...followed.world.keys()]).toEqual(["good"]);
+    expect(followed.source.rejections()).toHaveLength(2001);
+    expect(reasons(followed)).toContain("bad/binary.json not-text");
+    replace(folder.path("good.yaml"), config("good", "2"));
+    await followed.until(() => JSON.stringify(followed.world.get("good")) === '{"v":"2"}');
+    rmSync(folder.path("bad"), { recursive: true });
+    await followed.until(() => followed.source.rejections().length === 0);
+  });
+});
+
+describe("live edits", () => {
+  test("a file that is replaced, added, written in place, removed", async () => {
+    const folder = makeFolder();
+    writeFileSync(folder.path("a.yaml"), config("a", "1"));
+    const followed = follow(folder);
+    await followed.source.ready;
+    replace(folder.path("a.yaml"), config("a", "2"));
+    await followed.until(() => JSON.stringify(followed.world.get("a")) === '{"v":"2"}');
+    writeFileSync(folder.path("a.yaml"), config("a", "3"));
+    await followed.until(() => JSON.stringify(followed.world.get("a")) === '{"v":"3"}');
+    mkdirSync(folder.path("new/folder"), { recursive: true });
+    writeFileSync(folder.path("new/folder/b.yaml"), config("b", "1"));
+    await followed.until(() => followed.world.has("b"));
+    writeFileSync(folder.path("new/folder/c.yaml"), config("c", "1"));
+    await followed.until(() => followed.world.has("c"));
+    unlinkSync(folder.path("a.yaml"));
+    await followed.until(() => !followed.world.has("a"));
+    rmSync(folder.path("new"), { recursive: true });
+    await followed.until(() => followed.world.size === 0);
+  });
+
+  test("a file that is cut short while it is written deletes nothing", async () => {
+    const folder = makeFolder();
+    writeFileSync(folder.path("a.yaml"), `${config("a", "1")}---\n${config("b", "1")}`);
+    const followed = follow(folder);
+    await followed.source.ready;
+    writeFileSync(folder.path("a.yaml"), "");
+    writeFileSync(folder.path("a.yaml"), config("a", "2"));
+    writeFileSync(folder.path("a.yaml"), `${config("a", "2")}---\n${config("b", "2")}`);
+    await followed.until(() => JSON.stringify(followed.world.get("b")) === '{"v":"2"}');
+    expect(followed.batches.flat().filter(({ type }) => type === "delete")).toEqual([]);
+  });
+
+  test("a file that is renamed, or rewritten under another name, does not delete its objects in between", async () => {
+    const folder = makeFolder();
+    writeFileSync(folder.path("a.yaml"), config("a", "1"));
+    const followed = follow(folder);
+    await followed.source.ready;
+    renameSync(folder.path("a.yaml"), folder.path("b.yaml"));
+    await followed.until(() => followed.batches.length > 1);
+    unlinkSync(folder.path("b.yaml"));
+    writeFileSync(folder.path("c.yaml"), config("a", "2"));
+    await followed.until(() => JSON.stringify(followed.world.get("a")) === '{"v":"2"}');
+    expect(followed.batches.flat().map(({ type }) => type)).toEqual(["reset", "apply", "apply"]);
+  });
+
+  test("a folder that is renamed takes its objects along", async () => {
+    const folder = makeFolder();
+    mkdirSync(folder.path("x"));
+    writeFileSync(folder.path("x/a.yaml"), config("a", "1"));
+    const followed = follow(folder);
+    await followed.source.ready;
+    renameSync(folder.path("x"), folder.path("y"));
+    await followed.until(() => followed.batches.length > 1);
+    writeFileSync(folder.path("y/a.yaml"), config("a", "2"));
+    await followed.until(() => JSON.stringify(followed.world.get("a")) === '{"v":"2"}');
+    expect(followed.batches.flat().filter(({ type }) => type === "delete")).toEqual([]);
+  });
+
+  test("while a big file is parsed, edits of others take effect", async () => {
+    const folder = makeFolder();
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const followed = follow(folder, { parse: async (job) => gate.then(() => parse(job)) });
+    await followed.source.ready;
+    replace(folder.path("big.yaml"), config("big", "x".repeat(100_000)));
+    replace(folder.path("small.yaml"), config("small", "1"));
+    await followed.until(() => followed.world.has("small"));
+    expect(followed.world.has("big")).toBe(false);
+    open();
+    await followed.until(() => followed.world.has("big"));
+  });
+});
+
+describe("a file with a mistake", () => {
+  test("keeps its last good state, over a restart too, until it is right or gone", async () => {
+    const folder = makeFolder();
+    writeFileSync(folder.path("a.yaml"), config("a", "1"));
+    const first = follow(folder);
+    await first.source.ready;
+    replace(folder.path("a.yaml"), `${config("a", "2")}\n  broken: [\n`);
+    await first.until(() => first.source.rejections().length > 0);
+    expect(first.source.rejections()).toMatchObject([{ file: "a.yaml", reason: "syntax-error", line: 6 }]);
+    expect(first.world.get("a")).toEqual({ v: "1" });
+    await first.source.stop();
+
+    const second = follow(folder);
+    await second.source.ready;
+    expect(second.world.get("a")).toEqual({ v: "1" });
+    expect(reasons(second)).toEqual(["a.yaml syntax-error"]);
+    replace(folder.path("a.yaml"), config("a", "3"));
+    await second.until(() => JSON.stringify(second.world.get("a")) === '{"v":"3"}');
+    expect(second.source.rejections()).toEqual([]);
+    await second.source.stop();
+
+    writeFileSync(folder.path("a.yaml"), "a: [\n");
+    const third = follow(folder);
+    await third.source.ready;
+    expect(third.world.get("a")).toEqual({ v: "3" });
+    unlinkSync(folder.path("a.yaml"));
+    await third.until(() => third.world.size === 0);
+    await third.source.stop();
+    expect(readdirSync(folder.stateDir)).toEqual([]);
+  });
+
+  test("that was never right gives nothing, and neither do entries of files that are gone", async () => {
+    const folder = makeFolder();
+    mkdirSync(folder.stateDir);
+    writeFileSync(join(folder.stateDir, "0123.manifest"), "{}");
+    writeFileSync(folder.path("a.yaml"), `${config("a", "1")}---\n: : :\n\t`);
+    const followed = follow(folder);
+    await followed.source.ready;
+    expect(followed.world.size).toBe(0);
+    expect(reasons(followed)).toEqual(["a.yaml syntax-error"]);
+    await followed.source.stop();
+    expect(readdirSync(folder.stateDir)).toEqual([]);
+  });
+});

@@ -1,0 +1,323 @@
+import type { Stats } from "node:fs";
+import { lstat, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type { ObjectEvent } from "../kube/objects.ts";
+import type { Clock, Log, Rejection } from "../lib/mod.ts";
+import { type DirectoryWatchers, watchDirectories } from "./directory-watchers.ts";
+import { deleteEvent, sourcedObjects } from "./event-slices.ts";
+import { type Parse, readManifest, SMALL_MAX_BYTES } from "./file-reader.ts";
+import {
+  codeOf,
+  type Fingerprint,
+  type FolderScan,
+  fingerprintOf,
+  isManifestPath,
+  isSameFingerprint,
+  type ScanProblem,
+  scanFolder,
+} from "./folder-scan.ts";
+import { createLastGood, type LastGood } from "./last-good.ts";
+import { createManifestSet, type ManifestSet } from "./manifest-set.ts";
+import type { ParsedFile } from "./manifest-text.ts";
+import { createSettling, SETTLE_MS, type Settling } from "./settling.ts";
+
+export interface FolderOptions {
+  readonly dir: string;
+  /** Names this source in its events. */
+  readonly source: string;
+  /** Its `now` must be the file system's time. */
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where the last good state of each file is kept; no other folder's. */
+  readonly stateDir: string;
+  /** Parses big files, best on another thread. */
+  readonly parse: Parse;
+  /** Gets one reset with everything first, then one batch for each set of changes. */
+  readonly onBatch: (events: readonly ObjectEvent[]) => void;
+  /** Gets all reports whenever they may have changed. */
+  readonly onRejections: (rejections: readonly Rejection[]) => void;
+}
+
+/** A folder of manifests as a source of objects. */
+export interface FolderSource {
+  /** Resolves when the first reset has been handed over. */
+  readonly ready: Promise<void>;
+  /** Files, documents and duplicates without effect, now. */
+  rejections(): readonly Rejection[];
+  /** Stops watching; resolves when the last good states are on disk. */
+  stop(): Promise<void>;
+}
+
+/** Events that belong together arrive within this time: a move is two. */
+const GATHER_MS = 2;
+/** How long a delete waits for files that are being written, in case the object has moved there. */
+const HOLD_DELETES_MAX_MS = 200;
+/** How long the start waits for files that are being written. */
+const FIRST_WAIT_MAX_MS = 2000;
+/** The whole folder is listed again this often, and no more than a twentieth of the time is spent on it. */
+const RESCAN_MIN_MS = 2000;
+const RESCAN_SHARE = 20;
+/** Files looked at, and read, at a time. */
+const READERS = 8;
+/** Big files read at a time before others wait for them: each is in memory as a whole. */
+const BIG_READINGS_MAX = 2;
+
+/**
+ * Reads a folder of manifests and follows its changes. A file renamed into place is applied at once, one written in place
+ * when it has rested; a file that cannot be read keeps what it said last, over restarts too; an object that moves from
+ * file to file in one go is not deleted in between.
+ */
+export function watchFolder(options: FolderOptions): FolderSource {
+  const follower = new FolderFollower(options);
+  follower.wake(0);
+  return {
+    ready: follower.ready,
+    rejections: () => follower.rejections(),
+    stop: () => follower.stop(),
+  };
+}
+
+class FolderFollower {
+  readonly ready: Promise<void>;
+  private readonly options: FolderOptions;
+  private readonly setReady: () => void;
+  private readonly set: ManifestSet = createManifestSet();
+  private readonly lastGood: LastGood;
+  private readonly settling: Settling;
+  private readonly watchers: DirectoryWatchers;
+  /** State of each file when it was last read. */
+  private readonly known = new Map<string, Fingerprint>();
+  /** Of two readings of one file, the later counts. */
+  private readonly readings = new Map<string, symbol>();
+  private readonly dirty = new Set<string>();
+  private readonly startedMs: number;
+  private scan: FolderScan | undefined;
+  private isRescanDue = true;
+  private isFirst = true;
+  private isStopped = false;
+  private running: Promise<void> | undefined;
+  private heldSinceMs: number | undefined;
+  private lastAbsenceMs = Number.NEGATIVE_INFINITY;
+  private reported: { readonly version: number; readonly problems: readonly ScanProblem[] } = {
+    version: 0,
+    problems: [],
+  };
+  private wakeAtMs = Number.POSITIVE_INFINITY;
+  private cancelWake: () => void = () => {};
+  private cancelRescan: () => void = () => {};
+
+  constructor(options: FolderOptions) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ready = promise;
+    this.setReady = resolve;
+    this.options = options;
+    this.lastGood = createLastGood(options.stateDir, options.log);
+    this.settling = createSettling(options.clock);
+    this.startedMs = options.clock.monotonic();
+    const onEvent = (directory: string, name: string | undefined) => this.noteEvent(directory, name);
+    this.watchers = watchDirectories({ root: options.dir, log: options.log, onEvent });
+  }
+
+  rejections(): readonly Rejection[] {
+    const names = { kind: "", namespace: "", name: "", field: "", strength: "object" } as const;
+    const problems = this.scan?.problems ?? [];
+    return [
+      ...problems.map(({ path, reason, message }) => ({ ...names, file: path, reason, message })),
+      ...this.set.rejections(),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.cancelWake();
+    this.cancelRescan();
+    this.watchers.close();
+    await this.running;
+    await this.lastGood.flushed();
+  }
+
+  /** Looks again after `delayMs` at the latest. */
+  wake(delayMs: number): void {
+    const { clock } = this.options;
+    const atMs = clock.monotonic() + delayMs;
+    if (this.isStopped || atMs >= this.wakeAtMs) return;
+    this.cancelWake();
+    this.wakeAtMs = atMs;
+    this.cancelWake = clock.after(delayMs, () => {
+      this.wakeAtMs = Number.POSITIVE_INFINITY;
+      this.running ??= this.run();
+    });
+  }
+
+  private noteEvent(directory: string, name: string | undefined): void {
+    const path = directory === "" || name === undefined ? (name ?? "") : `${directory}/${name}`;
+    if (name !== undefined && isManifestPath(path)) this.dirty.add(path);
+    else if (name?.startsWith(".") === true && this.scan?.withLinks.has(directory) !== true) return;
+    else this.isRescanDue = true;
+    this.wake(GATHER_MS);
+  }
+
+  private async run(): Promise<void> {
+    do {
+      if (this.isRescanDue) await this.rescan();
+      const paths = new Set([...this.dirty, ...this.settling.unsettled()]);
+      this.dirty.clear();
+      await eachOf(paths, READERS, (path) => this.look(path));
+      await this.tell();
+    } while (!this.isStopped && (this.dirty.size > 0 || this.isRescanDue));
+    this.running = undefined;
+    if (this.isUnsettled() || this.set.hasDeletes()) this.wake(SETTLE_MS);
+  }
+
+  /** Lists the folder and notes what is new, changed or gone. */
+  private async rescan(): Promise<void> {
+    const { clock, dir } = this.options;
+    const startMs = clock.monotonic();
+    this.isRescanDue = false;
+    this.cancelRescan();
+    const scan = await scanFolder(dir, (path, id) => {
+      if (!this.isStopped) this.watchers.ensure(path, id);
+    });
+    this.scan = scan;
+    if (!this.isStopped) this.watchers.keepOnly(scan.directories);
+    for (const [path, seen] of scan.files) {
+      const known = this.known.get(path);
+      if (known === undefined || !isSameFingerprint(known, seen)) this.dirty.add(path);
+    }
+    const isUnlisted = (path: string) =>
+      scan.unlisted.some((parent) => parent === "" || path === parent || path.startsWith(`${parent}/`));
+    for (const path of this.known.keys()) if (!scan.files.has(path) && !isUnlisted(path)) this.forget(path);
+    const pauseMs = Math.max(RESCAN_MIN_MS, RESCAN_SHARE * (clock.monotonic() - startMs));
+    if (this.isStopped) return;
+    this.cancelRescan = clock.after(pauseMs, () => {
+      this.isRescanDue = true;
+      this.wake(0);
+    });
+  }
+
+  /** Looks at one path: reads it when it is a manifest that has changed and rests. */
+  private async look(path: string): Promise<void> {
+    const full = join(this.options.dir, path);
+    let stats: Stats;
+    try {
+      if ((await lstat(full)).isSymbolicLink() && this.scan?.files.has(path) !== true) this.isRescanDue = true;
+      stats = await stat(full);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT" && this.scan?.withLinks.has(parentOf(path)) !== true) this.forget(path);
+      else this.isRescanDue = true;
+      this.settling.forget(path);
+      return;
+    }
+    const seen = fingerprintOf(stats);
+    const known = this.known.get(path);
+    if (!stats.isFile()) {
+      if (this.scan?.directories.has(path) !== true) this.isRescanDue = true;
+      this.settling.forget(path);
+    } else if (known !== undefined && isSameFingerprint(known, seen)) {
+      this.settling.forget(path);
+    } else if (this.settling.isSettled(path, seen, known)) {
+      const done = this.read(path, seen);
+      // Big files take their time on another thread; nothing else waits for the first few.
+      if (seen.size <= SMALL_MAX_BYTES || this.readings.size > BIG_READINGS_MAX) await done;
+    }
+  }
+
+  private async read(path: string, seen: Fingerprint): Promise<void> {
+    const number = Symbol(path);
+    this.readings.set(path, number);
+    this.known.set(path, seen);
+    const parsed = await readManifest(this.options.dir, path, seen, this.options.parse);
+    const isLatest = () => this.readings.get(path) === number && !this.isStopped;
+    if (!isLatest()) return;
+    if (parsed === undefined) {
+      // Written to while it was read: it is as good as unread.
+      this.known.set(path, { ...seen, size: -1 });
+      this.dirty.add(path);
+    } else if (!parsed.isReadable && !this.set.has(path)) {
+      const objects = await this.lastGood.load(path);
+      if (!isLatest()) return;
+      if (objects !== undefined) this.set.put(path, { isReadable: true, objects, rejections: [] });
+    }
+    this.readings.delete(path);
+    if (parsed !== undefined) this.accept(path, parsed);
+    this.wake(parsed === undefined ? SETTLE_MS : 0);
+  }
+
+  private accept(path: string, parsed: ParsedFile): void {
+    this.set.put(path, parsed);
+    if (parsed.isReadable) this.lastGood.save(path, parsed.objects);
+  }
+
+  private forget(path: string): void {
+    this.settling.forget(path);
+    this.readings.delete(path);
+    if (!this.known.delete(path)) return;
+    this.set.remove(path);
+    this.lastGood.remove(path);
+    this.lastAbsenceMs = this.options.clock.monotonic();
+  }
+
+  private isUnsettled(): boolean {
+    return this.settling.unsettledCount() > 0 || this.readings.size > 0;
+  }
+
+  /** Hands over what has changed. */
+  private async tell(): Promise<void> {
+    if (this.isStopped) return;
+    if (this.isFirst) await this.tellFirst();
+    else await this.tellChanges();
+    this.tellRejections();
+  }
+
+  private async tellFirst(): Promise<void> {
+    const { clock, source, onBatch } = this.options;
+    const isWaiting = this.readings.size > 0 || this.dirty.size > 0 || this.settling.unsettledCount() > 0;
+    if (isWaiting && clock.monotonic() - this.startedMs < FIRST_WAIT_MAX_MS) return;
+    if (this.readings.size > 0) return;
+    this.isFirst = false;
+    const objects = await sourcedObjects(this.set.takeAll(), clock);
+    this.lastGood.keepOnly(new Set(this.known.keys()));
+    if (this.isStopped) return;
+    onBatch([{ type: "reset", source, objects }]);
+    this.setReady();
+  }
+
+  private async tellChanges(): Promise<void> {
+    const { clock, source, onBatch } = this.options;
+    const nowMs = clock.monotonic();
+    const isQuiet = !this.isUnsettled() && nowMs - this.lastAbsenceMs >= SETTLE_MS;
+    const hasHeldLong = this.heldSinceMs !== undefined && nowMs - this.heldSinceMs >= HOLD_DELETES_MAX_MS;
+    const changes = this.set.takeChanges(isQuiet || hasHeldLong);
+    this.heldSinceMs = this.set.hasDeletes() ? (this.heldSinceMs ?? nowMs) : undefined;
+    if (changes.length === 0) return;
+    const applied = changes.flatMap((change) => (change.type === "apply" ? [change.standing] : []));
+    const objects = await sourcedObjects(applied, clock);
+    if (this.isStopped) return;
+    onBatch([
+      ...objects.map((object): ObjectEvent => ({ type: "apply", source, ...object })),
+      ...changes.flatMap((change) => (change.type === "delete" ? [deleteEvent(source, change.manifest)] : [])),
+    ]);
+  }
+
+  private tellRejections(): void {
+    const version = this.set.reportVersion();
+    const problems = this.scan?.problems ?? [];
+    const isNews = this.reported.version !== version || !isDeepStrictEqual(this.reported.problems, problems);
+    this.reported = { version, problems };
+    if (isNews) this.options.onRejections(this.rejections());
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+/** Runs `action` for every item, `width` at a time. */
+async function eachOf<T>(items: Iterable<T>, width: number, action: (item: T) => Promise<void>): Promise<void> {
+  const iterator = items[Symbol.iterator]();
+  const lane = async () => {
+    for (let next = iterator.next(); !next.done; next = iterator.next()) await action(next.value);
+  };
+  await Promise.all(Array.from({ length: width }, lane));
+}
