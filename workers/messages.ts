@@ -27,6 +27,15 @@ export interface GenerateResult {
   readonly entries: readonly (GeneratedEntry | FailedEntry)[];
 }
 
+/** A file that was parsed. */
+export interface ParseResult {
+  readonly isReadable: boolean;
+  /** The rejections, as JSON. */
+  readonly rejections: string;
+  /** The objects as JSON lists in UTF-8, a few at a time, so that nobody has to take all of them at once. Moved. */
+  readonly slices: readonly ArrayBuffer[];
+}
+
 /** What a signing worker is started with. It reads the CA itself, so that its key is in no other thread. */
 export interface SignerData {
   readonly caDir: string;

@@ -1,15 +1,10 @@
 import { join } from "node:path";
 import type { ObjectEvent } from "../kube/mod.ts";
 import type { Rejection } from "../lib/mod.ts";
-import { type ParsedFile, type ParseJob, parseManifestText, watchFolder } from "../manifests/mod.ts";
-import { inlinePool, type Pool, type PoolReporting, startPool } from "../platform/mod.ts";
+import { watchFolder } from "../manifests/mod.ts";
+import type { PoolReporting } from "../platform/mod.ts";
 import type { ControlPlaneOptions } from "./control-plane.ts";
-
-const PARSE_TIMEOUT_MS = 60_000;
-const PARSE_QUEUE_MAX = 10_000;
-/** Big files are rare: the thread that reads them is there only while it is needed. */
-const PARSE_IDLE_MS = 2000;
-const PARSE_HEAP_MAX_MB = 1024;
+import { createParser } from "./parse-pool.ts";
 
 /** Kinds that the node process reads from the folder itself and hands over with what a cluster would add to them. */
 const KINDS_OF_NODE: ReadonlySet<string> = new Set(["Pod", "Service"]);
@@ -25,14 +20,14 @@ export function openFolder(
   accept: (events: readonly ObjectEvent[]) => void,
   edge: Omit<PoolReporting, "name">,
 ): Folder {
-  const pool = parsePool(options.workers > 0, edge);
+  const parser = createParser(options.workers > 0, edge);
   const source = watchFolder({
     dir: options.dir,
     source: "folder",
     stateDir: join(options.stateDir, "files"),
     clock: edge.clock,
     log: edge.log.child("manifests"),
-    parse: (job) => pool.run(job),
+    parse: parser.parse,
     onBatch: (events) => accept(options.hasPods ? withoutKindsOfNode(events) : events),
     onRejections: () => undefined,
   });
@@ -40,27 +35,9 @@ export function openFolder(
     rejections: () => source.rejections(),
     async stop() {
       await source.stop();
-      await pool.close();
+      await parser.close();
     },
   };
-}
-
-function parsePool(hasThread: boolean, edge: Omit<PoolReporting, "name">): Pool<ParseJob, ParsedFile> {
-  const reporting: PoolReporting = { ...edge, name: "parse" };
-  if (!hasThread) {
-    const load = () => Promise.resolve((job: ParseJob) => parseManifestText(job.text, job.file));
-    return inlinePool({ ...reporting, load });
-  }
-  return startPool({
-    ...reporting,
-    entry: new URL("../../workers/parse.ts", import.meta.url),
-    function: "parseInThread",
-    threads: 1,
-    idleMs: PARSE_IDLE_MS,
-    timeoutMs: PARSE_TIMEOUT_MS,
-    queueMax: PARSE_QUEUE_MAX,
-    heapMaxMb: PARSE_HEAP_MAX_MB,
-  });
 }
 
 function withoutKindsOfNode(events: readonly ObjectEvent[]): readonly ObjectEvent[] {
