@@ -1,4 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { backoff, type Clock } from "../lib/mod.ts";
 import type { ControlPlaneOptions } from "./control-plane.ts";
@@ -16,6 +18,8 @@ export interface ControlPlaneChild {
   readonly serving: Promise<{ readonly xds: HostPort; readonly admin: HostPort }>;
   /** The admin address in use. */
   readonly admin: Promise<HostPort>;
+  /** Process id of the child that runs now; undefined between two. */
+  pid(): number | undefined;
   stop(): Promise<void>;
 }
 
@@ -31,7 +35,13 @@ const STOP_MS = 5000;
  */
 export function keepControlPlane(
   options: ControlPlaneOptions,
-  edge: { readonly clock: Clock; readonly random: () => number; readonly note: (text: string) => void },
+  edge: {
+    readonly clock: Clock;
+    readonly random: () => number;
+    /** What the child prints for people, and its log; whole lines. */
+    readonly write: (text: string) => void;
+    readonly note: (text: string) => void;
+  },
 ): ControlPlaneChild {
   const admin = Promise.withResolvers<HostPort>();
   const serving = Promise.withResolvers<{ xds: HostPort; admin: HostPort }>();
@@ -64,7 +74,9 @@ export function keepControlPlane(
   const start = () => {
     const startedMs = edge.clock.monotonic();
     const entry = fileURLToPath(new URL("./control-plane-process.ts", import.meta.url));
-    child = fork(entry, [JSON.stringify(fixed)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    child = fork(entry, [JSON.stringify(fixed)], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    passOn(child.stdout, edge.write);
+    passOn(child.stderr, edge.note);
     child.on("message", (message) => hear(message as ControlPlaneMessage));
     ended = new Promise((resolve) => {
       child.once("error", () => resolve());
@@ -84,6 +96,7 @@ export function keepControlPlane(
   return {
     serving: serving.promise,
     admin: admin.promise,
+    pid: () => (child.exitCode === null && child.signalCode === null ? child.pid : undefined),
     async stop() {
       isStopping = true;
       child.kill("SIGTERM");
@@ -92,4 +105,9 @@ export function keepControlPlane(
       cancel();
     },
   };
+}
+
+/** Lines, so that what two processes print is never mixed within one. */
+function passOn(stream: Readable | null, write: (text: string) => void): void {
+  if (stream !== null) createInterface({ input: stream }).on("line", (line) => write(`${line}\n`));
 }

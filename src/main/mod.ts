@@ -1,3 +1,13 @@
+export {
+  type AppReport,
+  type CallCount,
+  type DemoApp,
+  type DemoStep,
+  demoSteps,
+  type Expectation,
+  reporters,
+} from "../../demo/mod.ts";
+export { type DemoMesh, type DemoOptions, startDemoMesh } from "./demo-mesh.ts";
 export type { ServeOptions } from "./options.ts";
 export { StartError } from "./options.ts";
 export { type RunningServe, type ServeAddresses, type ServeIo, serve, startServe } from "./serve.ts";

@@ -25,6 +25,10 @@ export interface ServeIo {
 export interface RunningServe {
   /** Resolves when proxies are served and every pod is ready or has been named as unable to be. */
   readonly ready: Promise<ServeAddresses>;
+  /** The admin address in use, known before the mesh is ready. */
+  readonly admin: Promise<HostPort>;
+  /** Process id of the control plane; undefined while it is being started again. */
+  controlPlanePid(): number | undefined;
   /** Ends when the mesh does by itself: rejects with {@link StartError} saying why. */
   readonly ended: Promise<never>;
   stop(): Promise<void>;
@@ -35,13 +39,6 @@ export interface ServeAddresses {
   readonly xds: HostPort;
   readonly admin: HostPort;
   readonly pods: readonly PodAddress[];
-}
-
-/** The running parts, whatever the way of running. */
-interface Parts {
-  readonly ready: Promise<ServeAddresses>;
-  readonly ended: Promise<never>;
-  stop(): Promise<void>;
 }
 
 /** Longest path of a unix socket that every system takes, less the longest name that is put below. */
@@ -69,7 +66,7 @@ export async function startServe(options: ServeOptions, io: ServeIo): Promise<Ru
   const lock = await lockStateDir(options.stateDir, socketDir);
   removeReadyFile(options);
   const full: ControlPlaneOptions = { ...options, socketDir, version: ownVersion() };
-  let parts: Parts;
+  let parts: RunningServe;
   try {
     parts = options.hasPods ? startParts(full, io) : await startAlone(full, io);
   } catch (error) {
@@ -84,8 +81,8 @@ export async function startServe(options: ServeOptions, io: ServeIo): Promise<Ru
   ready.catch(() => undefined);
   let stopped: Promise<void> | undefined;
   return {
+    ...parts,
     ready,
-    ended: parts.ended,
     stop() {
       stopped ??= parts.stop().finally(async () => {
         await lock.release();
@@ -97,7 +94,7 @@ export async function startServe(options: ServeOptions, io: ServeIo): Promise<Ru
 }
 
 /** Only the control plane, in this process. */
-async function startAlone(options: ControlPlaneOptions, io: ServeIo): Promise<Parts> {
+async function startAlone(options: ControlPlaneOptions, io: ServeIo): Promise<RunningServe> {
   const { startControlPlane } = await import("./control-plane.ts");
   const plane = await startControlPlane(options, {
     line: (text) => io.write(`${text}\n`),
@@ -107,16 +104,18 @@ async function startAlone(options: ControlPlaneOptions, io: ServeIo): Promise<Pa
   ended.catch(() => undefined);
   return {
     ready: plane.serving.then((xds) => ({ xds, admin: plane.admin, pods: plane.pods() })),
+    admin: Promise.resolve(plane.admin),
+    controlPlanePid: () => process.pid,
     ended,
     stop: () => plane.stop(),
   };
 }
 
 /** The control plane as a child, and the process that runs the pods. */
-function startParts(options: ControlPlaneOptions, io: ServeIo): Parts {
+function startParts(options: ControlPlaneOptions, io: ServeIo): RunningServe {
   const sockets = socketPaths(options.socketDir);
   const node = startPods(options, io);
-  const plane = keepControlPlane(options, { clock: systemClock(), random: Math.random, note: io.note });
+  const plane = keepControlPlane(options, { clock: systemClock(), random: Math.random, ...io });
   const nodeEnded = node.ended.then((why) => {
     throw new StartError(why ?? "the pods were stopped");
   });
@@ -130,6 +129,8 @@ function startParts(options: ControlPlaneOptions, io: ServeIo): Parts {
   };
   return {
     ready: ready(),
+    admin: plane.admin,
+    controlPlanePid: () => plane.pid(),
     ended,
     async stop() {
       await node.stop();
@@ -142,6 +143,7 @@ function startPods(options: ControlPlaneOptions, io: ServeIo): NodeProcess {
   try {
     const envoy = io.env["OSM_ENVOY"];
     return startNode({
+      entry: fileURLToPath(new URL("./node-process.ts", import.meta.url)),
       dir: options.dir,
       stateDir: options.stateDir,
       sockets: socketPaths(options.socketDir),
