@@ -1,8 +1,8 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { jsonLog, systemClock } from "../lib/mod.ts";
-import { parseManifestText, watchFolder } from "../manifests/mod.ts";
+import type { Clock, Log } from "../lib/mod.ts";
+import { type Parse, watchFolder } from "../manifests/mod.ts";
 import { runCommand } from "./command.ts";
 import { controlClient } from "./control-client.ts";
 import { serveDns } from "./dns-server.ts";
@@ -17,24 +17,27 @@ import { podSet } from "./pod-set.ts";
 import { podSetup } from "./pod-setup.ts";
 import { XDS_PORT } from "./sidecar.ts";
 
-/**
- * The process that runs the pods: node and network of a cluster in one. It is the first process of PID, network and mount
- * namespaces of its own, which the runner has made, so that everything below it ends with it; and it ends when its
- * standard input does. The first line of that says which process id it has on the host.
- */
-
 /** Of the control plane's Service, which no manifest declares. Service addresses are allocated above 10.96.0.255. */
 const CONTROLLER_ADDRESS = "10.96.0.11";
 /** Programs are given this long when everything ends. */
 const STOP_GRACE_MS = 2000;
 
-const config = JSON.parse(process.argv[2] ?? "") as NodeConfig;
-const clock = systemClock();
-const log = jsonLog({ write: (line) => process.stderr.write(line), now: clock.now }).child("node");
-const random = Math.random;
 const tell = (message: NodeMessage) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
-async function main(): Promise<void> {
+export interface NodeEdge {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** Reads big manifests, best on another thread: this one answers DNS and probes. */
+  readonly parse: Parse;
+}
+
+/**
+ * Runs the pods: node and network of a cluster in one process. It is the first process of PID, network and mount
+ * namespaces of its own, which the runner has made, so that everything below it ends with it; and it ends when its
+ * standard input does. The first line of that says which process id it has on the host.
+ */
+export async function runNode(config: NodeConfig, { clock, random, log, parse }: NodeEdge): Promise<void> {
   tell({ type: "started" });
   // Other users than ours read what is mounted into pods.
   process.umask(0o022);
@@ -104,7 +107,7 @@ async function main(): Promise<void> {
     clock,
     log,
     stateDir: join(config.stateDir, "node-files"),
-    parse: async ({ text, file }) => parseManifestText(text, file),
+    parse,
     onBatch: cluster.accept,
     onRejections: () => undefined,
   });
@@ -122,10 +125,8 @@ async function main(): Promise<void> {
       );
     })
     .once("close", () => {
-      // Whoever has to be asked twice is not waited for.
-      setTimeout(() => process.exit(1), STOP_GRACE_MS * 2).unref();
+      // A program that even SIGKILL does not end soon ends with the namespace.
+      clock.after(STOP_GRACE_MS * 1.5, () => process.exit(1));
       void stop();
     });
 }
-
-await main();

@@ -4,7 +4,6 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { askSocket } from "./control-client.ts";
 import type { NodeConfig, NodeMessage } from "./node-config.ts";
 import type { PodSummary } from "./node-server.ts";
@@ -17,6 +16,8 @@ export class NodeStartError extends Error {
 }
 
 export type NodeOptions = Omit<NodeConfig, "caller" | "isRootless" | "environment"> & {
+  /** Path of the program that calls `runNode`. */
+  readonly entry: string;
   /** Environment of whoever started the program: PATH, HOME, USER, LANG and TZ of it reach the containers. */
   readonly callerEnvironment: NodeJS.ProcessEnv;
   /** Lines of the process's log. */
@@ -55,7 +56,7 @@ const WAY_OUT = "start as root (in a container: a privileged one), or use --no-p
 
 /** Starts the process that runs the pods, in namespaces of its own. Throws {@link NodeStartError} when that cannot work here. */
 export function startNode(options: NodeOptions): NodeProcess {
-  const { callerEnvironment, onLog, ...rest } = options;
+  const { entry, callerEnvironment, onLog, ...rest } = options;
   const obstacle = localPodsObstacle(callerEnvironment);
   if (obstacle !== undefined) throw new NodeStartError(obstacle);
   const uid = process.getuid?.() ?? 0;
@@ -63,12 +64,11 @@ export function startNode(options: NodeOptions): NodeProcess {
   const environment: Record<string, string> = {};
   for (const name of PASSED_ON) if (callerEnvironment[name] !== undefined) environment[name] = callerEnvironment[name];
   const config: NodeConfig = { ...rest, environment, isRootless, caller: { uid, gid: process.getgid?.() ?? 0 } };
-  const child = spawnNode(config, toolPath(callerEnvironment).join(delimiter));
+  const child = spawnNode(entry, config, toolPath(callerEnvironment).join(delimiter));
   return follow(child, config.sockets.node, onLog);
 }
 
-function spawnNode(config: NodeConfig, path: string): ChildProcess {
-  const entry = fileURLToPath(new URL("./node.ts", import.meta.url));
+function spawnNode(entry: string, config: NodeConfig, path: string): ChildProcess {
   // The user namespace comes first: entering it would clear the death signal.
   const user = config.isRootless ? ["unshare", "-U", "--map-auto", "--map-root-user", "--"] : [];
   const tied = ["setpriv", "--pdeathsig", "KILL", "--"];

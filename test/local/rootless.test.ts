@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
@@ -49,13 +49,20 @@ describe.skipIf(skipped !== undefined)(
   `pods of a user who is not root${skipped === undefined ? "" : ` (${skipped})`}`,
   () => {
     let child: ChildProcess | undefined;
-    afterEach(() => child?.kill("SIGKILL"));
+    let root = "";
+    afterEach(async () => {
+      const ended = new Promise((resolve) => child?.once("close", resolve));
+      child?.kill("SIGKILL");
+      await ended;
+      rmSync(root, { recursive: true, force: true });
+    });
 
     test("have names, addresses and users of their own, in closed folders", async () => {
       const paths = folderPaths({
         "world.yaml": world,
         "osm.local.yaml": `images: {web: [${process.execPath}, ${app}], client: [sleep, "1000"]}\n`,
       });
+      root = paths.root;
       for (const path of [paths.root, paths.dir, join(paths.dir, "world.yaml"), join(paths.dir, "osm.local.yaml")]) {
         chownSync(path, NOBODY, NOBODY);
         chmodSync(path, 0o700);

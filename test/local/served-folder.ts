@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { ExecPlan, PodSummary } from "../../src/local/mod.ts";
 import { localPodsObstacle, type NodeProcess, startNode } from "../../src/local/mod.ts";
 
@@ -38,6 +39,7 @@ export function folderPaths(files: Readonly<Record<string, string>>) {
 
 export function nodeOptions(paths: ReturnType<typeof folderPaths>) {
   return {
+    entry: fileURLToPath(new URL("../../src/main/node-process.ts", import.meta.url)),
     dir: paths.dir,
     stateDir: paths.stateDir,
     sockets: paths.sockets,
