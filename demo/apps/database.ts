@@ -12,7 +12,10 @@ let books = 0;
 const server = createServer({ noDelay: true }, (socket) => {
   socket.on("error", () => socket.destroy());
   socket.write(`database 1, ${books} books\n`);
-  createInterface({ input: socket }).on("line", (line) => {
+  const lines = createInterface({ input: socket });
+  // It passes the socket's errors on; a client that is gone needs no answer.
+  lines.on("error", () => socket.destroy());
+  lines.on("line", (line) => {
     const count = line.length > LINE_MAX ? undefined : /^ADD (\d+)$/.exec(line)?.[1];
     if (count !== undefined) books += Number(count);
     socket.write(count === undefined ? "ERROR\n" : `OK ${books}\n`);
