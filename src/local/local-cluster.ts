@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectEvent, SourcedObject } from "../kube/objects.ts";
+import type { KubeObject, ObjectEvent, Pod, SourcedObject } from "../kube/objects.ts";
 import type { Clock, Log, Rejection } from "../lib/mod.ts";
 import { canonicalJson, objectKey } from "../lib/mod.ts";
 import { allocateClusterIps } from "./cluster-ips.ts";
@@ -9,7 +9,7 @@ import { shortHash } from "./pod-names.ts";
 import { type PodSet, podObjects } from "./pod-set.ts";
 import { namedServices, readyEndpoints, routedServices } from "./service-endpoints.ts";
 import { serviceRules } from "./service-rules.ts";
-import { type LocalService, readService } from "./services.ts";
+import { isSelected, type LocalService, readService } from "./services.ts";
 import { isWorkload, readWorkload, type Workload } from "./workloads.ts";
 
 export interface LocalClusterOptions {
@@ -35,6 +35,8 @@ export interface LocalCluster {
   setImages(images: ImageCommands): void;
   images(): ImageCommands;
   namespace(name: string): KubeObject | undefined;
+  /** Whether some Service sends to pods like this one. */
+  isServed(pod: Pod): boolean;
   /** Those that have a cluster IP. */
   services(): readonly (LocalService & { readonly address: string })[];
   rejections(): readonly Rejection[];
@@ -130,6 +132,11 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
     },
     images: () => images,
     namespace: (name) => objects.get(objectKey({ kind: "Namespace", namespace: "", name }))?.object,
+    isServed: ({ metadata }) =>
+      services.some(
+        ({ namespace, selector }) =>
+          selector !== undefined && namespace === metadata.namespace && isSelected(selector, metadata.labels),
+      ),
     services: () =>
       services.flatMap((service) => {
         const address = clusterIps.get(`${service.namespace}/${service.name}`);

@@ -68,6 +68,7 @@ export async function runNode(config: NodeConfig, { clock, random, log, parse }:
     podsDir,
     images: () => cluster.images(),
     namespace: (name) => cluster.namespace(name),
+    isServed: (pod) => cluster.isServed(pod),
     services: () => cluster.services(),
   });
   const cluster: LocalCluster = localCluster({

@@ -18,6 +18,8 @@ export interface PreparedPod {
   /** Files of /etc/envoy. */
   readonly envoyFiles: Readonly<Record<string, string>>;
   readonly commandOf: (container: Container) => ContainerCommand | undefined;
+  /** Whether some Service sends to it, so that its proxy has an inbound side. */
+  readonly isServed: () => boolean;
   readonly environmentOf: (container: Container, user: ProcessUser) => Readonly<Record<string, string>>;
 }
 
@@ -71,6 +73,7 @@ const RESTART_BASE_MS = 500;
 const RESTART_MAX_MS = 30_000;
 const DEFAULT_GRACE_SECONDS = 30;
 const SIDECAR_GRACE_MS = 2000;
+const INBOUND_WAIT_MS = 3000;
 
 interface Running {
   readonly name: string;
@@ -106,8 +109,7 @@ export function startPod(options: PodOptions): RunningPod {
       logPath(container.name),
       command.user.kind === "user" ? command.user.uid : (process.getuid?.() ?? 0),
     );
-    const { isListening } = holder;
-    const isServing = () => isListening(sidecarPorts.inbound) && isListening(sidecarPorts.outbound);
+    const isServing = proxyServing(holder, pod, options.clock);
     const runOptions: ContainerOptions = {
       container: isInit ? { name: container.name } : container,
       argv: command.argv,
@@ -217,6 +219,23 @@ export function startPod(options: PodOptions): RunningPod {
       await ended;
       await sandbox?.destroy();
     },
+  };
+}
+
+/**
+ * Whether the proxy has its listeners. One that no Service sends to has none inbound; should the control plane see that
+ * differently, nobody waits longer than {@link INBOUND_WAIT_MS}.
+ */
+function proxyServing(holder: Sandbox, pod: PreparedPod, clock: Clock): () => boolean {
+  let outboundSinceMs: number | undefined;
+  return () => {
+    if (!holder.isListening(sidecarPorts.outbound)) {
+      outboundSinceMs = undefined;
+      return false;
+    }
+    outboundSinceMs ??= clock.monotonic();
+    const isPatient = pod.isServed() && clock.monotonic() - outboundSinceMs < INBOUND_WAIT_MS;
+    return !isPatient || holder.isListening(sidecarPorts.inbound);
   };
 }
 

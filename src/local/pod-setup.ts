@@ -28,6 +28,8 @@ export interface PodSurroundings {
   readonly podsDir: string;
   readonly images: () => ImageCommands;
   readonly namespace: (name: string) => KubeObject | undefined;
+  /** Whether some Service sends to pods like this one. */
+  readonly isServed: (pod: Pod) => boolean;
   /** Services that have an address. */
   readonly services: () => readonly (LocalService & { readonly address: string })[];
 }
@@ -86,6 +88,7 @@ function preparedPod(surroundings: PodSurroundings, injected: InjectedPod): Prep
     containerEnvironment(container, pod, surroundings.environment, surroundings.services());
   return {
     ...injected,
+    isServed: () => surroundings.isServed(pod),
     commandOf(container) {
       const { command, args } = compose(container);
       const spelled = { ...container, command, args };
