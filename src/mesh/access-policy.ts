@@ -1,5 +1,5 @@
 import type { Rejection } from "../lib/mod.ts";
-import { keepIfSame } from "./content-equality.ts";
+import { keepIfSame, sameElements } from "./content-equality.ts";
 import { comparePrecedence } from "./precedence.ts";
 import type {
   HttpMatch,
@@ -27,6 +27,7 @@ export interface AccessPolicy {
   /** In order of precedence. */
   readonly grants: readonly AccessGrant[];
   readonly rejections: readonly Rejection[];
+  readonly inputs: readonly unknown[];
 }
 
 interface RouteObjects {
@@ -40,6 +41,8 @@ export function accessPolicy(
   routes: RouteObjects,
   previous?: AccessPolicy,
 ): AccessPolicy {
+  const inputs = [targets, routes.groups, routes.tcpRoutes];
+  if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
   const grants: AccessGrant[] = [];
   const rejections: Rejection[] = [];
   const before = new Map(previous?.grants.map((grant) => [grant.name, grant]));
@@ -50,11 +53,11 @@ export function accessPolicy(
     }
     grants.push(keepIfSame(before.get(target.name), resolveTarget(target, routes, rejections)));
   }
-  const next = {
+  return {
     grants: keepIfSame(previous?.grants, grants),
     rejections: keepIfSame(previous?.rejections, rejections),
+    inputs,
   };
-  return next.grants === previous?.grants && next.rejections === previous.rejections ? previous : next;
 }
 
 function foreignDestination(target: TrafficTargetRecord): Rejection {

@@ -35,15 +35,23 @@ export function addressClaims(models: Iterable<NamespaceModel>, previous?: Addre
   const inputs: unknown[] = [];
   const all = [...models];
   for (const model of all) {
-    inputs.push(model.membership.pods);
     for (const { record, ports } of model.services.values()) {
       inputs.push(record, ports);
       for (const port of ports) claims.push({ port, service: record });
     }
   }
+  // Pods have a say only in who may claim an endpoint's address.
+  if (claims.some(({ port }) => port.isHeadless)) inputs.push(...all.map((model) => model.membership.pods));
   if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
-  const settled = settleClaims(claims, all);
-  return { ...settled, rejections: keepIfSame(previous?.rejections, settled.rejections), inputs };
+  const next = settleClaims(claims, all);
+  const shared = keepIfSame(previous?.shared, next.shared);
+  return {
+    shared,
+    sharing: previous !== undefined && shared === previous.shared ? previous.sharing : next.sharing,
+    remaining: keepIfSame(previous?.remaining, next.remaining),
+    rejections: keepIfSame(previous?.rejections, next.rejections),
+    inputs,
+  };
 }
 
 function settleClaims(claims: readonly Claim[], models: readonly NamespaceModel[]): Omit<AddressClaims, "inputs"> {

@@ -11,10 +11,9 @@ import { accessRefs, grantRefs, groupsOf, serviceRefs, settingsRefs, splitRefs }
 import type { PodRecord, ServiceProtocol } from "./records.ts";
 import { hostNames } from "./resource-names.ts";
 import { connectOutcome, requestOutcome } from "./server-decision.ts";
-import { isHttp, type PortModel, type ServiceModel } from "./service-model.ts";
+import { isHttp, type PortModel, portKey, type ServiceModel } from "./service-model.ts";
 import { classOf, findClass, isMeshed, type MeshSnapshot } from "./snapshot.ts";
-import { portKey } from "./split-policy.ts";
-import { allVisiblePorts, findPort, grantedPorts, grantsFrom } from "./visible-services.ts";
+import { allVisiblePorts, findPort, grantedPorts, grantsFrom, splitOf } from "./visible-services.ts";
 import type { WorkloadClass } from "./workload-class.ts";
 
 /** What becomes of `request`. Readiness counts as the snapshot has it. */
@@ -155,7 +154,7 @@ function inboundProtocol(workload: WorkloadClass, port: PortModel, targetPort: n
 
 function portOfCluster(snapshot: MeshSnapshot, claimant: PortModel, cluster: string): PortModel {
   if (claimant.cluster === cluster) return claimant;
-  const backends = snapshot.namespaces.get(claimant.namespace)?.splits.byApex.get(portKey(claimant))?.backends ?? [];
+  const backends = splitOf(snapshot, claimant)?.backends ?? [];
   for (const backend of backends) {
     const port = findPort(snapshot, portKey({ label: `${claimant.namespace}/${backend}`, port: claimant.port }));
     if (port?.cluster === cluster) return port;

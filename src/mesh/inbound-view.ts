@@ -11,9 +11,8 @@ import {
   principalName,
   serviceLabel,
 } from "./resource-names.ts";
-import { isHttp } from "./service-model.ts";
+import { isHttp, portKey } from "./service-model.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
-import { portKey } from "./split-policy.ts";
 import type {
   Identity,
   InboundChain,
@@ -61,25 +60,16 @@ export function inboundResources(snapshot: MeshSnapshot, workload: WorkloadClass
 
 /** Grants whose destination is this identity, in order of precedence. */
 export function grantsTo(snapshot: MeshSnapshot, identity: Identity): readonly AccessGrant[] {
-  const byDestination = snapshot.once("grantsByDestination", () => {
-    const found = new Map<string, AccessGrant[]>();
-    for (const model of snapshot.namespaces.values()) {
-      for (const grant of model.access.grants) {
-        const key = `${grant.namespace}/${grant.destination}`;
-        const list = found.get(key);
-        if (list === undefined) found.set(key, [grant]);
-        else list.push(grant);
-      }
-    }
-    return found;
-  });
+  const byDestination = snapshot.structure.derived.once("grants-by-destination ", () =>
+    Map.groupBy(snapshot.structure.grants, ({ namespace, destination }) => `${namespace}/${destination}`),
+  );
   return byDestination.get(`${identity.namespace}/${identity.serviceAccount}`) ?? [];
 }
 
 /** The routes of every HTTP port of this identity, whatever its Services. */
 export function routesTo(snapshot: MeshSnapshot, identity: Identity): readonly GrantedRoute[] {
   if (snapshot.settings.isPermissive) return [ANY_ROUTE];
-  return snapshot.once(`routes to ${identity.namespace}/${identity.serviceAccount}`, () =>
+  return snapshot.structure.derived.once(`routes-to ${identity.namespace}/${identity.serviceAccount}`, () =>
     grantedRoutes(grantsTo(snapshot, identity), snapshot.options.trustDomain),
   );
 }
@@ -173,7 +163,7 @@ export function inboundHosts(
     hosts.set(label, host);
     host.ports.add(port);
   };
-  const apexes = snapshot.namespaces.get(workload.namespace)?.splits.apexesByBackend;
+  const apexes = snapshot.structure.splits.get(workload.namespace)?.apexesByBackend;
   for (const entry of workload.inbound) {
     if (entry.targetPort !== targetPort || !isHttp(entry.protocol)) continue;
     const label = labelOf(workload, entry);

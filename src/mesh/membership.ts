@@ -1,4 +1,5 @@
 import { keepSameValues, sameElements } from "./content-equality.ts";
+import { compareText } from "./precedence.ts";
 import type { EndpointAddress, EndpointPort, EndpointsRecord, PodRecord, ServiceRecord } from "./records.ts";
 import { recordsOf, type World } from "./world.ts";
 
@@ -20,6 +21,8 @@ export interface Membership {
   readonly endpointsObjects: ReadonlyMap<string, EndpointsRecord>;
   /** Pods that the selector selects, by name; none when there is no selector. */
   readonly selected: ReadonlyMap<string, readonly PodRecord[]>;
+  /** The records that count as the endpoints of a Service, by name. */
+  readonly listed: ReadonlyMap<string, readonly EndpointsRecord[]>;
   readonly rows: ReadonlyMap<string, readonly EndpointRow[]>;
 }
 
@@ -34,12 +37,16 @@ export function membership(world: World, namespace: string, previous?: Membershi
   const selected = isSelectionSame
     ? previous.selected
     : keepSameValues(previous?.selected, selectPods(services, pods), sameElements);
-  const rows = areRowsSame
-    ? previous.rows
-    : keepSameValues(previous?.rows, endpointRows(pods, slices, endpointsObjects), (left, right) =>
-        sameElements(left, right, isSameRow),
-      );
-  return { services, pods, slices, endpointsObjects, selected, rows };
+  if (areRowsSame) return { ...previous, services, selected };
+  const listed = keepSameValues(previous?.listed, endpointsByService(slices, endpointsObjects), sameElements);
+  const isKept = (service: string) => previous?.pods === pods && previous.listed.get(service) === listed.get(service);
+  const known = (service: string) => (isKept(service) ? previous?.rows.get(service) : undefined);
+  const rows = keepSameValues(
+    previous?.rows,
+    endpointRows(pods, listed, known),
+    (left, right) => left === right || sameElements(left, right, isSameRow),
+  );
+  return { services, pods, slices, endpointsObjects, listed, selected, rows };
 }
 
 function isSameRow(left: EndpointRow, right: EndpointRow): boolean {
@@ -50,54 +57,68 @@ function selectPods(
   services: ReadonlyMap<string, ServiceRecord>,
   pods: ReadonlyMap<string, PodRecord>,
 ): Map<string, readonly PodRecord[]> {
-  const podsByLabel = new Map<string, PodRecord[]>();
-  const sorted = [...pods.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
-  for (const pod of sorted) {
-    for (const [key, value] of Object.entries(pod.labels)) {
-      const label = `${key}=${value}`;
-      const carriers = podsByLabel.get(label);
-      if (carriers === undefined) podsByLabel.set(label, [pod]);
-      else carriers.push(pod);
-    }
+  const selectors = [...services.values()].map(({ name, selector }) => ({
+    name,
+    labels: Object.entries(selector ?? {}),
+  }));
+  // Each selector is looked up by its first label and then checked in full.
+  const carriers = new Map<string, PodRecord[]>();
+  for (const { labels } of selectors)
+    for (const [key, value] of labels.slice(0, 1)) carriers.set(`${key}=${value}`, []);
+  for (const pod of pods.values()) {
+    for (const [key, value] of Object.entries(pod.labels)) carriers.get(`${key}=${value}`)?.push(pod);
   }
   const selected = new Map<string, readonly PodRecord[]>();
-  for (const service of services.values()) {
-    const labels = Object.entries(service.selector ?? {});
+  for (const { name, labels } of selectors) {
     const [first] = labels;
     if (first === undefined) continue;
-    const candidates = podsByLabel.get(`${first[0]}=${first[1]}`) ?? [];
+    const found = carriers.get(`${first[0]}=${first[1]}`) ?? [];
     selected.set(
-      service.name,
-      candidates.filter((pod) => labels.every(([key, value]) => pod.labels[key] === value)),
+      name,
+      found
+        .filter((pod) => labels.every(([key, value]) => pod.labels[key] === value))
+        .sort((left, right) => compareText(left.name, right.name)),
     );
   }
   return selected;
 }
 
 /** A Service's EndpointSlices count; its Endpoints object only when it has none, as Kubernetes mirrors the one to the other. */
-function endpointRows(
-  pods: ReadonlyMap<string, PodRecord>,
+function endpointsByService(
   slices: ReadonlyMap<string, EndpointsRecord>,
   endpointsObjects: ReadonlyMap<string, EndpointsRecord>,
+): Map<string, readonly EndpointsRecord[]> {
+  return new Map([...groupByService(endpointsObjects), ...groupByService(slices)]);
+}
+
+function endpointRows(
+  pods: ReadonlyMap<string, PodRecord>,
+  listed: ReadonlyMap<string, readonly EndpointsRecord[]>,
+  known: (service: string) => readonly EndpointRow[] | undefined,
 ): Map<string, readonly EndpointRow[]> {
-  const recordsByService = groupByService(endpointsObjects);
-  for (const [service, records] of groupByService(slices)) recordsByService.set(service, records);
-  const podAt = podByAddress(pods);
+  let podAt: ReadonlyMap<string, PodRecord> | undefined;
+  const podOf = (endpoint: EndpointAddress) => {
+    if (endpoint.pod !== undefined) return pods.get(endpoint.pod);
+    podAt ??= podByAddress(pods);
+    return firstPod(endpoint, podAt);
+  };
   const rows = new Map<string, readonly EndpointRow[]>();
-  for (const [service, records] of recordsByService) {
-    rows.set(
-      service,
-      records.flatMap((record) =>
-        record.subsets.flatMap(({ ports, endpoints }) =>
-          endpoints.map((endpoint) => {
-            const pod = endpoint.pod === undefined ? firstPod(endpoint, podAt) : pods.get(endpoint.pod);
-            return pod === undefined ? { endpoint, ports } : { endpoint, ports, pod };
-          }),
-        ),
-      ),
-    );
+  for (const [service, records] of listed) {
+    rows.set(service, known(service) ?? records.flatMap((record) => rowsOf(record, podOf)));
   }
   return rows;
+}
+
+function rowsOf(
+  record: EndpointsRecord,
+  podOf: (endpoint: EndpointAddress) => PodRecord | undefined,
+): readonly EndpointRow[] {
+  return record.subsets.flatMap(({ ports, endpoints }) =>
+    endpoints.map((endpoint) => {
+      const pod = podOf(endpoint);
+      return pod === undefined ? { endpoint, ports } : { endpoint, ports, pod };
+    }),
+  );
 }
 
 function groupByService(records: ReadonlyMap<string, EndpointsRecord>): Map<string, EndpointsRecord[]> {

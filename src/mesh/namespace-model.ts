@@ -50,12 +50,7 @@ export function namespaceModel(
   const services = serviceModels(members, options.clusterDomain, previous?.services);
   const splits = splitPolicy(
     recordsOf(world, "TrafficSplit", namespace),
-    {
-      namespace,
-      clusterDomain: options.clusterDomain,
-      isNamespace: (name) => options.namespaceNames.has(name),
-      services,
-    },
+    { namespace, clusterDomain: options.clusterDomain, namespaceNames: options.namespaceNames, services },
     previous?.splits,
   );
   const routes = {

@@ -16,9 +16,12 @@ import type {
 } from "./view.ts";
 import { allVisiblePorts, grantedPorts, splitOf, type VisiblePort } from "./visible-services.ts";
 
-/** Everything outbound that does not depend on the client's namespace. */
-interface OutboundBase {
-  readonly resources: readonly ResourceView[];
+/** The outbound side of a client, apart from endpoints. */
+interface OutboundStructure {
+  /** Listener and clusters. */
+  readonly fixed: readonly ResourceView[];
+  /** The ports that stand for the clusters, one each. */
+  readonly clustered: readonly VisiblePort[];
   readonly routed: readonly ChainGroup[];
 }
 
@@ -30,51 +33,64 @@ export function outboundResources(snapshot: MeshSnapshot, identity: Identity): r
   const { isPermissive } = snapshot.settings;
   // In permissive mode a client's namespace alone decides, by the short host names.
   const owner = isPermissive ? identity.namespace : `${identity.namespace}/${identity.serviceAccount}`;
-  return snapshot.once(`outbound ${owner}`, () => {
-    const base = isPermissive
-      ? snapshot.once("permissive outbound", () => outboundBase(snapshot, "", allVisiblePorts(snapshot)))
-      : outboundBase(snapshot, owner, grantedPorts(snapshot, identity));
-    const routes = base.routed.map((group) => routeView(snapshot, group, group.namespace === identity.namespace));
-    const resources = [...base.resources, ...routes];
-    return snapshot.memory.rememberNamed(`outbound ${owner}`, resources, () => resources);
+  const visibility = isPermissive ? "" : owner;
+  return snapshot.derived.once(`outbound ${owner}`, () => {
+    const structure = outboundStructure(snapshot, identity, visibility);
+    const routes = snapshot.structure.derived.once(`outbound-routes ${owner}`, () =>
+      structure.routed.map((group) => routeView(snapshot, group, group.namespace === identity.namespace)),
+    );
+    const endpoints = snapshot.derived.once(`outbound-endpoints ${visibility}`, () => {
+      const views = structure.clustered.map(({ port, accounts }) => endpointsView(snapshot, port, accounts));
+      return snapshot.memory.rememberNamed(`outbound-endpoints ${visibility}`, views, () => views);
+    });
+    return snapshot.memory.rememberNamed(`outbound ${owner}`, [structure, endpoints, routes], () => [
+      ...structure.fixed,
+      ...endpoints,
+      ...routes,
+    ]);
   });
 }
 
-function outboundBase(snapshot: MeshSnapshot, owner: string, visible: readonly VisiblePort[]): OutboundBase {
-  const groups = chainGroups(
-    snapshot.claims,
+function outboundStructure(snapshot: MeshSnapshot, identity: Identity, visibility: string): OutboundStructure {
+  return snapshot.structure.derived.once(`outbound-structure ${visibility}`, () => {
+    const visible = snapshot.settings.isPermissive ? allVisiblePorts(snapshot) : grantedPorts(snapshot, identity);
+    const groups = visibleGroups(snapshot, visible);
+    const listener = listenerView(snapshot, visibility, groups);
+    const clustered = byCluster(visible);
+    return {
+      fixed: [
+        ...(listener === undefined ? [] : [listener]),
+        ...(snapshot.settings.isEgressEnabled ? [PASSTHROUGH] : []),
+        ...clustered.map(({ port }) => clusterView(snapshot, port)),
+      ],
+      clustered,
+      routed: groups.filter((group) => isHttp(group.protocol)),
+    };
+  });
+}
+
+/** The outbound filter chains of a client that sees these ports. */
+export function visibleGroups(snapshot: MeshSnapshot, visible: readonly VisiblePort[]): readonly ChainGroup[] {
+  return chainGroups(
+    snapshot.structure.claims,
     visible.filter(({ hasChain }) => hasChain).map(({ port }) => port),
   );
-  const listener = listenerView(snapshot, owner, groups);
-  const clusters = new Map<string, ResourceView>();
-  const endpoints = new Map<string, ResourceView>();
-  for (const { cluster, port, accounts } of byCluster(visible)) {
-    clusters.set(cluster, clusterView(snapshot, port));
-    endpoints.set(cluster, endpointsView(snapshot, port, accounts));
-  }
-  const fixed: ResourceView[] = [];
-  if (listener !== undefined) fixed.push(listener);
-  if (snapshot.settings.isEgressEnabled) fixed.push(PASSTHROUGH);
-  return {
-    resources: [...fixed, ...clusters.values(), ...endpoints.values()],
-    routed: groups.filter((group) => isHttp(group.protocol)),
-  };
 }
 
 const PASSTHROUGH: ResourceView = { kind: "passthrough-cluster", name: "passthrough-outbound" };
 
 /** Several ports with one target port have one cluster; who may use any of them gets the endpoints of all their grants. */
-function byCluster(visible: readonly VisiblePort[]): Iterable<VisiblePort & { readonly cluster: string }> {
-  const found = new Map<string, VisiblePort & { readonly cluster: string }>();
+function byCluster(visible: readonly VisiblePort[]): readonly VisiblePort[] {
+  const found = new Map<string, VisiblePort>();
   for (const entry of visible) {
-    const { cluster } = entry.port;
-    const known = found.get(cluster);
-    if (known === undefined) found.set(cluster, { ...entry, cluster });
+    const known = found.get(entry.port.cluster);
+    if (known === undefined) found.set(entry.port.cluster, entry);
     else if (known.accounts !== undefined && entry.accounts !== undefined) {
-      found.set(cluster, { ...known, accounts: [...new Set([...known.accounts, ...entry.accounts])].sort() });
+      const accounts = [...new Set([...known.accounts, ...entry.accounts])].sort();
+      found.set(entry.port.cluster, { ...known, accounts });
     }
   }
-  return found.values();
+  return [...found.values()];
 }
 
 function clusterView(snapshot: MeshSnapshot, port: PortModel): UpstreamClusterView {

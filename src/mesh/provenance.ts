@@ -1,8 +1,9 @@
 import { type ObjectRef, objectKey } from "../lib/mod.ts";
 import type { AccessGrant } from "./access-policy.ts";
-import { type ChainGroup, chainGroups } from "./chain-groups.ts";
+import type { ChainGroup } from "./chain-groups.ts";
 import { MESH_CONFIG_NAME } from "./default-settings.ts";
 import { grantsTo, inboundHosts } from "./inbound-view.ts";
+import { visibleGroups } from "./outbound-view.ts";
 import { compareText } from "./precedence.ts";
 import { inboundRouteName, outboundRouteName } from "./resource-names.ts";
 import type { PortModel } from "./service-model.ts";
@@ -105,9 +106,7 @@ export function grantRefs(snapshot: MeshSnapshot, grant: AccessGrant): readonly 
 }
 
 function portsOfCluster(snapshot: MeshSnapshot, cluster: string): readonly PortModel[] {
-  return allVisiblePorts(snapshot)
-    .map(({ port }) => port)
-    .filter((port) => port.cluster === cluster);
+  return snapshot.structure.ports.filter((port) => port.cluster === cluster);
 }
 
 function endpointsRefs(snapshot: MeshSnapshot, identity: Identity, port: PortModel): readonly ObjectRef[] {
@@ -131,10 +130,9 @@ export function accessRefs(snapshot: MeshSnapshot, identity: Identity, port: Por
 
 /** The outbound filter chains of a client. */
 export function groupsOf(snapshot: MeshSnapshot, identity: Identity): readonly ChainGroup[] {
-  const visible = snapshot.settings.isPermissive ? allVisiblePorts(snapshot) : grantedPorts(snapshot, identity);
-  return chainGroups(
-    snapshot.claims,
-    visible.filter(({ hasChain }) => hasChain).map(({ port }) => port),
+  return visibleGroups(
+    snapshot,
+    snapshot.settings.isPermissive ? allVisiblePorts(snapshot) : grantedPorts(snapshot, identity),
   );
 }
 

@@ -12,7 +12,7 @@ import type { WorkloadClass } from "./workload-class.ts";
 export function proxyView(snapshot: MeshSnapshot, classKey: string): ProxyView {
   const workload = findClass(snapshot, classKey);
   invariant(workload !== undefined, `no pod of generation ${snapshot.generation} has the class "${classKey}"`);
-  return snapshot.once(`view ${classKey}`, () => makeView(snapshot, workload));
+  return snapshot.derived.once(`view ${classKey}`, () => makeView(snapshot, workload));
 }
 
 function makeView(snapshot: MeshSnapshot, workload: WorkloadClass): ProxyView {
@@ -27,11 +27,12 @@ function makeView(snapshot: MeshSnapshot, workload: WorkloadClass): ProxyView {
   }));
 }
 
-/** A class's own resources are few: each is made anew and kept when equal. */
+/** A class's own resources have nothing to do with endpoints; each is kept when it says the same as before. */
 function keptInbound(snapshot: MeshSnapshot, workload: WorkloadClass): readonly ResourceView[] {
-  const { memory } = snapshot;
-  const resources = inboundResources(snapshot, workload).map((resource) =>
-    memory.remember(workload, `${resource.kind} ${resource.name}`, [resource], () => resource),
+  const { memory, structure } = snapshot;
+  return memory.rememberNamed(`inbound ${workload.key}`, [structure, workload], () =>
+    inboundResources(snapshot, workload).map((resource) =>
+      memory.remember(workload, `${resource.kind} ${resource.name}`, [resource], () => resource),
+    ),
   );
-  return memory.rememberNamed(`inbound ${workload.key}`, resources, () => resources);
 }

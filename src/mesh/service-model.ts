@@ -13,6 +13,8 @@ export interface PortModel {
   readonly service: string;
   readonly host?: string;
   readonly label: string;
+  /** `portKey`: names it within the mesh. */
+  readonly key: string;
   readonly fqdn: string;
   /** Empty when unnamed. */
   readonly name: string;
@@ -113,8 +115,8 @@ function keepMembers(previous: readonly Member[] | undefined, next: readonly Mem
 }
 
 function keepPorts(previous: readonly PortModel[] | undefined, next: readonly PortModel[]): readonly PortModel[] {
-  const known = new Map(previous?.map((model) => [`${model.label}|${model.port}`, model]));
-  const kept = next.map((model) => keepIfSame(known.get(`${model.label}|${model.port}`), model));
+  const known = new Map(previous?.map((model) => [model.key, model]));
+  const kept = next.map((model) => keepIfSame(known.get(model.key), model));
   return keepIfSame(previous, kept);
 }
 
@@ -155,6 +157,11 @@ function targetPortsOf(
     found.set(servicePortKey(servicePort), sortNumbers(numbers));
   }
   return found;
+}
+
+/** Names one `PortModel` within the mesh. */
+export function portKey(port: { readonly label: string; readonly port: number }): string {
+  return `${port.label}|${port.port}`;
 }
 
 /** Names one port of a Service: TCP and UDP may share a number, and then differ by name. */
@@ -269,6 +276,7 @@ function portModel(input: {
   return {
     ...parts,
     label,
+    key: portKey({ label, port: port.port }),
     fqdn: fullyQualifiedName(parts, input.clusterDomain),
     name: port.name,
     port: port.port,

@@ -4,8 +4,10 @@ import { type AddressClaims, addressClaims } from "./address-claims.ts";
 import { keepIfSame } from "./content-equality.ts";
 import { DEFAULT_SETTINGS, MESH_CONFIG_NAME } from "./default-settings.ts";
 import { type NamespaceModel, namespaceModel } from "./namespace-model.ts";
+import { createOnce, type Once } from "./once.ts";
 import { comparePrecedence, compareText } from "./precedence.ts";
 import type { MeshSettings, PodRecord } from "./records.ts";
+import { type MeshStructure, meshStructure } from "./structure.ts";
 import type { Identity } from "./view.ts";
 import type { ViewMemory } from "./view-memory.ts";
 import type { WorkloadClass } from "./workload-class.ts";
@@ -34,10 +36,11 @@ export interface MeshSnapshot {
   readonly world: World;
   /** Namespaces of the mesh, by name, in order. */
   readonly namespaces: ReadonlyMap<string, NamespaceModel>;
-  readonly claims: AddressClaims;
+  /** All but endpoints. */
+  readonly structure: MeshStructure;
   readonly memory: ViewMemory;
-  /** The result of `make`, made at most once for this snapshot. */
-  readonly once: <T>(name: string, make: () => T) => T;
+  /** What was worked out for this snapshot already. */
+  readonly derived: Once;
 }
 
 export function createSnapshot(
@@ -48,22 +51,18 @@ export function createSnapshot(
   previous?: MeshSnapshot,
 ): MeshSnapshot {
   const namespaces = meshNamespaces(world, options, previous);
-  const claims = addressClaims(namespaces.values(), previous?.claims);
-  const done = new Map<string, unknown>();
+  const claims = addressClaims(namespaces.values(), previous?.structure.claims);
+  const settings = keepIfSame(previous?.settings, settingsOf(world, options));
   return {
     generation,
     options,
-    settings: keepIfSame(previous?.settings, settingsOf(world, options)),
+    settings,
     rejections: keepIfSame(previous?.rejections, sortedRejections(namespaces.values(), claims)),
     world,
     namespaces,
-    claims,
+    structure: meshStructure(settings, claims, namespaces, previous?.structure),
     memory,
-    once<T>(name: string, make: () => T): T {
-      // A name belongs to one call site, which fixes its type.
-      if (!done.has(name)) done.set(name, make());
-      return done.get(name) as T;
-    },
+    derived: createOnce(),
   };
 }
 
@@ -109,24 +108,25 @@ export function isMeshed(snapshot: MeshSnapshot, namespace: string): boolean {
  * precedence. With `owner` only that identity's pods are looked at, so that a label copied elsewhere takes nothing away.
  */
 export function podOfProxy(snapshot: MeshSnapshot, uuid: string, owner?: Identity): PodRecord | undefined {
-  const carriers = snapshot.once("podsByProxyUuid", () => podsByProxyUuid(snapshot.world)).get(uuid) ?? [];
+  const carriers = snapshot.derived.once("pods-by-proxy-uuid ", () => podsByProxyUuid(snapshot)).get(uuid) ?? [];
   return carriers.find(
     (pod) => owner === undefined || (pod.namespace === owner.namespace && pod.serviceAccount === owner.serviceAccount),
   );
 }
 
-function podsByProxyUuid(world: World): ReadonlyMap<string, readonly PodRecord[]> {
-  const found = new Map<string, PodRecord[]>();
-  for (const namespace of occupiedNamespaces(world)) {
-    for (const pod of recordsOf(world, "Pod", namespace).values()) {
+function podsByProxyUuid({ world, memory }: MeshSnapshot): ReadonlyMap<string, readonly PodRecord[]> {
+  const groups = occupiedNamespaces(world).map((namespace) => recordsOf(world, "Pod", namespace));
+  return memory.rememberNamed("pods-by-proxy-uuid ", groups, () => {
+    const found = new Map<string, PodRecord[]>();
+    for (const pod of groups.flatMap((pods) => [...pods.values()])) {
       if (pod.proxyUuid === undefined) continue;
       const carriers = found.get(pod.proxyUuid);
       if (carriers === undefined) found.set(pod.proxyUuid, [pod]);
       else carriers.push(pod);
     }
-  }
-  for (const carriers of found.values()) carriers.sort(comparePrecedence);
-  return found;
+    for (const carriers of found.values()) carriers.sort(comparePrecedence);
+    return found;
+  });
 }
 
 /** The key of a pod's workload class; undefined when there is no such pod in a namespace of the mesh. */

@@ -1,11 +1,10 @@
 import type { Rejection } from "../lib/mod.ts";
 import { parseApexName } from "./apex-name.ts";
-import { keepIfSame, keepSameValues } from "./content-equality.ts";
+import { keepIfSame, keepSameValues, sameElements } from "./content-equality.ts";
 import { comparePrecedence } from "./precedence.ts";
 import type { TrafficSplitRecord } from "./records.ts";
 import { type HostParts, serviceLabel } from "./resource-names.ts";
-import type { PortModel, ServiceModel } from "./service-model.ts";
-import { isHttp } from "./service-model.ts";
+import { isHttp, type PortModel, type ServiceModel } from "./service-model.ts";
 import type { WeightedCluster } from "./view.ts";
 
 /** What a TrafficSplit makes of one port of its apex. */
@@ -24,17 +23,13 @@ export interface SplitPolicy {
   /** Apexes of which a port is a backend, by `portKey` of the backend: `portKey`s in order. */
   readonly apexesByBackend: ReadonlyMap<string, readonly string[]>;
   readonly rejections: readonly Rejection[];
-}
-
-/** Names one `PortModel` within its namespace. */
-export function portKey(port: Pick<PortModel, "label" | "port">): string {
-  return `${port.label}|${port.port}`;
+  readonly inputs: readonly unknown[];
 }
 
 interface SplitContext {
   readonly namespace: string;
   readonly clusterDomain: string;
-  readonly isNamespace: (name: string) => boolean;
+  readonly namespaceNames: ReadonlyMap<string, unknown>;
   readonly services: ReadonlyMap<string, ServiceModel>;
 }
 
@@ -44,6 +39,8 @@ export function splitPolicy(
   context: SplitContext,
   previous?: SplitPolicy,
 ): SplitPolicy {
+  const inputs = [splits, context.namespaceNames, ...[...context.services.values()].map(({ ports }) => ports)];
+  if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
   const byApex = new Map<string, PortSplit>();
   const rejections: Rejection[] = [];
   const winners = new Map<string, TrafficSplitRecord>();
@@ -64,30 +61,20 @@ export function splitPolicy(
     rejections.push(...resolved.rejections);
     for (const [key, portSplit] of resolved.byPort) byApex.set(key, portSplit);
   }
-  return keepPolicy(previous, byApex, backendIndex(byApex, context), rejections);
-}
-
-function keepPolicy(
-  previous: SplitPolicy | undefined,
-  byApex: Map<string, PortSplit>,
-  apexesByBackend: ReadonlyMap<string, readonly string[]>,
-  rejections: readonly Rejection[],
-): SplitPolicy {
-  const next = {
+  return {
     byApex: keepSameValues(previous?.byApex, byApex),
-    apexesByBackend: keepIfSame(previous?.apexesByBackend, apexesByBackend),
+    apexesByBackend: keepIfSame(previous?.apexesByBackend, backendIndex(byApex, context)),
     rejections: keepIfSame(previous?.rejections, rejections),
+    inputs,
   };
-  const isSame =
-    next.byApex === previous?.byApex &&
-    next.apexesByBackend === previous.apexesByBackend &&
-    next.rejections === previous.rejections;
-  return isSame ? previous : next;
 }
 
 function apexOf(split: TrafficSplitRecord, context: SplitContext): HostParts | Rejection {
   const rejected = { ...split.ref, strength: "object", field: "spec.service" } as const;
-  const apex = parseApexName(split.service, split, context);
+  const apex = parseApexName(split.service, split, {
+    clusterDomain: context.clusterDomain,
+    isNamespace: (name) => context.namespaceNames.has(name),
+  });
   if (apex === undefined) {
     return {
       ...rejected,
@@ -153,7 +140,7 @@ function resolveSplit(
   });
   for (const apexPort of apexPorts) {
     const portSplit = splitOfPort(split, apexPort, context);
-    if (portSplit !== undefined) byPort.set(portKey(apexPort), portSplit);
+    if (portSplit !== undefined) byPort.set(apexPort.key, portSplit);
   }
   return { byPort, rejections };
 }
@@ -192,7 +179,7 @@ function backendIndex(
     for (const service of backends) {
       for (const backend of portsOf(context.services.get(service))) {
         if (backend.port !== port) continue;
-        const key = portKey(backend);
+        const key = backend.key;
         const list = apexes.get(key) ?? [];
         list.push(apexKey);
         apexes.set(key, list.sort());

@@ -43,28 +43,28 @@ export function createMeshStore(options: Partial<MeshOptions> = {}): MeshStore {
     snapshot() {
       if (latest?.generation === generation) return latest;
       const next = createSnapshot(world, complete, memory, generation, latest);
-      memory.forget((name) => isNameAlive(next, name));
+      const owners = liveOwners(next);
+      memory.forget((name) => isAlive(owners, name));
+      next.structure.derived.forget((name) => isAlive(owners, name));
       latest = next;
       return next;
     },
   };
 }
 
-/** Names are `<stage> <owner>`: a class key, an identity `<namespace>/<service account>`, a namespace, or nothing. */
-function isNameAlive(snapshot: MeshSnapshot, name: string): boolean {
+/** An owner is a class key, an identity `<namespace>/<service account>`, a namespace, or nobody. */
+function isAlive(owners: ReadonlySet<string>, name: string): boolean {
   const owner = name.slice(name.indexOf(" ") + 1);
-  return owner === "" || liveOwners(snapshot).has(owner);
+  return owner === "" || owners.has(owner);
 }
 
 function liveOwners(snapshot: MeshSnapshot): ReadonlySet<string> {
-  return snapshot.once("liveOwners", () => {
-    const owners = new Set<string>();
-    for (const model of snapshot.namespaces.values()) {
-      owners.add(model.namespace);
-      for (const { key, namespace, serviceAccount } of model.workloads.classes.values()) {
-        owners.add(key).add(`${namespace}/${serviceAccount}`);
-      }
+  const owners = new Set<string>();
+  for (const model of snapshot.namespaces.values()) {
+    owners.add(model.namespace);
+    for (const { key, namespace, serviceAccount } of model.workloads.classes.values()) {
+      owners.add(key).add(`${namespace}/${serviceAccount}`);
     }
-    return owners;
-  });
+  }
+  return owners;
 }

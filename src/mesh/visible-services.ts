@@ -1,9 +1,9 @@
 import type { AccessGrant } from "./access-policy.ts";
 import { compareText } from "./precedence.ts";
 import { serviceLabel } from "./resource-names.ts";
-import { isHttp, type PortModel } from "./service-model.ts";
+import { isHttp, type PortModel, portKey } from "./service-model.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
-import { type PortSplit, portKey } from "./split-policy.ts";
+import type { PortSplit } from "./split-policy.ts";
 import type { Identity } from "./view.ts";
 
 /** A Service port that a client may see. */
@@ -17,11 +17,8 @@ export interface VisiblePort {
 
 /** Every port of the mesh with every endpoint: what anybody sees in permissive mode. */
 export function allVisiblePorts(snapshot: MeshSnapshot): readonly VisiblePort[] {
-  return snapshot.once("allVisiblePorts", () =>
-    [...snapshot.namespaces.values()].flatMap((model) =>
-      [...model.services.values()].flatMap(({ ports }) => ports.map((port) => ({ port, hasChain: true }))),
-    ),
-  );
+  const { structure } = snapshot;
+  return structure.derived.once("all-visible-ports ", () => structure.ports.map((port) => ({ port, hasChain: true })));
 }
 
 /**
@@ -39,7 +36,7 @@ export function grantedPorts(snapshot: MeshSnapshot, identity: Identity): readon
   }
   const withChain = new Set(granted.keys());
   for (const port of granted.keys()) {
-    for (const apexKey of snapshot.namespaces.get(port.namespace)?.splits.apexesByBackend.get(portKey(port)) ?? []) {
+    for (const apexKey of snapshot.structure.splits.get(port.namespace)?.apexesByBackend.get(port.key) ?? []) {
       const apex = findPort(snapshot, apexKey);
       if (apex !== undefined) withChain.add(apex);
     }
@@ -53,7 +50,7 @@ export function grantedPorts(snapshot: MeshSnapshot, identity: Identity): readon
   }
   return [...visible]
     .map((port) => ({ port, accounts: [...(granted.get(port) ?? [])].sort(), hasChain: withChain.has(port) }))
-    .sort((left, right) => compareText(portKey(left.port), portKey(right.port)));
+    .sort((left, right) => compareText(left.port.key, right.port.key));
 }
 
 /** Whether the grant's rules are of the port's kind and, for plain TCP, name its target port. */
@@ -68,7 +65,7 @@ export function opensTcpPort(grant: AccessGrant, targetPort: number): boolean {
 
 /** The split of a Service port, if there is one. */
 export function splitOf(snapshot: MeshSnapshot, port: PortModel): PortSplit | undefined {
-  return snapshot.namespaces.get(port.namespace)?.splits.byApex.get(portKey(port));
+  return snapshot.structure.splits.get(port.namespace)?.byApex.get(port.key);
 }
 
 /** The Service port with this `portKey`. */
@@ -78,12 +75,10 @@ export function findPort(snapshot: MeshSnapshot, key: string): PortModel | undef
 
 /** Grants of which the identity is a source. */
 export function grantsFrom(snapshot: MeshSnapshot, identity: Identity): readonly AccessGrant[] {
-  const bySource = snapshot.once("grantsBySource", () => {
+  const bySource = snapshot.structure.derived.once("grants-by-source ", () => {
     const found = new Map<string, AccessGrant[]>();
-    for (const model of snapshot.namespaces.values()) {
-      for (const grant of model.access.grants) {
-        for (const { namespace, name } of grant.sources) append(found, `${namespace}/${name}`, grant);
-      }
+    for (const grant of snapshot.structure.grants) {
+      for (const { namespace, name } of grant.sources) append(found, `${namespace}/${name}`, grant);
     }
     return found;
   });
@@ -96,11 +91,11 @@ interface PortIndex {
 }
 
 function portIndex(snapshot: MeshSnapshot): PortIndex {
-  return snapshot.once("portIndex", () => {
+  return snapshot.structure.derived.once("port-index ", () => {
     const byAccount = new Map<string, PortModel[]>();
     const byKey = new Map<string, PortModel>();
-    for (const { port } of allVisiblePorts(snapshot)) {
-      byKey.set(portKey(port), port);
+    for (const port of snapshot.structure.ports) {
+      byKey.set(port.key, port);
       for (const account of port.accounts) append(byAccount, `${port.namespace}/${account}`, port);
     }
     return { byAccount, byKey };

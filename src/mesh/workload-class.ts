@@ -1,7 +1,7 @@
-import { canonicalJson, contentHash } from "../lib/mod.ts";
+import { contentHash } from "../lib/mod.ts";
 import type { Membership } from "./membership.ts";
+import { compareText } from "./precedence.ts";
 import type { PodRecord, ServiceProtocol } from "./records.ts";
-import { serviceLabel } from "./resource-names.ts";
 import { isHttp, type Member, type PortModel, type ServiceModel, servicePortKey } from "./service-model.ts";
 
 /** A Service port, or a pod host's port, that leads to a port of the workload. */
@@ -22,7 +22,7 @@ export interface WorkloadClass {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly isScraped: boolean;
-  /** Sorted by label, then port. */
+  /** In a fixed order. */
   readonly inbound: readonly InboundPort[];
 }
 
@@ -38,38 +38,50 @@ export function workloadClasses(
   services: ReadonlyMap<string, ServiceModel>,
   previous?: WorkloadClasses,
 ): WorkloadClasses {
-  const inboundByPod = new Map<string, InboundPort[]>();
+  const inboundByPod = new Map<PodRecord, InboundPort[]>();
   for (const model of services.values()) {
     for (const member of model.members) {
-      const known = inboundByPod.get(member.pod.name);
-      const added = inboundPorts(model, member);
-      if (known === undefined) inboundByPod.set(member.pod.name, added);
-      else known.push(...added);
+      const known = inboundByPod.get(member.pod);
+      if (known === undefined) inboundByPod.set(member.pod, inboundPorts(model, member));
+      else known.push(...inboundPorts(model, member));
     }
   }
   const classes = new Map<string, WorkloadClass>();
   const classByPod = new Map<string, string>();
   const keys = new Map<string, string>();
   for (const pod of membership.pods.values()) {
-    const content = classContent(pod, inboundByPod.get(pod.name) ?? []);
-    const text = canonicalJson(content);
-    const key = keys.get(text) ?? `${pod.namespace}/${pod.serviceAccount}/${contentHash(text).slice(0, 16)}`;
-    keys.set(text, key);
+    const inbound = (inboundByPod.get(pod) ?? []).map((port) => ({ port, text: textOf(port) })).sort(compareTexts);
+    const text = `${pod.serviceAccount} ${pod.isScraped} ${inbound.map((entry) => entry.text).join(" ")}`;
+    let key = keys.get(text);
+    if (key === undefined) {
+      key = `${pod.namespace}/${pod.serviceAccount}/${contentHash(text).slice(0, 16)}`;
+      keys.set(text, key);
+      classes.set(
+        key,
+        previous?.classes.get(key) ??
+          makeClass(
+            pod,
+            key,
+            inbound.map((entry) => entry.port),
+          ),
+      );
+    }
     classByPod.set(pod.name, key);
-    if (!classes.has(key)) classes.set(key, previous?.classes.get(key) ?? { key, ...content });
   }
   return { classes, classByPod };
 }
 
-function classContent(pod: PodRecord, inbound: readonly InboundPort[]): Omit<WorkloadClass, "key"> {
-  const position = (entry: InboundPort) =>
-    `${serviceLabel("", entry.service, entry.host)}|${entry.port}|${entry.targetPort}`;
-  return {
-    namespace: pod.namespace,
-    serviceAccount: pod.serviceAccount,
-    isScraped: pod.isScraped,
-    inbound: [...inbound].sort((left, right) => (position(left) < position(right) ? -1 : 1)),
-  };
+function compareTexts(left: { readonly text: string }, right: { readonly text: string }): number {
+  return compareText(left.text, right.text);
+}
+
+/** All of an inbound port, with a character between that none of its parts can hold. */
+function textOf({ service, host, port, targetPort, protocol }: InboundPort): string {
+  return `${service}|${host ?? ""}|${port}|${targetPort}|${protocol}`;
+}
+
+function makeClass(pod: PodRecord, key: string, inbound: readonly InboundPort[]): WorkloadClass {
+  return { key, namespace: pod.namespace, serviceAccount: pod.serviceAccount, isScraped: pod.isScraped, inbound };
 }
 
 /** A port that another one of the Service keeps off this pod (same target port, other kind of protocol) is left out. */

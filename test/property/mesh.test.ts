@@ -15,8 +15,6 @@ import { fixedRecords, recordsIn, worldRecords } from "../support/random-world.t
 import { put, remove } from "../support/records.ts";
 import { simulate } from "../support/view-simulator.ts";
 
-const numRuns = Number(process.env["PROPERTY_RUNS"] ?? 150);
-
 /** The last of those that say the same object, in first-seen order: what a world of these records holds. */
 function lastOfEach(records: readonly MeshRecord[]): readonly MeshRecord[] {
   return [...new Map(records.map((record) => [JSON.stringify(remove(record)), record])).values()];
@@ -54,7 +52,6 @@ describe("mesh", () => {
         }
         expect(contentOf(store.snapshot())).toEqual(contentOf(atOnce));
       }),
-      { numRuns },
     );
   });
 
@@ -67,7 +64,6 @@ describe("mesh", () => {
         store.apply([...passing.map(remove), ...put(...kept)]);
         expect(contentOf(store.snapshot())).toEqual(contentOf(snapshotOf(...kept)));
       }),
-      { numRuns },
     );
   });
 
@@ -79,7 +75,6 @@ describe("mesh", () => {
           for (const key of workloads.classes.keys()) expectAcceptable(proxyView(snapshot, key));
         }
       }),
-      { numRuns },
     );
   });
 
@@ -96,7 +91,6 @@ describe("mesh", () => {
           expect(ofShop(together)).toEqual(ofShop(alone));
         }
       }),
-      { numRuns },
     );
   });
 
@@ -139,7 +133,6 @@ describe("mesh", () => {
           }
         }
       }),
-      { numRuns },
     );
   });
 });
