@@ -32,20 +32,32 @@ export function createLastGood(dir: string, log: Log): LastGood {
   /** What is to be written or, when undefined, removed; the newest wish for a file alone counts. */
   const wishes = new Map<string, readonly ManifestObject[] | undefined>();
   let worker: Promise<void> | undefined;
-  let pruning = Promise.resolve();
+  /** Names of the entries to keep, when others are to be removed. */
+  let kept: ReadonlySet<string> | undefined;
   let hasWarned = false;
 
   const entryPath = (file: string) => join(dir, `${contentHash(file)}.manifest`);
+  const prune = async () => {
+    const names = kept;
+    kept = undefined;
+    if (names !== undefined) await removeOthers(dir, names);
+  };
+  const grant = async (file: string, objects: readonly ManifestObject[] | undefined) => {
+    wishes.delete(file);
+    try {
+      if (objects === undefined) await rm(entryPath(file), { force: true });
+      else await writeEntry(dir, entryPath(file), file, objects);
+    } catch (error) {
+      if (!hasWarned) log.warn("last good manifests are not kept", { dir, error: codeOf(error) });
+      hasWarned = true;
+    }
+  };
   const work = async () => {
-    for (let next = wishes.entries().next(); !next.done; next = wishes.entries().next()) {
-      const [file, objects] = next.value;
-      wishes.delete(file);
-      try {
-        if (objects === undefined) await rm(entryPath(file), { force: true });
-        else await writeEntry(dir, entryPath(file), file, objects);
-      } catch (error) {
-        if (!hasWarned) log.warn("last good manifests are not kept", { dir, error: codeOf(error) });
-        hasWarned = true;
+    while (kept !== undefined || wishes.size > 0) {
+      await prune();
+      for (const [file, objects] of wishes) {
+        await grant(file, objects);
+        break;
       }
     }
     worker = undefined;
@@ -69,11 +81,10 @@ export function createLastGood(dir: string, log: Log): LastGood {
     save: wish,
     remove: (file) => wish(file, undefined),
     keepOnly(files) {
-      const kept = new Set([...files].map((file) => `${contentHash(file)}.manifest`));
-      pruning = removeOthers(dir, kept);
+      kept = new Set([...files].map((file) => `${contentHash(file)}.manifest`));
+      worker ??= work();
     },
     async flushed() {
-      await pruning;
       while (worker !== undefined) await worker;
     },
   };

@@ -9,7 +9,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ObjectEvent } from "../kube/objects.ts";
 import { silentLog, systemClock } from "../lib/mod.ts";
@@ -219,6 +222,59 @@ describe("live edits", () => {
     open();
     await followed.until(() => followed.world.has("big"));
   });
+});
+
+describe("any sequence of file operations", () => {
+  const place = fc.constantFrom("a.yaml", "b.yaml", "x/a.yaml", "x/b.json", "x/y/c.yaml");
+  const folder = fc.constantFrom("x", "x/y", "z");
+  const operation = fc.oneof(
+    fc.record({
+      do: fc.constantFrom("write", "replace"),
+      to: place,
+      name: fc.constantFrom("p", "q"),
+      value: fc.nat(9),
+    }),
+    fc.record({ do: fc.constant("move"), from: fc.oneof(place, folder), to: fc.oneof(place, folder) }),
+    fc.record({ do: fc.constant("remove"), from: fc.oneof(place, folder) }),
+    fc.record({ do: fc.constant("link"), from: folder, to: fc.constantFrom("l", "x/l", "l.yaml") }),
+    fc.record({ do: fc.constant("pause") }),
+  );
+  const perform = async (step: Record<string, string | number>, path: (name: string) => string) => {
+    const from = path(String(step["from"]));
+    const to = path(String(step["to"]));
+    try {
+      mkdirSync(dirname(to), { recursive: true });
+      if (step["do"] === "write") writeFileSync(to, config(String(step["name"]), String(step["value"])));
+      else if (step["do"] === "replace") replace(to, config(String(step["name"]), String(step["value"])));
+      else if (step["do"] === "move") renameSync(from, to);
+      else if (step["do"] === "remove") rmSync(from, { recursive: true });
+      else if (step["do"] === "link") symlinkSync(from, to);
+      else await nextTurn();
+    } catch {
+      // Moves of what is not there are part of the game.
+    }
+  };
+
+  test("ends with the objects of a fresh load", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { maxLength: 12 }), async (steps) => {
+        const { dir, stateDir, path } = makeFolder();
+        const edited = follow({ dir, stateDir });
+        await edited.source.ready;
+        for (const step of steps) await perform(step, path);
+        const fresh = follow({ dir, stateDir: `${stateDir}-fresh` });
+        await fresh.source.ready;
+        await edited.until(
+          () =>
+            isDeepStrictEqual(new Map([...edited.world].sort()), new Map([...fresh.world].sort())) &&
+            isDeepStrictEqual(edited.source.rejections(), fresh.source.rejections()),
+        );
+        await edited.source.stop();
+        await fresh.source.stop();
+      }),
+      { numRuns: 25 },
+    );
+  }, 60_000);
 });
 
 describe("a file with a mistake", () => {

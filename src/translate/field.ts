@@ -31,6 +31,27 @@ export function rootField(value: unknown): Field {
   return { value, path: "", problems: [] };
 }
 
+/** A field of a field. Its path is put together when a problem asks for it: objects are many, problems few. */
+class ChildField implements Field {
+  readonly value: unknown;
+  readonly problems: Problem[];
+  private readonly parent: Field;
+  private readonly key: string | number;
+
+  constructor(value: unknown, parent: Field, key: string | number) {
+    this.value = value ?? undefined;
+    this.problems = parent.problems;
+    this.parent = parent;
+    this.key = key;
+  }
+
+  get path(): string {
+    const { path } = this.parent;
+    if (typeof this.key === "number") return `${path}[${this.key}]`;
+    return path === "" ? this.key : `${path}.${this.key}`;
+  }
+}
+
 /** Notes that the object has no effect because of this field. */
 export function reject(field: Field, reason: string, message: string): void {
   note(field, { strength: "object", field: field.path, reason, message });
@@ -59,12 +80,10 @@ function typeName(value: unknown): string {
 
 /** A member of an object; absent when the field is no object. Own members only. */
 export function member(field: Field, name: string): Field {
-  const { value, problems } = field;
-  const path = field.path === "" ? name : `${field.path}.${name}`;
-  if (value === null || typeof value !== "object" || Array.isArray(value) || !Object.hasOwn(value, name)) {
-    return { value: undefined, path, problems };
-  }
-  return { value: (value as Record<string, unknown>)[name] ?? undefined, path, problems };
+  const { value } = field;
+  const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
+  const found = isObject && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+  return new ChildField(found, field, name);
 }
 
 /** Follows several members. */
@@ -139,11 +158,7 @@ export function readPort(field: Field, isRequired = false): number | undefined {
 /** The items of a list; none when absent or wrong. */
 export function readList(field: Field, isRequired = false): readonly Field[] {
   if (!holds(field, Array.isArray(field.value), "a list", isRequired)) return [];
-  return (field.value as readonly unknown[]).map((value, position) => ({
-    value: value ?? undefined,
-    path: `${field.path}[${position}]`,
-    problems: field.problems,
-  }));
+  return (field.value as readonly unknown[]).map((value, position) => new ChildField(value, field, position));
 }
 
 /** A list of strings; wrong items are noted and left out. */

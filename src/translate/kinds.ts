@@ -64,11 +64,8 @@ export function splitApiVersion(apiVersion: string): { readonly group: string; r
 export type KindRole = KnownKind | "workload" | "ignored";
 
 export function roleOf(group: string, kind: string): KindRole {
-  const candidates = KNOWN_KINDS.filter((known) => known.kind === kind);
-  const known = candidates.find((candidate) => candidate.group === group);
-  if (known !== undefined) return known;
+  const known = KNOWN_KINDS.find((candidate) => candidate.kind === kind);
   // A version without its group, such as `v1alpha4` for a TCPRoute, is a slip of the pen; another group is another kind.
-  const [meant] = candidates;
-  if (meant !== undefined && group === "") return meant;
+  if (known !== undefined && (known.group === group || group === "")) return known;
   return EXPANDED_KINDS[group]?.includes(kind) === true ? "workload" : "ignored";
 }

@@ -60,8 +60,14 @@ describe("objects become records", () => {
         message: expect.stringContaining("split.smi-spec.io/v1alpha2"),
       },
     ]);
-    translation.apply([apply(split("a", [1], "v1alpha2"))]);
+  });
+
+  test("a version without its group is reported, and does not touch the object that is spelt right", () => {
+    const translation = createTranslation(OPTIONS);
+    translation.apply([apply(split("a")), apply(split("a", [1], "v1alpha2"))]);
     expect(translation.rejections()).toMatchObject([{ reason: "version-not-served" }]);
+    expect(translation.apply([remove("a", "folder", "v1alpha2")])).toEqual([]);
+    expect(translation.rejections()).toEqual([]);
   });
 });
 

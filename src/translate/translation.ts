@@ -50,12 +50,13 @@ export function createTranslation(options: TranslationOptions): Translation {
     else entries.set(key, entry);
   };
   const put = (source: string, object: KubeObject, origin: ObjectOrigin | undefined, touched: Touched) => {
-    const { key, ...names } = keyOf(object);
+    const { kind, namespace, name } = refOf(object);
+    const key = keyFor(object.apiVersion, kind, namespace, name);
     const claim = claimOf(source, object, origin, options.osmNamespace);
     const before = entries.get(key)?.claims ?? [];
     const position = before.findIndex((other) => other.source === source);
     const claims = position < 0 ? [...before, claim] : before.with(position, claim);
-    setClaims(key, { ...names, claims }, touched);
+    setClaims(key, { kind, namespace, name, claims }, touched);
     const keys = keysBySource.get(source) ?? new Set<string>();
     keysBySource.set(source, keys.add(key));
     return key;
@@ -112,11 +113,6 @@ function changeOf(before: MeshRecord | undefined, after: MeshRecord | undefined)
   if (before === undefined) return [];
   const { kind, namespace, name } = before.ref;
   return [{ type: "remove", kind: before.kind, namespace: kind === "Namespace" ? "" : namespace, name }];
-}
-
-function keyOf(object: KubeObject): { key: string; kind: string; namespace: string; name: string } {
-  const { kind, namespace, name } = refOf(object);
-  return { key: keyFor(object.apiVersion, kind, namespace, name), kind, namespace, name };
 }
 
 /** Kinds of one name in two API groups are different kinds, and so is one that lacks its group by mistake. */
