@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
+import { tool } from "./command.ts";
 import { enterPod } from "./container-process.ts";
 import type { LocalCluster } from "./local-cluster.ts";
 import type { ManagedPod } from "./pod-set.ts";
@@ -51,8 +52,8 @@ export interface NodeServerOptions {
 }
 
 /**
- * Serves `GET /pods`, `GET /rejections`, `GET /pods/NS/POD/exec[?container=C]` and `GET /pods/NS/POD/logs[?container=C]` on a unix socket
- * that only its owner may use. Errors are `{"error": SENTENCE}`.
+ * Serves `GET /pods`, `GET /rejections`, `GET /exec` (beside the pods, as the kubelet is), `GET /pods/NS/POD/exec[?container=C]`
+ * and `GET /pods/NS/POD/logs[?container=C]` on a unix socket that only its owner may use. Errors are `{"error": SENTENCE}`.
  */
 export function serveNode(options: NodeServerOptions): Promise<Server> {
   const server = createServer((request, response) => {
@@ -90,6 +91,7 @@ function answer(request: IncomingMessage, options: NodeServerOptions): unknown {
     throw new NoSuchThing(`${request.method} ${url.pathname}: there is nothing but GET here`);
   if (url.pathname === "/pods") return podSummaries(options.cluster);
   if (url.pathname === "/rejections") return options.cluster.rejections();
+  if (url.pathname === "/exec") return { argv: enterNode(options.host), env: {}, cwd: "/" } satisfies ExecPlan;
   const [, namespace = "", name = "", what] = /^\/pods\/([^/]+)\/([^/]+)\/(exec|logs)$/.exec(url.pathname) ?? [];
   if (what === undefined) throw new NoSuchThing(`there is no ${url.pathname}`);
   const pod = findPod(options.cluster, decoded(namespace), decoded(name));
@@ -130,16 +132,15 @@ function execPlan(pod: ManagedPod, container: string, { host, cwd }: NodeServerO
       `pod ${pod.namespace}/${pod.name} does not run container ${container}: ${reason || "it has ended"}`,
     );
   }
-  const node = [
-    "nsenter",
-    `--target=${host.pid}`,
-    ...(host.isRootless ? ["-U", "--preserve-credentials"] : []),
-    "-m",
-    "-n",
-    "-p",
-  ];
-  // Whoever ends the outermost process ends the command in the pod.
-  const tied = ["setpriv", "--pdeathsig", "KILL", "--"];
-  const inner = enterPod({ sandboxPid: entry.sandboxPid, argv: tied, cwd, user: entry.user });
-  return { argv: [...node, "--", ...tied, ...inner], env: entry.env, cwd: "/" };
+  const inner = enterPod({ sandboxPid: entry.sandboxPid, argv: TIED, cwd, user: entry.user });
+  return { argv: [...enterNode(host), ...inner], env: entry.env, cwd: "/" };
+}
+
+/** Whoever ends the outermost process ends the command inside. */
+const TIED = [tool("setpriv"), "--pdeathsig", "KILL", "--"];
+
+/** What to put before a command that shall run in the network in which the pods are. */
+function enterNode({ pid, isRootless }: NodeServerOptions["host"]): readonly string[] {
+  const user = isRootless ? ["-U", "--preserve-credentials"] : [];
+  return [tool("nsenter"), `--target=${pid}`, ...user, "-m", "-n", "-p", "--", ...TIED];
 }
