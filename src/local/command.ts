@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
 
 /** A program of the operating system ended with another code than 0, or could not be started. */
 export class CommandError extends Error {
@@ -44,4 +46,31 @@ export function runCommand(
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.input ?? "");
   });
+}
+
+/** Absolute path of the first executable `program` in `directories`. */
+export function findProgram(program: string, directories: readonly string[]): string | undefined {
+  return directories
+    .map((directory) => join(directory, program))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+/**
+ * A tool of the operating system by its absolute path: the environment that a container's program is started with may
+ * have another PATH.
+ */
+export function tool(name: string): string {
+  return (
+    findProgram(
+      name,
+      (process.env.PATH ?? "").split(delimiter).filter((each) => each !== ""),
+    ) ?? name
+  );
 }

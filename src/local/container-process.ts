@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { tool } from "./command.ts";
 import { childOf } from "./pod-sandbox.ts";
 
 /** Who a process in a pod is. */
@@ -36,7 +37,18 @@ export const PROGRAM_NOT_EXECUTABLE = 126;
 
 /** The command line that runs `argv` in the pod: enters its namespaces, then becomes the user. */
 export function enterPod({ sandboxPid, argv, cwd, user }: Omit<ProcessOptions, "env">): readonly string[] {
-  return ["nsenter", `--target=${sandboxPid}`, "-n", "-m", "-u", "-p", `--wdns=${cwd}`, "--", ...become(user), ...argv];
+  return [
+    tool("nsenter"),
+    `--target=${sandboxPid}`,
+    "-n",
+    "-m",
+    "-u",
+    "-p",
+    `--wdns=${cwd}`,
+    "--",
+    ...become(user),
+    ...argv,
+  ];
 }
 
 function become(user: ProcessUser): readonly string[] {
@@ -44,9 +56,9 @@ function become(user: ProcessUser): readonly string[] {
   const { uid, gid } = user;
   if (user.kind === "caller") {
     // Without root the caller is the pod's root from outside; a user namespace more gives the own number back.
-    return uid === 0 ? [] : ["unshare", "-U", `--map-user=${uid}`, `--map-group=${gid}`, "--"];
+    return uid === 0 ? [] : [tool("unshare"), "-U", `--map-user=${uid}`, `--map-group=${gid}`, "--"];
   }
-  const identity = ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
+  const identity = [tool("setpriv"), `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
   const rights = user.mayReadAll
     ? ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     : ["--no-new-privs"];

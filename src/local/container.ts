@@ -19,6 +19,8 @@ export interface ContainerOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
+  /** How long a program that a probe has given up may take to end. */
+  readonly graceMs: number;
   /** Asked every now and then after a start until it says yes; the container is not ready before. */
   readonly isServing?: () => boolean;
   readonly onChange: () => void;
@@ -49,7 +51,6 @@ const RESTART_MAX_MS = 30_000;
 /** A program that ran this long is not in a loop of crashes. */
 const STABLE_MS = 60_000;
 const SERVING_CHECK_MS = 25;
-const LIVENESS_GRACE_MS = 30_000;
 const CRASHES_HOPELESS = 3;
 
 export function runContainer(options: ContainerOptions): RunningContainer {
@@ -85,7 +86,7 @@ export function runContainer(options: ContainerOptions): RunningContainer {
   const restartUnhealthy = (kind: string, message: string) => {
     reason = `${kind} probe failed: ${message}`;
     log.note(`osm: ${reason}; restarting`);
-    if (process !== undefined) void endProcess(process, clock, LIVENESS_GRACE_MS);
+    if (process !== undefined) void endProcess(process, clock, options.graceMs);
   };
   const startProbes = () => {
     addProbe(container.startupProbe, (isPassing, message) => {

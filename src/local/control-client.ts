@@ -81,8 +81,8 @@ export function askSocket(question: {
         }
         try {
           resolve(JSON.parse(answer));
-        } catch (error) {
-          reject(error);
+        } catch {
+          reject(new Error(`${method} ${path} was answered with something that is no JSON`));
         }
       });
     });

@@ -32,6 +32,15 @@ export async function attachPod(link: string, address: string): Promise<void> {
   await ip([`link set ${link} up`, `route add ${address}/32 dev ${link}`]);
 }
 
+/**
+ * Removes a pod's link from the hub. The kernel would as well, some time after the pod's namespace has ended; until then its name is
+ * taken.
+ */
+export async function detachPod(link: string): Promise<void> {
+  // Without the link there is nothing to do.
+  await runCommand(["ip", "link", "del", link]).catch(() => undefined);
+}
+
 /** Replaces the hub's nat table, at once and as a whole. */
 export async function replaceServiceRules(rules: string): Promise<void> {
   await runCommand(["iptables-restore"], { input: rules });

@@ -122,6 +122,7 @@ export function startPod(options: PodOptions): RunningPod {
       clock: options.clock,
       random: options.random,
       restartPolicy: restartPolicyOf(pod.pod, isInit),
+      graceMs: graceMsOf(pod.pod),
       ...(command.role === "envoy" ? { isServing } : {}),
       onChange: changed,
     };
@@ -208,7 +209,7 @@ export function startPod(options: PodOptions): RunningPod {
     async stop(drainMs, graceMs) {
       stopping.abort();
       options.onChange();
-      const grace = graceMs ?? (prepared?.pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000;
+      const grace = graceMs ?? graceMsOf(prepared?.pod);
       if (drainMs > 0 && phase === "Running") await pause(options.clock, drainMs);
       await endAll(
         running.filter(({ role }) => role === "app"),
@@ -237,6 +238,10 @@ function proxyServing(holder: Sandbox, pod: PreparedPod, clock: Clock): () => bo
     const isPatient = pod.isServed() && clock.monotonic() - outboundSinceMs < INBOUND_WAIT_MS;
     return !isPatient || holder.isListening(sidecarPorts.inbound);
   };
+}
+
+function graceMsOf(pod: Pod | undefined): number {
+  return (pod?.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000;
 }
 
 function restartPolicyOf(pod: Pod, isInit: boolean): ContainerOptions["restartPolicy"] {

@@ -5,7 +5,7 @@ import { chown, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CommandError } from "./command.ts";
 import { POD_ETC_FILES } from "./etc-skeleton.ts";
-import { attachPod, GATEWAY } from "./network.ts";
+import { attachPod, detachPod, GATEWAY } from "./network.ts";
 
 export interface SandboxOptions {
   /** Unique among living pods; names the pod's folder. */
@@ -74,6 +74,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   const destroy = async () => {
     holder.kill("SIGKILL");
     await ended;
+    await detachPod(options.link);
     await rm(dir, { recursive: true, force: true });
   };
   try {

@@ -1,9 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter } from "node:path";
 import { createInterface } from "node:readline";
+import { findProgram } from "./command.ts";
 import { askSocket } from "./control-client.ts";
 import type { NodeConfig, NodeMessage } from "./node-config.ts";
 import type { PodSummary } from "./node-server.ts";
@@ -143,7 +144,7 @@ export function localPodsObstacle(environment: NodeJS.ProcessEnv): string | unde
   const isRootless = process.getuid?.() !== 0;
   const path = toolPath(environment);
   const tools = Object.entries({ ...TOOLS, ...(isRootless ? ROOTLESS_TOOLS : {}) });
-  const missing = tools.filter(([tool]) => !isOnPath(tool, path));
+  const missing = tools.filter(([tool]) => findProgram(tool, path) === undefined);
   if (missing.length > 0) {
     const packages = [...new Set(missing.map(([, name]) => name))].join(" ");
     return `local pods need ${missing.map(([tool]) => tool).join(", ")}: install them (apt-get install ${packages}), or use --no-pods`;
@@ -183,15 +184,4 @@ function readText(file: string): string {
     // An absent file says nothing, as an empty one.
     return "";
   }
-}
-
-function isOnPath(program: string, path: readonly string[]): boolean {
-  return path.some((dir) => {
-    try {
-      accessSync(join(dir, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
