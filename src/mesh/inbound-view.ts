@@ -60,8 +60,8 @@ export function inboundResources(snapshot: MeshSnapshot, workload: WorkloadClass
 
 /** Grants whose destination is this identity, in order of precedence. */
 export function grantsTo(snapshot: MeshSnapshot, identity: Identity): readonly AccessGrant[] {
-  const byDestination = snapshot.structure.derived.once("grants-by-destination ", () =>
-    Map.groupBy(snapshot.structure.grants, ({ namespace, destination }) => `${namespace}/${destination}`),
+  const byDestination = snapshot.access.derived.once("grants-by-destination ", () =>
+    Map.groupBy(snapshot.access.grants, ({ namespace, destination }) => `${namespace}/${destination}`),
   );
   return byDestination.get(`${identity.namespace}/${identity.serviceAccount}`) ?? [];
 }
@@ -69,7 +69,7 @@ export function grantsTo(snapshot: MeshSnapshot, identity: Identity): readonly A
 /** The routes of every HTTP port of this identity, whatever its Services. */
 export function routesTo(snapshot: MeshSnapshot, identity: Identity): readonly GrantedRoute[] {
   if (snapshot.settings.isPermissive) return [ANY_ROUTE];
-  return snapshot.structure.derived.once(`routes-to ${identity.namespace}/${identity.serviceAccount}`, () =>
+  return snapshot.access.derived.once(`routes-to ${identity.namespace}/${identity.serviceAccount}`, () =>
     grantedRoutes(grantsTo(snapshot, identity), snapshot.options.trustDomain),
   );
 }

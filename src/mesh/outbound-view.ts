@@ -14,7 +14,7 @@ import type {
   UpstreamClusterView,
   WeightedCluster,
 } from "./view.ts";
-import { allVisiblePorts, grantedPorts, splitOf, type VisiblePort } from "./visible-services.ts";
+import { allVisiblePorts, grantedPorts, grantsFrom, splitOf, type VisiblePort } from "./visible-services.ts";
 
 /** The outbound side of a client, apart from endpoints. */
 interface OutboundStructure {
@@ -30,20 +30,21 @@ interface OutboundStructure {
  * when nothing in it differs.
  */
 export function outboundResources(snapshot: MeshSnapshot, identity: Identity): readonly ResourceView[] {
-  const { isPermissive } = snapshot.settings;
+  const { memory, settings } = snapshot;
+  const { isPermissive } = settings;
   // In permissive mode a client's namespace alone decides, by the short host names.
   const owner = isPermissive ? identity.namespace : `${identity.namespace}/${identity.serviceAccount}`;
   const visibility = isPermissive ? "" : owner;
   return snapshot.derived.once(`outbound ${owner}`, () => {
     const structure = outboundStructure(snapshot, identity, visibility);
-    const routes = snapshot.structure.derived.once(`outbound-routes ${owner}`, () =>
+    const routes = memory.rememberNamed(`outbound-routes ${owner}`, [snapshot.structure, structure], () =>
       structure.routed.map((group) => routeView(snapshot, group, group.namespace === identity.namespace)),
     );
     const endpoints = snapshot.derived.once(`outbound-endpoints ${visibility}`, () => {
       const views = structure.clustered.map(({ port, accounts }) => endpointsView(snapshot, port, accounts));
-      return snapshot.memory.rememberNamed(`outbound-endpoints ${visibility}`, views, () => views);
+      return memory.rememberNamed(`outbound-endpoints ${visibility}`, views, () => views);
     });
-    return snapshot.memory.rememberNamed(`outbound ${owner}`, [structure, endpoints, routes], () => [
+    return memory.rememberNamed(`outbound ${owner}`, [structure, endpoints, routes], () => [
       ...structure.fixed,
       ...endpoints,
       ...routes,
@@ -52,7 +53,8 @@ export function outboundResources(snapshot: MeshSnapshot, identity: Identity): r
 }
 
 function outboundStructure(snapshot: MeshSnapshot, identity: Identity, visibility: string): OutboundStructure {
-  return snapshot.structure.derived.once(`outbound-structure ${visibility}`, () => {
+  const grants = grantsFrom(snapshot, identity);
+  return snapshot.memory.rememberNamed(`outbound-structure ${visibility}`, [snapshot.structure, ...grants], () => {
     const visible = snapshot.settings.isPermissive ? allVisiblePorts(snapshot) : grantedPorts(snapshot, identity);
     const groups = visibleGroups(snapshot, visible);
     const listener = listenerView(snapshot, visibility, groups);

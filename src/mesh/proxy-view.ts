@@ -1,5 +1,5 @@
 import { invariant } from "../lib/mod.ts";
-import { inboundResources } from "./inbound-view.ts";
+import { grantsTo, inboundResources } from "./inbound-view.ts";
 import { outboundResources } from "./outbound-view.ts";
 import { findClass, type MeshSnapshot } from "./snapshot.ts";
 import type { ProxyView, ResourceView } from "./view.ts";
@@ -30,7 +30,7 @@ function makeView(snapshot: MeshSnapshot, workload: WorkloadClass): ProxyView {
 /** A class's own resources have nothing to do with endpoints; each is kept when it says the same as before. */
 function keptInbound(snapshot: MeshSnapshot, workload: WorkloadClass): readonly ResourceView[] {
   const { memory, structure } = snapshot;
-  return memory.rememberNamed(`inbound ${workload.key}`, [structure, workload], () =>
+  return memory.rememberNamed(`inbound ${workload.key}`, [structure, workload, ...grantsTo(snapshot, workload)], () =>
     inboundResources(snapshot, workload).map((resource) =>
       memory.remember(workload, `${resource.kind} ${resource.name}`, [resource], () => resource),
     ),

@@ -7,7 +7,7 @@ import { type NamespaceModel, namespaceModel } from "./namespace-model.ts";
 import { createOnce, type Once } from "./once.ts";
 import { comparePrecedence, compareText } from "./precedence.ts";
 import type { MeshSettings, PodRecord } from "./records.ts";
-import { type MeshStructure, meshStructure } from "./structure.ts";
+import { type MeshAccess, type MeshStructure, meshAccess, meshStructure } from "./structure.ts";
 import type { Identity } from "./view.ts";
 import type { ViewMemory } from "./view-memory.ts";
 import type { WorkloadClass } from "./workload-class.ts";
@@ -36,8 +36,9 @@ export interface MeshSnapshot {
   readonly world: World;
   /** Namespaces of the mesh, by name, in order. */
   readonly namespaces: ReadonlyMap<string, NamespaceModel>;
-  /** All but endpoints. */
+  readonly claims: AddressClaims;
   readonly structure: MeshStructure;
+  readonly access: MeshAccess;
   readonly memory: ViewMemory;
   /** What was worked out for this snapshot already. */
   readonly derived: Once;
@@ -51,7 +52,7 @@ export function createSnapshot(
   previous?: MeshSnapshot,
 ): MeshSnapshot {
   const namespaces = meshNamespaces(world, options, previous);
-  const claims = addressClaims(namespaces.values(), previous?.structure.claims);
+  const claims = addressClaims(namespaces.values(), previous?.claims);
   const settings = keepIfSame(previous?.settings, settingsOf(world, options));
   return {
     generation,
@@ -60,7 +61,9 @@ export function createSnapshot(
     rejections: keepIfSame(previous?.rejections, sortedRejections(namespaces.values(), claims)),
     world,
     namespaces,
+    claims,
     structure: meshStructure(settings, claims, namespaces, previous?.structure),
+    access: meshAccess(settings, namespaces, previous?.access),
     memory,
     derived: createOnce(),
   };

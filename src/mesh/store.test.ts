@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
 import {
   endpointSlice,
+  httpMatch,
+  httpRouteGroup,
   meshConfig,
   namespaceRecord,
   put,
   remove,
   serviceRecord,
+  trafficTarget,
   workload,
 } from "../../test/support/records.ts";
 import {
@@ -84,6 +87,36 @@ describe("proxyView", () => {
       );
     },
   );
+
+  test("a TrafficTarget edit changes the views of its source and destination alone", () => {
+    const rules = [{ kind: "HTTPRouteGroup", name: "routes", matches: ["any"] } as const];
+    const target = (from: readonly string[]) => trafficTarget("shop", "t", { to: "shop/cart", from, rules });
+    const names = ["cart", "web", "pay", "job"] as const;
+    const workloads = names.flatMap((name, position) => workload("shop", name, position));
+    const group = httpRouteGroup("shop", "routes", [httpMatch("any")]);
+    const store = storeWith(
+      namespaceRecord("shop"),
+      meshConfig({ isPermissive: false }),
+      group,
+      ...workloads,
+      target(["shop/web"]),
+    );
+    const views = () => names.map((name) => viewOf(store.snapshot(), "shop", `${name}-1`));
+    const before = views();
+    store.apply(put(target(["shop/web", "shop/pay"])));
+    const after = views();
+    expect(names.filter((_name, position) => after[position] !== before[position])).toEqual(["cart", "pay"]);
+  });
+
+  test("switching the mode forth and back leads to what was before", () => {
+    const store = storeWith(namespaceRecord("shop"), ...workload("shop", "cart", 1), ...workload("shop", "web", 2));
+    const before = viewOf(store.snapshot(), "shop", "web-1");
+    store.apply(put(meshConfig({ isPermissive: false })));
+    const closed = viewOf(store.snapshot(), "shop", "web-1");
+    expect(closed.resources.some(({ kind }) => kind === "upstream-cluster")).toBe(false);
+    store.apply([remove(meshConfig())]);
+    expect(viewOf(store.snapshot(), "shop", "web-1")).toEqual(before);
+  });
 
   test("workloads share the resources that do not depend on who asks", () => {
     const store = storeWith(namespaceRecord("shop"), ...workload("shop", "cart", 1), ...workload("shop", "web", 2));

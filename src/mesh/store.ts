@@ -45,7 +45,7 @@ export function createMeshStore(options: Partial<MeshOptions> = {}): MeshStore {
       const next = createSnapshot(world, complete, memory, generation, latest);
       const owners = liveOwners(next);
       memory.forget((name) => isAlive(owners, name));
-      next.structure.derived.forget((name) => isAlive(owners, name));
+      next.access.derived.forget((name) => isAlive(owners, name));
       latest = next;
       return next;
     },

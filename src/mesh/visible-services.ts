@@ -75,9 +75,9 @@ export function findPort(snapshot: MeshSnapshot, key: string): PortModel | undef
 
 /** Grants of which the identity is a source. */
 export function grantsFrom(snapshot: MeshSnapshot, identity: Identity): readonly AccessGrant[] {
-  const bySource = snapshot.structure.derived.once("grants-by-source ", () => {
+  const bySource = snapshot.access.derived.once("grants-by-source ", () => {
     const found = new Map<string, AccessGrant[]>();
-    for (const grant of snapshot.structure.grants) {
+    for (const grant of snapshot.access.grants) {
       for (const { namespace, name } of grant.sources) append(found, `${namespace}/${name}`, grant);
     }
     return found;
