@@ -1,0 +1,109 @@
+/** The real control plane as a process, seen from outside: its command, its ready file, its addresses and its sockets. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import type { ClientCredential } from "./clients/delta-client.ts";
+
+export interface ControlPlaneProcess {
+  readonly xds: string;
+  /** From the start of the process until its ready file was there. */
+  readonly readyMs: number;
+  /** Value of a metric: the sum of its series. */
+  metric(name: string): Promise<number>;
+  credential(pod: {
+    readonly namespace: string;
+    readonly serviceAccount: string;
+    readonly uuid: string;
+  }): Promise<ClientCredential>;
+  stop(): Promise<void>;
+}
+
+const START_MS = 60_000;
+
+/** Serves a folder without pods, on free ports, with a state dir that is gone afterwards. */
+export async function startControlPlane(folder: string, workers: number): Promise<ControlPlaneProcess> {
+  const state = mkdtempSync(join(tmpdir(), "osm-bench-"));
+  const readyFile = join(state, "ready.json");
+  const cli = fileURLToPath(new URL("../src/main/cli.ts", import.meta.url));
+  const flags = ["--state-dir", join(state, "s"), "--ready-file", readyFile, "--workers", String(workers)];
+  const addresses = ["--xds", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [cli, "serve", folder, "--no-pods", ...addresses, ...flags], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const complaints = text(child.stderr);
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const gone = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGTERM");
+      await gone;
+    }
+    rmSync(state, { recursive: true, force: true });
+  };
+  try {
+    await appearance(readyFile, state, child);
+    const readyMs = performance.now() - startedAt;
+    const ready = JSON.parse(readFileSync(readyFile, "utf8")) as { xds: string; admin: string };
+    return { xds: ready.xds, readyMs, stop, ...(await asking(ready.admin)) };
+  } catch (error) {
+    await stop();
+    throw new Error(`the control plane did not start: ${await complaints}`, { cause: error });
+  }
+}
+
+/** Resolves when the file is there. */
+function appearance(file: string, folder: string, child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const watcher = watch(folder, (_event, name) => {
+      if (name !== null && file.endsWith(`/${name}`)) settle(resolve);
+    });
+    const settle = (action: () => void) => {
+      clearTimeout(timer);
+      watcher.close();
+      child.off("exit", leave);
+      action();
+    };
+    const leave = (code: number | null) => settle(() => reject(new Error(`it ended with code ${code}`)));
+    const timer = setTimeout(() => settle(() => reject(new Error(`no ready file in ${START_MS} ms`))), START_MS);
+    child.once("exit", leave);
+  });
+}
+
+async function asking(admin: string): Promise<Pick<ControlPlaneProcess, "metric" | "credential">> {
+  const { control } = JSON.parse(await ask({ address: admin, path: "/debug/sockets" })) as { control: string };
+  return {
+    async metric(name) {
+      const lines = (await ask({ address: admin, path: "/metrics" })).split("\n");
+      const own = lines.filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+      return own.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+    },
+    async credential({ namespace, serviceAccount, uuid }) {
+      const body = JSON.stringify({ namespace, serviceAccount, uuid });
+      const answer = JSON.parse(await ask({ address: control, path: "/credentials", body })) as ClientCredential;
+      return { ...answer, uuid };
+    },
+  };
+}
+
+/** Asks a `HOST:PORT` or the path of a socket; with a body by POST. */
+function ask(question: { readonly address: string; readonly path: string; readonly body?: string }): Promise<string> {
+  const { address, path, body } = question;
+  const [host, port] = address.split(":");
+  const target = address.startsWith("/") ? { socketPath: address } : { host, port };
+  const method = body === undefined ? "GET" : "POST";
+  return new Promise((resolve, reject) => {
+    const sent = request({ ...target, path, method, headers: { "content-type": "application/json" } }, (answer) => {
+      text(answer).then((content) => {
+        if (answer.statusCode === 200) resolve(content);
+        else reject(new Error(`${method} ${path}: ${answer.statusCode} ${content}`));
+      }, reject);
+    });
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}

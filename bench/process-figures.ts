@@ -1,0 +1,1 @@
+export const processSuite: readonly never[] = [];

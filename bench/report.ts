@@ -1,0 +1,41 @@
+import type { ExactCount, Measurement, Samples } from "./measurement.ts";
+
+const HEADINGS = ["", "ops/s", "p50", "p99", "noise", "n"] as const;
+type Row = readonly [string, ...string[]];
+
+/** A table for people. */
+export function measurementTable(measurements: readonly Measurement[]): string {
+  const rows: readonly Row[] = [HEADINGS, ...measurements.map(cells)];
+  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) => row.map((cell, n) => (n === 0 ? cell.padEnd(widths[n] ?? 0) : cell.padStart(widths[n] ?? 0))))
+    .map((row) => row.join("  ").trimEnd())
+    .join("\n");
+}
+
+/** One finding a line, for logs. */
+export function measurementLine(measurement: Measurement): string {
+  const [name, rate, p50, p99, noise, taken] = cells(measurement);
+  return `${name}: p50 ${p50}, p99 ${p99}${rate === "" ? "" : `, ${rate} a second`}, noise ${noise}, n ${taken}`;
+}
+
+export function countLine({ name, value }: ExactCount): string {
+  return `${name}: ${value}`;
+}
+
+function cells({ name, unit, samples }: Measurement): Row {
+  const { p50, p99, noisePercent, taken } = samples;
+  const show = unit === "ms" ? duration : (value: number) => `${value.toFixed(1)} ${unit}`;
+  return [name, unit === "ms" ? rate(samples) : "", show(p50), show(p99), `±${noisePercent.toFixed(1)} %`, `${taken}`];
+}
+
+function rate({ mean }: Samples): string {
+  if (mean === 0) return "";
+  const perSecond = 1000 / mean;
+  return perSecond >= 10 ? Math.round(perSecond).toLocaleString("en") : perSecond.toFixed(2);
+}
+
+function duration(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
+  return ms >= 1 ? `${ms.toFixed(2)} ms` : `${(ms * 1000).toFixed(2)} µs`;
+}
