@@ -3,7 +3,8 @@ import { keepIfSame, sameElements } from "./content-equality.ts";
 import type { NamespaceModel } from "./namespace-model.ts";
 import { comparePrecedence } from "./precedence.ts";
 import type { ServiceRecord } from "./records.ts";
-import { isHttp, type PortModel } from "./service-model.ts";
+import type { PortModel } from "./service-model.ts";
+import { isHttp } from "./service-ports.ts";
 
 /**
  * Who is meant by a connection to an address and port. Envoy tells outbound filter chains apart by these two alone, so

@@ -11,7 +11,8 @@ import { accessRefs, grantRefs, groupsOf, serviceRefs, settingsRefs, splitRefs }
 import type { PodRecord, ServiceProtocol } from "./records.ts";
 import { hostNames } from "./resource-names.ts";
 import { connectOutcome, requestOutcome } from "./server-decision.ts";
-import { isHttp, type PortModel, portKey, type ServiceModel } from "./service-model.ts";
+import { type PortModel, portKey, type ServiceModel } from "./service-model.ts";
+import { isHttp } from "./service-ports.ts";
 import { classOf, findClass, isMeshed, type MeshSnapshot } from "./snapshot.ts";
 import { allVisiblePorts, findPort, grantedPorts, grantsFrom, splitOf } from "./visible-services.ts";
 import type { WorkloadClass } from "./workload-class.ts";

@@ -11,7 +11,8 @@ import {
   principalName,
   serviceLabel,
 } from "./resource-names.ts";
-import { isHttp, portKey } from "./service-model.ts";
+import { portKey } from "./service-model.ts";
+import { isHttp } from "./service-ports.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 import type {
   Identity,

@@ -1,7 +1,8 @@
 import { type ChainGroup, chainGroups } from "./chain-groups.ts";
 import { compareText } from "./precedence.ts";
 import { hostNames, outboundChainName, outboundRouteName, principalName } from "./resource-names.ts";
-import { type EndpointModel, isHttp, type PortModel } from "./service-model.ts";
+import type { EndpointModel, PortModel } from "./service-model.ts";
+import { isHttp } from "./service-ports.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 import type {
   EndpointsView,

@@ -4,7 +4,8 @@ import { keepIfSame, keepSameValues, sameElements } from "./content-equality.ts"
 import { comparePrecedence } from "./precedence.ts";
 import type { TrafficSplitRecord } from "./records.ts";
 import { type HostParts, serviceLabel } from "./resource-names.ts";
-import { isHttp, type PortModel, type ServiceModel } from "./service-model.ts";
+import type { PortModel, ServiceModel } from "./service-model.ts";
+import { isHttp } from "./service-ports.ts";
 import type { WeightedCluster } from "./view.ts";
 
 /** What a TrafficSplit makes of one port of its apex. */

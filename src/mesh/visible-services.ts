@@ -1,7 +1,8 @@
 import type { AccessGrant } from "./access-policy.ts";
 import { compareText } from "./precedence.ts";
 import { serviceLabel } from "./resource-names.ts";
-import { isHttp, type PortModel, portKey } from "./service-model.ts";
+import { type PortModel, portKey } from "./service-model.ts";
+import { isHttp } from "./service-ports.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 import type { PortSplit } from "./split-policy.ts";
 import type { Identity } from "./view.ts";

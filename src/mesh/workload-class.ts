@@ -2,7 +2,9 @@ import { contentHash } from "../lib/mod.ts";
 import type { Membership } from "./membership.ts";
 import { compareText } from "./precedence.ts";
 import type { PodRecord, ServiceProtocol } from "./records.ts";
-import { isHttp, type Member, type PortModel, type ServiceModel, servicePortKey } from "./service-model.ts";
+import { type Member, servicePortKey } from "./service-members.ts";
+import type { PortModel, ServiceModel } from "./service-model.ts";
+import { isHttp } from "./service-ports.ts";
 
 /** A Service port, or a pod host's port, that leads to a port of the workload. */
 export interface InboundPort {

@@ -1,0 +1,110 @@
+import { keepIfSame } from "./content-equality.ts";
+import type { EndpointRow } from "./membership.ts";
+import { compareText } from "./precedence.ts";
+import type { PodRecord, ServiceRecord } from "./records.ts";
+
+/** A pod of a Service, seen from the pod. */
+export interface Member {
+  readonly pod: PodRecord;
+  /** Its host name within a headless Service. */
+  readonly host?: string;
+  /**
+   * Ports of the pod by `servicePortKey`: where the Service points, and where endpoints do, which may lag
+   * behind it or be written by hand.
+   */
+  readonly targetPorts: ReadonlyMap<string, readonly number[]>;
+}
+
+/** The pods behind a Service, by name: those that it selects and those that its endpoints name. */
+export function membersOf(
+  record: ServiceRecord,
+  selected: readonly PodRecord[],
+  rows: readonly EndpointRow[],
+): Member[] {
+  const rowsByPod = new Map<PodRecord, EndpointRow[]>(selected.map((pod) => [pod, []]));
+  for (const row of rows) {
+    if (row.pod === undefined) continue;
+    const known = rowsByPod.get(row.pod);
+    if (known === undefined) rowsByPod.set(row.pod, [row]);
+    else known.push(row);
+  }
+  const isSelected = new Set(selected);
+  return [...rowsByPod]
+    .map(([pod, own]) => {
+      const host =
+        hostOfPod(record, pod) ?? own.map((row) => hostOfRow(record, row)).find((name) => name !== undefined);
+      const targetPorts = targetPortsOf(record, isSelected.has(pod) ? pod : undefined, own);
+      return host === undefined ? { pod, targetPorts } : { pod, host, targetPorts };
+    })
+    .sort((left, right) => compareText(left.pod.name, right.pod.name));
+}
+
+function targetPortsOf(
+  record: ServiceRecord,
+  selected: PodRecord | undefined,
+  rows: readonly EndpointRow[],
+): ReadonlyMap<string, readonly number[]> {
+  const found = new Map<string, readonly number[]>();
+  for (const servicePort of record.ports) {
+    const { name, targetPort } = servicePort;
+    if (servicePort.protocol === undefined || found.has(servicePortKey(servicePort))) continue;
+    const numbers = new Set(rows.flatMap((row) => row.ports.filter((own) => own.name === name)).map((own) => own.port));
+    if (selected !== undefined) {
+      const declared =
+        typeof targetPort === "number" ? targetPort : selected.ports.find((own) => own.name === targetPort)?.port;
+      if (declared !== undefined) numbers.add(declared);
+    }
+    found.set(servicePortKey(servicePort), sortNumbers(numbers));
+  }
+  return found;
+}
+
+/** The earlier list when it says the same about the same pods. */
+export function keepMembers(previous: readonly Member[] | undefined, next: readonly Member[]): readonly Member[] {
+  const isSame =
+    previous?.length === next.length &&
+    next.every(({ pod, ...rest }, position) => {
+      const before = previous[position];
+      if (before?.pod !== pod) return false;
+      const { pod: _pod, ...restBefore } = before;
+      return keepIfSame<object>(restBefore, rest) === restBefore;
+    });
+  return isSame ? previous : next;
+}
+
+/** Names one port of a Service: TCP and UDP may share a number, and then differ by name. */
+export function servicePortKey(port: { readonly name: string; readonly port: number }): string {
+  return `${port.name}|${port.port}`;
+}
+
+export function sortNumbers(numbers: Iterable<number>): readonly number[] {
+  return [...numbers].sort((left, right) => left - right);
+}
+
+/** Kubernetes gives a pod a name of its own within a headless Service that its `subdomain` names. */
+function hostOfPod(record: ServiceRecord, pod: PodRecord): string | undefined {
+  const isNamed = record.isHeadless && pod.hostname !== "" && pod.subdomain === record.name;
+  return isNamed ? pod.hostname : undefined;
+}
+
+/** The name of an endpoint within a headless Service. */
+export function hostOfRow(record: ServiceRecord, row: EndpointRow): string | undefined {
+  if (!record.isHeadless) return undefined;
+  if (row.endpoint.hostname !== undefined && row.endpoint.hostname !== "") return row.endpoint.hostname;
+  return row.pod === undefined ? undefined : hostOfPod(record, row.pod);
+}
+
+/** All names of pods within a headless Service, sorted. */
+export function hostsOf(
+  record: ServiceRecord,
+  members: readonly Member[],
+  rows: readonly EndpointRow[],
+): readonly string[] {
+  const hosts = new Set<string>();
+  for (const { host } of members) if (host !== undefined) hosts.add(host);
+  for (const row of rows) {
+    const host = hostOfRow(record, row);
+    if (host !== undefined) hosts.add(host);
+  }
+  return [...hosts].sort();
+}
