@@ -60,6 +60,8 @@ const RESCAN_MIN_MS = 2000;
 const RESCAN_SHARE = 20;
 /** Files looked at, and read, at a time. */
 const READERS = 8;
+/** Files looked at before what they say is told. */
+const PATHS_AT_A_TIME = 64;
 /** Big files read at a time before others wait for them: each is in memory as a whole. */
 const BIG_READINGS_MAX = 2;
 
@@ -161,13 +163,18 @@ class FolderFollower {
   private async run(): Promise<void> {
     do {
       if (this.isRescanDue) await this.rescan();
-      const paths = new Set([...this.dirty, ...this.settling.unsettled()]);
-      this.dirty.clear();
-      await eachOf(paths, READERS, (path) => this.look(path));
+      await eachOf(this.takePaths(), READERS, (path) => this.look(path));
       await this.tell();
     } while (!this.isStopped && (this.dirty.size > 0 || this.isRescanDue));
     this.running = undefined;
     if (this.isUnsettled() || this.set.hasDeletes()) this.wake(SETTLE_MS);
+  }
+
+  /** Paths to look at now, the latest ones first: one edit does not wait for thousands of files that came before. */
+  private takePaths(): ReadonlySet<string> {
+    const latest = [...this.dirty].slice(-PATHS_AT_A_TIME);
+    for (const path of latest) this.dirty.delete(path);
+    return new Set([...latest, ...this.settling.unsettled()]);
   }
 
   /** Lists the folder and notes what is new, changed or gone. */
@@ -201,8 +208,11 @@ class FolderFollower {
     const full = join(this.options.dir, path);
     let stats: Stats;
     try {
-      if ((await lstat(full)).isSymbolicLink() && this.scan?.files.has(path) !== true) this.isRescanDue = true;
-      stats = await stat(full);
+      stats = await lstat(full);
+      if (stats.isSymbolicLink()) {
+        if (this.scan?.files.has(path) !== true) this.isRescanDue = true;
+        stats = await stat(full);
+      }
     } catch (error) {
       if (codeOf(error) === "ENOENT" && this.scan?.withLinks.has(parentOf(path)) !== true) this.forget(path);
       else this.isRescanDue = true;
@@ -259,7 +269,7 @@ class FolderFollower {
   }
 
   private isUnsettled(): boolean {
-    return this.settling.unsettledCount() > 0 || this.readings.size > 0;
+    return this.settling.unsettledCount() > 0 || this.readings.size > 0 || this.dirty.size > 0;
   }
 
   /** Hands over what has changed. */
@@ -272,9 +282,9 @@ class FolderFollower {
 
   private async tellFirst(): Promise<void> {
     const { clock, source, onBatch } = this.options;
-    const isWaiting = this.readings.size > 0 || this.dirty.size > 0 || this.settling.unsettledCount() > 0;
-    if (isWaiting && clock.monotonic() - this.startedMs < FIRST_WAIT_MAX_MS) return;
-    if (this.readings.size > 0) return;
+    if (this.isUnsettled() && clock.monotonic() - this.startedMs < FIRST_WAIT_MAX_MS) return;
+    // Whatever takes longer than that, nothing is left out that could have been read.
+    if (this.readings.size > 0 || this.dirty.size > 0) return;
     this.isFirst = false;
     const objects = await sourcedObjects(this.set.takeAll(), clock);
     this.lastGood.keepOnly(new Set(this.known.keys()));
