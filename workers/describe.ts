@@ -1,6 +1,6 @@
 /** Entry of the describe worker: shows what proxies were sent. Started when somebody asks, ended soon after. */
 import { readFileSync } from "node:fs";
-import { createDescribe, type Describe } from "../src/envoy/mod.ts";
+import { createDescribe, type Describe } from "../src/envoy/describe.ts";
 import type { DescribeJob } from "./messages.ts";
 
 let describe: Describe | undefined;

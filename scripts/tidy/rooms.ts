@@ -14,6 +14,7 @@ export interface Room {
 /** Neighbours may import these files beside `mod.ts`: what they need without the rest of the room. */
 export const secondDoors: readonly string[] = [
   "src/envoy/bootstrap.ts",
+  "src/envoy/describe.ts",
   "src/envoy/secrets.ts",
   "src/kube/objects.ts",
   "src/xds/resource.ts",

@@ -1,4 +1,3 @@
-export { createDescribe, type Describe } from "./describe.ts";
 export { type GeneratedResource, generate, type ResourceName, resourceName } from "./generate.ts";
 export {
   DEFAULT_CHAINS,
