@@ -8,6 +8,7 @@ import {
   hasLegacyWildcard,
   isSettled,
   isSubscribed,
+  ON_TRIAL,
   owed,
   type Subscription,
   versionIn,
@@ -40,6 +41,7 @@ interface Selection {
 /** What can be sent now, in the order in which it must be sent. At most one response of a type is left un-ACKed. */
 export function nextResponses(state: StreamState, table: ResourceTable): Response[] {
   const responses: Response[] = [];
+  for (const subscription of state.subscriptions.values()) dropSettled(table, subscription);
   for (const subscription of inSendOrder(state)) {
     if (subscription.outstanding !== undefined) continue;
     if (subscription.pending.size === 0 && !subscription.mustAnswer) continue;
@@ -48,6 +50,15 @@ export function nextResponses(state: StreamState, table: ResourceTable): Respons
     responses.push(respond(state, table, subscription, selection));
   }
   return responses;
+}
+
+/** Forgets differences that are none any more, so that nothing waits for them. */
+function dropSettled(table: ResourceTable, subscription: Subscription): void {
+  const { typeUrl, pending } = subscription;
+  for (const [name, held] of pending) {
+    if ((resourceOf(table, typeUrl, name)?.version ?? ABSENT) === held) pending.delete(name);
+  }
+  if (pending.size === 0) subscription.withheld = 0;
 }
 
 function* inSendOrder(state: StreamState): Iterable<Subscription> {
@@ -68,21 +79,26 @@ function select(state: StreamState, table: ResourceTable, subscription: Subscrip
   const bytesMax = protocol === "delta" ? state.limits.responseBytesMax : Number.POSITIVE_INFINITY;
   const selection: Selection = { chosen: new Map(), removed: [], waiting: 0 };
   let bytes = 0;
+  let isAlone = false;
   subscription.withheld = 0;
   for (const [name, held] of pending) {
     const resource = resourceOf(table, typeUrl, name);
-    const isFull = bytes > 0 && bytes + (resource?.bytes.length ?? 0) + name.length > bytesMax;
-    if ((resource?.version ?? ABSENT) === held) pending.delete(name);
-    else if (resource !== undefined && memory.isRefused(typeUrl, name, resource.version)) subscription.withheld++;
+    const isFull = bytes > 0 && (isAlone || held === ON_TRIAL || bytes + sizeOf(name, resource) > bytesMax);
+    if (resource !== undefined && memory.isRefused(typeUrl, name, resource.version)) subscription.withheld++;
     else if (isFull || !(resource === undefined ? mayRemove || held === ASKED : mayBring(held))) selection.waiting++;
     else {
-      bytes += (resource?.bytes.length ?? 0) + name.length;
+      bytes += sizeOf(name, resource);
+      isAlone = held === ON_TRIAL;
       if (resource === undefined) selection.removed.push(name);
       else selection.chosen.set(name, { resource, held });
     }
   }
   if (protocol === "sotw" && !hasLegacyWildcard(typeUrl)) forget(selection.removed, pending);
   return selection;
+}
+
+function sizeOf(name: string, resource: Resource | undefined): number {
+  return name.length + (resource?.bytes.length ?? 0);
 }
 
 /** These types have no way to say "gone" on a state-of-the-world stream. */

@@ -14,6 +14,10 @@ export interface RefusalMemory {
   isRefused(typeUrl: string, name: string, version: string): boolean;
   /** This version is not sent to this proxy again. */
   refuse(typeUrl: string, name: string, version: string): void;
+  /** One of several versions that were refused together; which one was bad is not known. */
+  suspect(typeUrl: string, name: string, version: string): void;
+  /** Names and versions under suspicion, to be tried one by one on a new stream; they are no longer suspected. */
+  takeSuspects(typeUrl: string): Iterable<readonly [name: string, version: string]>;
   /** The proxy may or may not hold what the refused response said about this name. */
   markUncertain(typeUrl: string, name: string): void;
   isUncertain(typeUrl: string, name: string): boolean;
@@ -27,10 +31,14 @@ export interface RefusalMemory {
 /** Creates an empty memory. It holds a bounded number of names and drops the oldest. */
 export function refusalMemory(): RefusalMemory {
   const refused = new Map<string, Map<string, readonly string[]>>();
+  const suspected = new Map<string, Map<string, string>>();
   const uncertain = new Map<string, Set<string>>();
   return {
-    isEmpty: () => refused.size === 0 && uncertain.size === 0,
-    isRefused: (typeUrl, name, version) => refused.get(typeUrl)?.get(name)?.includes(version) ?? false,
+    isEmpty: () => refused.size === 0 && suspected.size === 0 && uncertain.size === 0,
+    isRefused(typeUrl, name, version) {
+      if (suspected.get(typeUrl)?.get(name) === version) return true;
+      return refused.get(typeUrl)?.get(name)?.includes(version) ?? false;
+    },
     refuse(typeUrl, name, version) {
       const byName = refused.get(typeUrl) ?? new Map<string, readonly string[]>();
       refused.set(typeUrl, byName);
@@ -38,6 +46,17 @@ export function refusalMemory(): RefusalMemory {
       byName.delete(name);
       byName.set(name, [...versions, version].slice(-VERSIONS_MAX));
       dropOldest(byName);
+    },
+    suspect(typeUrl, name, version) {
+      const byName = suspected.get(typeUrl) ?? new Map<string, string>();
+      suspected.set(typeUrl, byName);
+      byName.set(name, version);
+      dropOldest(byName);
+    },
+    takeSuspects(typeUrl) {
+      const suspects = suspected.get(typeUrl) ?? [];
+      suspected.delete(typeUrl);
+      return suspects;
     },
     markUncertain(typeUrl, name) {
       const names = uncertain.get(typeUrl) ?? new Set<string>();
@@ -51,7 +70,10 @@ export function refusalMemory(): RefusalMemory {
       const names = uncertain.get(typeUrl);
       if (names?.delete(name) && names.size === 0) uncertain.delete(typeUrl);
     },
-    forgetRefused: () => refused.clear(),
+    forgetRefused() {
+      refused.clear();
+      suspected.clear();
+    },
   };
 }
 

@@ -8,6 +8,7 @@ import {
   hasLegacyWildcard,
   isSubscribed,
   newSubscription,
+  ON_TRIAL,
   owed,
   type Subscription,
   UNCERTAIN,
@@ -42,6 +43,7 @@ export function takeDeltaRequest(
   if (request.subscribe.length > 0) subscription.hasNamed = true;
   if (wantsAll) subscribeToAll(state, table, subscription, claims);
   for (const name of names) subscribe(state, table, subscription, name, claims.get(name));
+  if (known === undefined) trySuspects(state, table, subscription);
   if (request.typeUrl === TYPE_URLS.endpoints) state.updatedClusters.clear();
   return undefined;
 }
@@ -71,6 +73,7 @@ export function takeSotwRequest(
   for (const name of wanted) {
     if (!subscription.names.has(name)) subscribe(state, table, subscription, name, undefined);
   }
+  if (known === undefined) trySuspects(state, table, subscription);
   if (request.typeUrl === TYPE_URLS.endpoints) state.updatedClusters.clear();
   return undefined;
 }
@@ -116,6 +119,15 @@ function subscribeToAll(
     if (resourceOf(table, typeUrl, name) === undefined) {
       subscription.pending.set(name, claims.get(name) ?? UNCERTAIN);
     }
+  }
+}
+
+/** On a new stream, what was refused together is sent again one by one: the good ones must not stay behind for ever. */
+function trySuspects(state: StreamState, table: ResourceTable, subscription: Subscription): void {
+  const { typeUrl, pending } = subscription;
+  for (const [name, version] of state.options.memory.takeSuspects(typeUrl)) {
+    const isCurrent = resourceOf(table, typeUrl, name)?.version === version;
+    if (isCurrent && isSubscribed(subscription, name)) pending.set(name, ON_TRIAL);
   }
 }
 

@@ -48,7 +48,8 @@ function accept(state: StreamState, subscription: Subscription, { response }: Ou
 
 /**
  * Envoy applies the good resources of a refused response and names the bad ones in its message. Where the message names
- * none, each of several is a suspect: none of these versions is sent again, and what the client holds is unknown.
+ * none, each of several is a suspect: none of these versions is sent again on this stream, and what the client holds is
+ * unknown. When it reconnects, each is tried alone.
  */
 function refuse(state: StreamState, subscription: Subscription, outstanding: Outstanding, message: string): Verdict {
   const { response, before } = outstanding;
@@ -67,7 +68,8 @@ function refuse(state: StreamState, subscription: Subscription, outstanding: Out
     const { name, version } = resource;
     if (!culprits.has(name) || !isSure) memory.markUncertain(typeUrl, name);
     if (!culprits.has(name)) continue;
-    memory.refuse(typeUrl, name, version);
+    if (isSure) memory.refuse(typeUrl, name, version);
+    else memory.suspect(typeUrl, name, version);
     if (isSubscribed(subscription, name) && pending.get(name) !== ASKED) {
       pending.set(name, isSure ? heldAfterRefusal(held) : UNCERTAIN);
     }
@@ -77,5 +79,6 @@ function refuse(state: StreamState, subscription: Subscription, outstanding: Out
 }
 
 function heldAfterRefusal(before: Held): Held {
-  return before === ASKED ? UNCERTAIN : (versionIn(before) ?? before);
+  if (before === ABSENT) return ABSENT;
+  return versionIn(before) ?? UNCERTAIN;
 }
