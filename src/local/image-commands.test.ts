@@ -11,7 +11,7 @@ const pod = (spec: object) => ({
 });
 
 test("an image's program replaces entrypoint and command, and the container's arguments follow", () => {
-  const { images, problems } = readImageCommands("images:\n  shop/web:v1: [node, web.ts, 1]\n");
+  const { images = new Map(), problems } = readImageCommands("images:\n  shop/web:v1: [node, web.ts, 1]\n");
   expect(problems).toEqual([]);
   const container = { name: "web", image: "shop/web:v1", command: ["/bin/web"], args: ["--port", "80"] };
   expect(containerCommand(container, pod({}), images, host, false)).toEqual({
@@ -40,9 +40,14 @@ test("only the sidecar's own containers run without an entry", () => {
 
 test("a wrong entry is named and leaves the others in force", () => {
   const { images, problems } = readImageCommands("images:\n  a: [sleep]\n  b: sleep 5\n  c: []\n");
-  expect([...images.keys()]).toEqual(["a"]);
+  expect([...(images ?? new Map()).keys()]).toEqual(["a"]);
   expect(problems).toEqual([expect.stringContaining('images["b"]'), expect.stringContaining('images["c"]')]);
   expect(readImageCommands("images: [").problems).toEqual([expect.stringContaining("is no YAML")]);
   expect(readImageCommands("image:\n  a: [b]\n").problems).toEqual([expect.stringContaining('no mapping "images"')]);
-  expect(readImageCommands("").problems).toEqual([]);
+  expect(readImageCommands("")).toEqual({ images: new Map(), problems: [] });
+});
+
+test("a file that cannot be read changes nothing, so that a slip does not replace every pod", () => {
+  expect(readImageCommands("images: [").images).toBeUndefined();
+  expect(readImageCommands("image: {a: [b]}\n").images).toBeUndefined();
 });

@@ -3,15 +3,23 @@ import { join } from "node:path";
 import { loadAll } from "js-yaml";
 import type { Clock } from "../lib/mod.ts";
 import type { ImageCommands } from "./container-command.ts";
+import { pause } from "./pause.ts";
 
 /** At the top of the served folder: `images: {IMAGE: [PROGRAM, ARG...]}`. */
 export const LOCAL_FILE = "osm.local.yaml";
 
 const CHECK_MS = 250;
+/** A file that is written in place has rested this long when it is read. */
+const REST_MS = 20;
+/** Nobody waits longer than 2 s for the first state. */
+const FIRST_TRIES = 100;
 
-/** Reads the text of `osm.local.yaml`; `problems` are sentences that say what of it has no effect. */
+/**
+ * Reads the text of `osm.local.yaml`; `problems` are sentences that say what of it has no effect. Without `images` nothing of it
+ * could be read.
+ */
 export function readImageCommands(text: string): {
-  readonly images: ImageCommands;
+  readonly images?: ImageCommands;
   readonly problems: readonly string[];
 } {
   const images = new Map<string, readonly string[]>();
@@ -21,14 +29,13 @@ export function readImageCommands(text: string): {
     [document] = loadAll(text);
   } catch (error) {
     return {
-      images,
       problems: [`${LOCAL_FILE} is no YAML: ${error instanceof Error ? error.message : String(error)}`],
     };
   }
   if (document === null || document === undefined) return { images, problems };
   const entries = isMapping(document) ? document.images : undefined;
   if (!isMapping(entries)) {
-    return { images, problems: [`${LOCAL_FILE} has no mapping "images": write images: {IMAGE: [PROGRAM, ARG...]}`] };
+    return { problems: [`${LOCAL_FILE} has no mapping "images": write images: {IMAGE: [PROGRAM, ARG...]}`] };
   }
   for (const [image, command] of Object.entries(entries)) {
     const words = Array.isArray(command)
@@ -45,8 +52,8 @@ function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /**
- * Follows `osm.local.yaml` in `dir`. `onChange` hears the first state before this resolves, and every other later. A file
- * that cannot be read as YAML changes nothing until it can.
+ * Follows `osm.local.yaml` in `dir`. `onChange` hears every state that came to rest; a file that cannot be read changes
+ * nothing until it can.
  */
 export async function watchImageCommands(options: {
   readonly dir: string;
@@ -54,20 +61,26 @@ export async function watchImageCommands(options: {
   readonly onChange: (images: ImageCommands, problems: readonly string[]) => void;
 }): Promise<{ stop(): void }> {
   const path = join(options.dir, LOCAL_FILE);
-  let seen = "";
+  let seen: string | undefined;
+  let last: ImageCommands = new Map();
   let cancel = () => {};
-  const check = async () => {
+  /** Whether the file was at rest. */
+  const check = async (): Promise<boolean> => {
     const stamp = await stampOf(path);
-    if (stamp === seen) return;
+    if (stamp === seen) return true;
+    await pause(options.clock, REST_MS);
+    if ((await stampOf(path)) !== stamp) return false;
     seen = stamp;
     const text = stamp === "" ? "" : await readFile(path, "utf8").catch(() => "");
     const { images, problems } = readImageCommands(text);
-    options.onChange(images, problems);
+    if (images !== undefined) last = images;
+    options.onChange(last, problems);
+    return true;
   };
   const again = () => {
     cancel = options.clock.after(CHECK_MS, () => void check().then(again));
   };
-  await check();
+  for (let tries = 0; tries < FIRST_TRIES && !(await check()); tries += 1);
   again();
   return { stop: () => cancel() };
 }

@@ -1,27 +1,19 @@
 import { join } from "node:path";
-import { ENVOY_UID, sidecarPorts } from "../injector/mod.ts";
-import type { Container, Pod } from "../kube/objects.ts";
+import { ENVOY_UID } from "../injector/mod.ts";
 import type { Clock, Log } from "../lib/mod.ts";
 import { backoff } from "../lib/mod.ts";
-import type { ContainerOptions, RunningContainer } from "./container.ts";
-import { runContainer, STARTING } from "./container.ts";
-import type { ContainerCommand } from "./container-command.ts";
-import { openContainerLog } from "./container-log.ts";
+import { STARTING } from "./container.ts";
 import type { ProcessUser } from "./container-process.ts";
 import { pause } from "./pause.ts";
+import {
+  endAll,
+  graceMsOf,
+  initEnd,
+  type LaunchedContainer,
+  launchContainer,
+  type PreparedPod,
+} from "./pod-containers.ts";
 import type { Sandbox } from "./pod-sandbox.ts";
-
-/** A pod as it is to run: the sidecar is in it, and every container has a command. */
-export interface PreparedPod {
-  readonly pod: Pod;
-  readonly isInjected: boolean;
-  /** Files of /etc/envoy. */
-  readonly envoyFiles: Readonly<Record<string, string>>;
-  readonly commandOf: (container: Container) => ContainerCommand | undefined;
-  /** Whether some Service sends to it, so that its proxy has an inbound side. */
-  readonly isServed: () => boolean;
-  readonly environmentOf: (container: Container, user: ProcessUser) => Readonly<Record<string, string>>;
-}
 
 export interface PodOptions {
   readonly namespace: string;
@@ -60,8 +52,6 @@ export interface PodEntry {
 
 export interface RunningPod {
   state(): PodState;
-  /** Containers as they are run, the sidecar's included; those of the workload come first. */
-  containerNames(): readonly string[];
   /** Undefined while the pod has no namespaces or no such container. */
   entry(container: string): PodEntry | undefined;
   logPath(container: string): string;
@@ -71,17 +61,8 @@ export interface RunningPod {
 
 const RESTART_BASE_MS = 500;
 const RESTART_MAX_MS = 30_000;
-const DEFAULT_GRACE_SECONDS = 30;
 const SIDECAR_GRACE_MS = 2000;
-const INBOUND_WAIT_MS = 3000;
-
-interface Running {
-  readonly name: string;
-  readonly role: ContainerCommand["role"];
-  readonly command: ContainerCommand;
-  readonly env: Readonly<Record<string, string>>;
-  readonly container: RunningContainer;
-}
+const OBSTACLE_CHECK_MS = 1000;
 
 /** Starts a pod; it is kept running until it is stopped or, by its restart policy, has ended. */
 export function startPod(options: PodOptions): RunningPod {
@@ -90,9 +71,9 @@ export function startPod(options: PodOptions): RunningPod {
   const delays = backoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: options.random });
   let sandbox: Sandbox | undefined;
   let prepared: PreparedPod | undefined;
-  let running: Running[] = [];
+  let running: LaunchedContainer[] = [];
   let phase: PodState["phase"] = "Pending";
-  let obstacle = { reason: "starting", isHopeless: false };
+  let obstacle = { reason: STARTING as string, isHopeless: false };
   let attempts = 0;
 
   const obstruct = (reason: string, isHopeless: boolean) => {
@@ -101,41 +82,18 @@ export function startPod(options: PodOptions): RunningPod {
   };
   const logPath = (container: string) => join(options.logsDir, options.namespace, options.name, `${container}.log`);
 
-  const launch = (pod: PreparedPod, holder: Sandbox, container: Container, isInit: boolean) => {
-    const command = pod.commandOf(container);
-    if (command === undefined) throw new Error(`nothing stands for image "${container.image ?? ""}" any more`);
-    const env = pod.environmentOf(container, command.user);
-    const log = openContainerLog(
-      logPath(container.name),
-      command.user.kind === "user" ? command.user.uid : (process.getuid?.() ?? 0),
-    );
-    const isServing = proxyServing(holder, pod, options.clock);
-    const runOptions: ContainerOptions = {
-      container: isInit ? { name: container.name } : container,
-      argv: command.argv,
-      env,
-      cwd: options.cwd,
-      user: command.user,
-      sandboxPid: holder.pid,
-      address: options.address,
-      log,
-      clock: options.clock,
-      random: options.random,
-      restartPolicy: restartPolicyOf(pod.pod, isInit),
-      graceMs: graceMsOf(pod.pod),
-      ...(command.role === "envoy" ? { isServing } : {}),
-      onChange: changed,
-    };
-    running.push({ name: container.name, role: command.role, command, env, container: runContainer(runOptions) });
+  /** What keeps a pod from running may be mended in another object: a namespace, an image's entry. */
+  const obstaclesGone = async () => {
+    for (let why = options.obstacle(); why !== undefined && !signal.aborted; why = options.obstacle()) {
+      if (why !== obstacle.reason) obstruct(why, true);
+      await pause(options.clock, OBSTACLE_CHECK_MS, signal);
+    }
   };
 
   /** One life of the pod's namespaces. */
   const live = async (): Promise<"over" | "again"> => {
-    const why = options.obstacle();
-    if (why !== undefined) {
-      obstruct(why, true);
-      return "over";
-    }
+    await obstaclesGone();
+    if (signal.aborted) return "over";
     const preparing = options.prepare(signal);
     // Awaited below; a failure of the sandbox must not leave it unheard.
     preparing.catch(() => undefined);
@@ -145,8 +103,9 @@ export function startPod(options: PodOptions): RunningPod {
     if (signal.aborted) return "over";
     prepared = pod;
     await sandbox.putEnvoyFiles(pod.envoyFiles, ENVOY_UID);
+    const launch = { ...options, pod, sandbox, logPath, onChange: changed };
     for (const container of pod.pod.spec.initContainers ?? []) {
-      launch(pod, sandbox, container, true);
+      running.push(launchContainer(launch, container, true));
       if (!(await initEnd(options.clock, signal, () => running.at(-1)?.container.state()))) {
         if (signal.aborted) return "over";
         phase = "Failed";
@@ -156,9 +115,9 @@ export function startPod(options: PodOptions): RunningPod {
     }
     if (signal.aborted) return "over";
     await endAll(running, 0);
-    running = [];
-    for (const container of pod.pod.spec.containers) launch(pod, sandbox, container, false);
+    running = pod.pod.spec.containers.map((container) => launchContainer(launch, container, false));
     phase = "Running";
+    attempts = 0;
     obstacle = { reason: "", isHopeless: false };
     options.onChange();
     await sandbox.ended;
@@ -199,7 +158,6 @@ export function startPod(options: PodOptions): RunningPod {
   const ended = keepAlive();
   return {
     state: () => stateOf(phase, running, obstacle, signal.aborted),
-    containerNames: () => (prepared?.pod.spec.containers ?? []).map(({ name }) => name),
     logPath,
     entry(name) {
       const found = running.find((each) => each.name === name);
@@ -223,36 +181,9 @@ export function startPod(options: PodOptions): RunningPod {
   };
 }
 
-/**
- * Whether the proxy has its listeners. One that no Service sends to has none inbound; should the control plane see that
- * differently, nobody waits longer than {@link INBOUND_WAIT_MS}.
- */
-function proxyServing(holder: Sandbox, pod: PreparedPod, clock: Clock): () => boolean {
-  let outboundSinceMs: number | undefined;
-  return () => {
-    if (!holder.isListening(sidecarPorts.outbound)) {
-      outboundSinceMs = undefined;
-      return false;
-    }
-    outboundSinceMs ??= clock.monotonic();
-    const isPatient = pod.isServed() && clock.monotonic() - outboundSinceMs < INBOUND_WAIT_MS;
-    return !isPatient || holder.isListening(sidecarPorts.inbound);
-  };
-}
-
-function graceMsOf(pod: Pod | undefined): number {
-  return (pod?.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000;
-}
-
-function restartPolicyOf(pod: Pod, isInit: boolean): ContainerOptions["restartPolicy"] {
-  const { restartPolicy } = pod.spec;
-  if (isInit) return restartPolicy === "Never" ? "Never" : "OnFailure";
-  return restartPolicy === "Never" || restartPolicy === "OnFailure" ? restartPolicy : "Always";
-}
-
 function stateOf(
   phase: PodState["phase"],
-  running: readonly Running[],
+  running: readonly LaunchedContainer[],
   obstacle: { readonly reason: string; readonly isHopeless: boolean },
   isTerminating: boolean,
 ): PodState {
@@ -272,25 +203,4 @@ function stateOf(
     isHopeless,
     containers,
   };
-}
-
-async function endAll(running: readonly Running[], graceMs: number): Promise<void> {
-  await Promise.all(running.map(({ container }) => container.stop(graceMs)));
-}
-
-const INIT_CHECK_MS = 5;
-
-/** Whether an init container has completed; false when it failed for good or the pod is stopped. */
-async function initEnd(
-  clock: Clock,
-  signal: AbortSignal,
-  state: () => ReturnType<RunningContainer["state"]> | undefined,
-): Promise<boolean> {
-  while (!signal.aborted) {
-    const phase = state()?.phase;
-    if (phase === "completed") return true;
-    if (phase === "failed") return false;
-    await pause(clock, INIT_CHECK_MS, signal);
-  }
-  return false;
 }

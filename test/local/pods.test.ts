@@ -143,6 +143,14 @@ describe.skipIf(obstacle !== undefined)(`local pods${obstacle === undefined ? ""
     expect(lost?.reason).toMatch(/^world\.yaml:\d+: pod shop\/lost.*"nothing:1"/);
   });
 
+  test("the pod starts when somebody says what stands for its image; a slip there changes nothing", async () => {
+    const before = await web();
+    folder.put("osm.local.yaml", "images: [");
+    folder.put("osm.local.yaml", `${images}  done: ["true"]\n  "nothing:1": [sleep, "1000"]\n`);
+    await folder.until((pods) => pods.some(({ name, isReady }) => name === "lost" && isReady));
+    expect((await web()).map(({ name }) => name)).toEqual(before.map(({ name }) => name));
+  });
+
   test("a job's pod completes and is not started again", async () => {
     const once = (await folder.pods()).filter(({ name }) => name.startsWith("once-"));
     expect(once).toMatchObject([{ phase: "Succeeded", reason: "", containers: [{ restarts: 0 }] }]);
