@@ -2,7 +2,7 @@
  * A real control plane over a folder, and many clients over mTLS on loopback: one endpoint of one service changes, and
  * all of them get it.
  */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -29,16 +29,17 @@ async function oneEndpoint(name: string, clients: number): Promise<Findings> {
   const shape = { services: SERVICES, podsPerService: clients / SERVICES, namespaces: 5, callers: 0, seed: 1 };
   const world = makeWorld(shape);
   const folder = writeWorld(world);
+  const prepared = prepareSlices(world);
   const plane = await startControlPlane(folder, 1);
   const fleet = new Fleet();
   try {
     const credentials = await Promise.all(world.pods.map((pod) => plane.credential(pod)));
     await fleet.connect(plane.xds, credentials, endpointsName(shape, 0));
-    for (let round = 0; round < WARM_UP_ROUNDS; round++) await oneRound({ world, folder, fleet }, round);
+    for (let round = 0; round < WARM_UP_ROUNDS; round++) await oneRound({ world, folder, prepared, fleet }, round);
     const before = await observe(plane, fleet);
     const delays: { first: number; last: number }[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      delays.push(await oneRound({ world, folder, fleet }, WARM_UP_ROUNDS + round));
+      delays.push(await oneRound({ world, folder, prepared, fleet }, WARM_UP_ROUNDS + round));
     }
     const after = await observe(plane, fleet);
     await fleet.reconnect();
@@ -72,28 +73,30 @@ async function oneEndpoint(name: string, clients: number): Promise<Findings> {
   } finally {
     fleet.stop();
     await plane.stop();
-    rmSync(folder, { recursive: true, force: true });
+    for (const each of [folder, prepared]) rmSync(each, { recursive: true, force: true });
   }
 }
 
 interface Bench {
   readonly world: World;
+  /** What is served. */
   readonly folder: string;
+  /** One file for each round, to be renamed into place. */
+  readonly prepared: string;
   readonly fleet: Fleet;
 }
 
 /** The first service gets another endpoint; ms from the file's replacement to the acknowledgements. */
-async function oneRound({ world, folder, fleet }: Bench, round: number): Promise<{ first: number; last: number }> {
-  // Never seen before: what was generated once would be found again.
-  const further = `10.200.0.${round + 1}`;
-  const prepared = join(folder, ".next");
-  writeFileSync(prepared, JSON.stringify(world.slice(0, [further])));
+async function oneRound(
+  { world, folder, prepared, fleet }: Bench,
+  round: number,
+): Promise<{ first: number; last: number }> {
   const changed = fleet.changed();
   const startedAt = process.hrtime.bigint();
-  renameSync(prepared, join(folder, SLICE_FILE));
+  renameSync(join(prepared, `${round}.json`), join(folder, SLICE_FILE));
   const { acknowledgedAt, contents } = await changed;
   const own = world.pods.slice(0, world.shape.podsPerService).map(({ address }) => address);
-  const expected = [...own, further].sort().join(" ");
+  const expected = [...own, furtherAddress(round)].sort().join(" ");
   if (contents.length !== 1 || contents[0] !== expected) {
     throw new Error(`after a change the clients have ${contents.join(" | ")} instead of ${expected}`);
   }
@@ -101,12 +104,25 @@ async function oneRound({ world, folder, fleet }: Bench, round: number): Promise
   return { first: Math.min(...delays), last: Math.max(...delays) };
 }
 
+/** Never seen before: what was generated once would be found again. */
+function furtherAddress(round: number): string {
+  return `10.200.0.${round + 1}`;
+}
+
+/** Written well before they are renamed, as an editor's files are: the kernel's clock of files moves in steps of 4 ms. */
+function prepareSlices(world: World): string {
+  const folder = mkdtempSync(join(tmpdir(), "osm-bench-next-"));
+  for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round++) {
+    writeFileSync(join(folder, `${round}.json`), JSON.stringify(world.slice(0, [furtherAddress(round)])));
+  }
+  return folder;
+}
+
 const SLICE_FILE = "changing-slice.json";
 
 /** The slice that changes lies in a file of its own. */
 function writeWorld(world: World): string {
   const folder = mkdtempSync(join(tmpdir(), "osm-bench-world-"));
-  mkdirSync(folder, { recursive: true });
   const changing = world.slice(0);
   const isOther = ({ kind, metadata }: KubeObject) =>
     kind !== changing.kind ||

@@ -1,1 +1,59 @@
-export const processSuite: readonly never[] = [];
+/** What a person sees of the control plane's process on the bookstore: how soon it serves, and how large it is. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readBookstore } from "./bookstore.ts";
+import { Fleet } from "./clients/fleet.ts";
+import { startControlPlane } from "./control-plane.ts";
+import { type ExactCount, type Findings, summarize } from "./measurement.ts";
+
+const STARTS = 5;
+
+/** With its threads, and on the main thread alone. */
+export const processSuite = [1, 0].map((workers) => ({
+  name: `process/bookstore, ${workers} workers`,
+  async run(isWanted: (name: string) => boolean): Promise<Findings> {
+    const name = `process/bookstore, ${workers} workers`;
+    return isWanted(name) ? await startSeveralTimes(name, workers) : { measurements: [], counts: [] };
+  },
+}));
+
+async function startSeveralTimes(name: string, workers: number): Promise<Findings> {
+  const { objects, pods } = readBookstore();
+  const folder = mkdtempSync(join(tmpdir(), "osm-bench-bookstore-"));
+  writeFileSync(join(folder, "bookstore.json"), JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+  const readyMs: number[] = [];
+  const residentMiB: number[] = [];
+  let counts: readonly ExactCount[] = [];
+  try {
+    for (let start = 0; start < STARTS; start++) {
+      const plane = await startControlPlane(folder, workers);
+      const fleet = new Fleet();
+      try {
+        const credentials = await Promise.all(pods.map((pod) => plane.credential(pod)));
+        await fleet.connect(plane.xds, credentials, "");
+        readyMs.push(plane.readyMs);
+        residentMiB.push((await plane.metric("process_resident_memory_bytes")) / 2 ** 20);
+        const { resources } = await fleet.counts();
+        const generated = await plane.metric("osm_push_resources_generated_total");
+        counts = [
+          { name: `${name}: proxies`, value: pods.length },
+          { name: `${name}: resources delivered`, value: resources },
+          { name: `${name}: resources generated`, value: generated },
+        ];
+      } finally {
+        fleet.stop();
+        await plane.stop();
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return {
+    measurements: [
+      { name: `${name}: start to xDS ready`, unit: "ms", samples: summarize(readyMs) },
+      { name: `${name}: resident memory with all proxies`, unit: "MiB", samples: summarize(residentMiB) },
+    ],
+    counts,
+  };
+}

@@ -29,9 +29,10 @@ function cells({ name, unit, samples }: Measurement): Row {
   return [name, unit === "ms" ? rate(samples) : "", show(p50), show(p99), `±${noisePercent.toFixed(1)} %`, `${taken}`];
 }
 
-function rate({ mean }: Samples): string {
-  if (mean === 0) return "";
-  const perSecond = 1000 / mean;
+/** By the median: a busy machine stretches the mean. */
+function rate({ p50 }: Samples): string {
+  if (p50 === 0) return "";
+  const perSecond = 1000 / p50;
   return perSecond >= 10 ? Math.round(perSecond).toLocaleString("en") : perSecond.toFixed(2);
 }
 
