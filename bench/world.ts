@@ -31,6 +31,8 @@ export interface World {
   readonly pods: readonly WorldPod[];
   /** The EndpointSlice of service `n`: its pods, and one more endpoint of no pod at each of the `further` addresses. */
   readonly slice: (service: number, further?: readonly string[]) => KubeObject;
+  /** The same without one of its pods. */
+  readonly sliceWithout: (service: number, pod: number) => KubeObject;
   /** The TrafficTarget to service `n`, which allows these matches of its route group: `read` and `write`. */
   readonly target: (service: number, matches: readonly string[]) => KubeObject;
 }
@@ -44,7 +46,8 @@ export function makeWorld(shape: Shape): World {
   const services = range(shape.services);
   const pods = services.flatMap((service) => range(shape.podsPerService).map((n) => podOf(shape, service, n)));
   const target = trafficTargets(shape);
-  const slice: World["slice"] = (service, further = []) => sliceObject(shape, service, further);
+  const slice: World["slice"] = (service, further = []) =>
+    sliceObject(shape, service, range(shape.podsPerService), further);
   const objects = [
     ...range(shape.namespaces).map(namespaceObject),
     meshConfig(shape),
@@ -53,7 +56,11 @@ export function makeWorld(shape: Shape): World {
     ...services.map((service) => slice(service)),
     ...(shape.callers === 0 ? [] : services.flatMap((n) => [routeGroup(shape, n), target(n, ["read", "write"])])),
   ];
-  return { shape, objects, pods, slice, target };
+  const sliceWithout = (service: number, pod: number) => {
+    const others = range(shape.podsPerService).filter((n) => n !== pod);
+    return sliceObject(shape, service, others, []);
+  };
+  return { shape, objects, pods, slice, sliceWithout, target };
 }
 
 /** The name under which proxies know the endpoints of service `n`. */
@@ -62,11 +69,16 @@ export function endpointsName(shape: Shape, service: number): string {
 }
 
 function namespaceOf(shape: Shape, service: number): string {
-  return `ns-${service % shape.namespaces}`;
+  return namespaceName(service % shape.namespaces);
+}
+
+/** Names are as long in a large mesh as in a small one, so that bytes can be compared. */
+function namespaceName(n: number): string {
+  return `ns-${String(n).padStart(3, "0")}`;
 }
 
 function nameOf(service: number): string {
-  return `service-${service}`;
+  return `service-${String(service).padStart(5, "0")}`;
 }
 
 function podOf(shape: Shape, service: number, n: number): WorldPod {
@@ -87,7 +99,7 @@ function meta(namespace: string, name: string, labels: Readonly<Record<string, s
 
 function namespaceObject(n: number): KubeObject {
   const metadata = {
-    name: `ns-${n}`,
+    name: namespaceName(n),
     labels: { "openservicemesh.io/monitored-by": "osm" },
     creationTimestamp: CREATED_AT,
   };
@@ -141,9 +153,9 @@ function podObject(pod: WorldPod): KubeObject {
   };
 }
 
-function sliceObject(shape: Shape, service: number, further: readonly string[]): KubeObject {
+function sliceObject(shape: Shape, service: number, pods: readonly number[], further: readonly string[]): KubeObject {
   const name = nameOf(service);
-  const own = range(shape.podsPerService).map((n) => {
+  const own = pods.map((n) => {
     const pod = podOf(shape, service, n);
     const targetRef = { kind: "Pod", namespace: pod.namespace, name: pod.name };
     return { addresses: [pod.address], conditions: { ready: true }, targetRef };
