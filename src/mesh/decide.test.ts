@@ -95,6 +95,11 @@ describe("decide", () => {
     ]);
   });
 
+  test("a backend with weight 0 has no say", () => {
+    const split = snapshotOf(...world, trafficSplit("shop", "split", "store", { v1: 1, v2: 0 }));
+    expect(decide(split, { ...buy, destination: { host: "store.shop", port: 80 } }).outcome).toBe("allowed");
+  });
+
   test("it names the objects that decided", () => {
     const names = decide(snapshot, buy).objects.map(({ kind, name }) => `${kind} ${name}`);
     expect(names).toEqual([

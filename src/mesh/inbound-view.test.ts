@@ -102,7 +102,12 @@ describe("inbound listener", () => {
   test("a named target port is the one of this very pod", () => {
     const service = serviceRecord("shop", "cart", { ports: [servicePort({ targetPort: "web" })] });
     const [old, next] = [3000, 4000].map((port, position) =>
-      podRecord("shop", `cart-${position}`, "cart", `10.244.0.${position}`, { ports: [{ name: "web", port }] }),
+      podRecord("shop", `cart-${position}`, "cart", `10.244.0.${position}`, {
+        ports: [
+          { name: "admin", port: 1 },
+          { name: "web", port },
+        ],
+      }),
     );
     if (old === undefined || next === undefined) throw new Error("two pods are needed");
     const snapshot = snapshotOf(namespaceRecord("shop"), service, old, next);
@@ -110,6 +115,22 @@ describe("inbound listener", () => {
     expect(chain("cart-0")).toBe("inbound_shop/cart_3000_http");
     expect(chain("cart-1")).toBe("inbound_shop/cart_4000_http");
     expect(namesOf(viewOfPod(snapshot, "shop", "cart-0"), "upstream-cluster")).toEqual(["shop/cart|3000"]);
+  });
+
+  test("of two protocols that meet on one port of this pod alone, the first one listed stands", () => {
+    const ports = [
+      servicePort({ name: "a" }),
+      servicePort({ name: "b", port: 81, targetPort: "web", protocol: "tcp" }),
+    ];
+    const [service, pod] = workload("shop", "cart", 1, { ports });
+    const named = (port: number, name: string) => ({ ...pod, name, ports: [{ name: "web", port }] });
+    const view = cartView(service, named(8080, "cart-1"), named(7000, "cart-2"));
+    expect(chainsOf(view).map(({ protocol }) => protocol)).toEqual(["http"]);
+  });
+
+  test("a target without sources lets nobody in", () => {
+    const chains = chainsOf(cartView(smi, ...workload("shop", "cart", 1), open("nobody", [], "any")));
+    expect(chains.map(({ policies }) => policies)).toEqual([[]]);
   });
 
   test("a pod of a StatefulSet answers to its own name as well", () => {

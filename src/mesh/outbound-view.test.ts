@@ -147,6 +147,23 @@ describe("headless services", () => {
     );
   });
 
+  test("a name that two services could mean belongs to one of them", () => {
+    const pod = podRecord("shop", "db-0", "db", "10.244.1.0", { hostname: "db", subdomain: "shop" });
+    const headless = { isHeadless: true, selector: { app: "db" } };
+    const [named, plain] = [serviceRecord("shop", "shop", headless), serviceRecord("shop", "db", headless)];
+    const slices = [endpointSlice(named, [pod]), endpointSlice(plain, [pod])];
+    const snapshot = shop(named, plain, pod, ...slices);
+    const outbound = resourcesOf(viewOfPod(snapshot, "shop", "web-1"), "outbound-route");
+    const inbound = resourcesOf(viewOfPod(snapshot, "shop", "db-0"), "inbound-route");
+    for (const { virtualHosts } of [...outbound, ...inbound]) {
+      const domains = virtualHosts.flatMap((host) => [...host.domains]);
+      expect(new Set(domains).size).toBe(domains.length);
+    }
+    expect(
+      outbound.flatMap(({ virtualHosts }) => virtualHosts).filter(({ domains }) => domains.includes("db.shop")),
+    ).toHaveLength(1);
+  });
+
   test("of two protocols at one address the older service's stands", () => {
     const all = { isHeadless: true, selector: { app: "db" } };
     const one = serviceRecord("shop", "one", { ...all, createdAt: 2 });
@@ -188,6 +205,16 @@ describe("outbound in SMI mode", () => {
       "cart.shop.cluster.local",
       "other.shop.cluster.local",
     ]);
+  });
+
+  test("an endpoint that names its pod is nobody else's, whatever its address", () => {
+    const [service, pod] = cart;
+    const [record] = [endpointSlice(service, [{ ...pod, name: "gone" }])];
+    expect(endpoints(webView(smi, service, pod, record, target), "shop/cart|8080")).toEqual([]);
+    const [{ ports, endpoints: rows } = { ports: [], endpoints: [] }] = record.subsets;
+    const unnamed = rows.map(({ pod: _pod, ...row }) => row);
+    const byAddress = { ...record, subsets: [{ ports, endpoints: unnamed }] };
+    expect(endpoints(webView(smi, service, pod, byAddress, target), "shop/cart|8080")).toHaveLength(1);
   });
 
   test("HTTP rules open no TCP port and TCP rules no HTTP port", () => {
