@@ -128,6 +128,21 @@ describe("inbound listener", () => {
     expect(chainsOf(view).map(({ protocol }) => protocol)).toEqual(["http"]);
   });
 
+  test("endpoints that lag behind their Service never give one port of a pod two protocols", () => {
+    const ports = [servicePort({ name: "a" }), servicePort({ name: "b", port: 81, targetPort: 9090, protocol: "tcp" })];
+    const [service, pod] = workload("shop", "cart", 1, { ports });
+    const lagging = endpointSlice(
+      service,
+      [pod],
+      [
+        { name: "a", port: 8080 },
+        { name: "b", port: 8080 },
+      ],
+    );
+    const chains = chainsOf(cartView(service, pod, lagging));
+    expect(chains.map(({ name }) => name)).toEqual(["inbound_shop/cart_8080_http", "inbound_shop/cart_9090_tcp"]);
+  });
+
   test("a target without sources lets nobody in", () => {
     const chains = chainsOf(cartView(smi, ...workload("shop", "cart", 1), open("nobody", [], "any")));
     expect(chains.map(({ policies }) => policies)).toEqual([[]]);
