@@ -166,13 +166,11 @@ function withinLimits(
   if (subscription.typeUrl.length > nameCharsMax || names.some((name) => name.length > nameCharsMax)) {
     return exhausted(`a resource name or a type URL may have at most ${nameCharsMax} characters`);
   }
-  if (names.length > 0) {
-    const after = new Set(subscription.names);
-    for (const name of leaving) after.delete(name);
-    for (const name of names) after.add(name);
-    if (after.size <= namesMax) return undefined;
-    return exhausted(`a stream may name at most ${namesMax} resources of one type`);
-  }
+  if (names.length + subscription.names.size <= namesMax) return undefined;
+  const after = new Set(subscription.names);
+  for (const name of leaving) after.delete(name);
+  for (const name of names) after.add(name);
+  if (after.size > namesMax) return exhausted(`a stream may name at most ${namesMax} resources of one type`);
   return undefined;
 }
 

@@ -1,10 +1,12 @@
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { status } from "@grpc/grpc-js";
+import { Client, credentials, status } from "@grpc/grpc-js";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { envoy } from "../../proto/gen/discovery.js";
 import { jsonLog, metricsRegistry, systemClock } from "../../src/lib/mod.ts";
 import {
   type DeliveryObserver,
@@ -17,6 +19,8 @@ import {
 import { type ClientCredentials, connectDelta, type DeltaClient } from "../support/delta-client.ts";
 import { type TestAuthority, type TestTables, testAuthority, testTables } from "../support/xds-mesh.ts";
 import { tableOf } from "./conversation.ts";
+
+const { DiscoveryRequest, DiscoveryResponse } = envoy.service.discovery.v3;
 
 /** Longer than the 64 characters of a common name in X.520, as OSM's are. */
 const BUYER = {
@@ -137,6 +141,30 @@ describe("the xDS server", () => {
     expect((await again.next()).removedResources).toEqual(["till"]);
     expect(mesh.metric("osm_proxy_reconnect_count")).toBe(2);
     expect(mesh.metric("osm_xds_resources_sent_total", { type: "EDS" })).toBe(1);
+  });
+
+  test("serves state of the world to sidecars that ask for it, with decimal versions", async () => {
+    const mesh = await startMesh();
+    mesh.tables.publish(tableOf(7, new Map([["cds/shop", "c1"]])));
+    const client = new Client(
+      mesh.address,
+      credentials.createSsl(
+        Buffer.from(buyer.rootsPem),
+        Buffer.from(buyer.privateKeyPem),
+        Buffer.from(buyer.certificatePem),
+      ),
+      { "grpc.ssl_target_name_override": "localhost" },
+    );
+    opened.push(client);
+    const asItIs = (bytes: Buffer) => bytes;
+    const method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
+    const call = client.makeBidiStreamRequest(method, asItIs, asItIs);
+    call.on("error", () => undefined);
+    call.write(Buffer.from(DiscoveryRequest.encode({ typeUrl: TYPE_URLS.cluster, versionInfo: "41" }).finish()));
+    const [bytes] = (await once(call, "data")) as [Buffer];
+    const response = DiscoveryResponse.decode(bytes);
+    expect([response.versionInfo, response.resources.length]).toEqual(["42", 1]);
+    call.cancel();
   });
 
   test.each([
