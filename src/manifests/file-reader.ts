@@ -45,9 +45,8 @@ export async function readManifest(
   } catch {
     return unreadableFile(file, 1, "not-text", "The file is no UTF-8 text");
   }
-  if (bytes.length <= SMALL_MAX_BYTES) return parseManifestText(text, file);
   try {
-    return await parse({ file, text });
+    return bytes.length <= SMALL_MAX_BYTES ? parseManifestText(text, file) : await parse({ file, text });
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
     return unreadableFile(file, 1, "parsing-failed", `The file could not be parsed (${cause})`);

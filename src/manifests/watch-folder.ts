@@ -1,11 +1,8 @@
 import type { Stats } from "node:fs";
 import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
-import type { ObjectEvent } from "../kube/objects.ts";
-import type { Clock, Log, Rejection } from "../lib/mod.ts";
+import type { Log, Rejection } from "../lib/mod.ts";
 import { type DirectoryWatchers, watchDirectories } from "./directory-watchers.ts";
-import { deleteEvent, sourcedObjects } from "./event-slices.ts";
 import { type Parse, readManifest, SMALL_MAX_BYTES } from "./file-reader.ts";
 import {
   codeOf,
@@ -14,29 +11,21 @@ import {
   fingerprintOf,
   isManifestPath,
   isSameFingerprint,
-  type ScanProblem,
   scanFolder,
 } from "./folder-scan.ts";
+import { type FolderListener, FolderTeller } from "./folder-teller.ts";
 import { createLastGood, type LastGood } from "./last-good.ts";
 import { createManifestSet, type ManifestSet } from "./manifest-set.ts";
 import type { ParsedFile } from "./manifest-text.ts";
 import { createSettling, SETTLE_MS, type Settling } from "./settling.ts";
 
-export interface FolderOptions {
+export interface FolderOptions extends FolderListener {
   readonly dir: string;
-  /** Names this source in its events. */
-  readonly source: string;
-  /** Its `now` must be the file system's time. */
-  readonly clock: Clock;
   readonly log: Log;
   /** Where the last good state of each file is kept; no other folder's. */
   readonly stateDir: string;
   /** Parses big files, best on another thread. */
   readonly parse: Parse;
-  /** Gets one reset with everything first, then one batch for each set of changes. */
-  readonly onBatch: (events: readonly ObjectEvent[]) => void;
-  /** Gets all reports whenever they may have changed. */
-  readonly onRejections: (rejections: readonly Rejection[]) => void;
 }
 
 /** A folder of manifests as a source of objects. */
@@ -51,10 +40,6 @@ export interface FolderSource {
 
 /** Events that belong together arrive within this time: a move is two. */
 const GATHER_MS = 2;
-/** How long a delete waits for files that are being written, in case the object has moved there. */
-const HOLD_DELETES_MAX_MS = 200;
-/** How long the start waits for files that are being written. */
-const FIRST_WAIT_MAX_MS = 2000;
 /** The whole folder is listed again this often, and no more than a twentieth of the time is spent on it. */
 const RESCAN_MIN_MS = 2000;
 const RESCAN_SHARE = 20;
@@ -74,16 +59,15 @@ export function watchFolder(options: FolderOptions): FolderSource {
   const follower = new FolderFollower(options);
   follower.wake(0);
   return {
-    ready: follower.ready,
-    rejections: () => follower.rejections(),
+    ready: follower.teller.ready,
+    rejections: () => follower.teller.rejections(),
     stop: () => follower.stop(),
   };
 }
 
 class FolderFollower {
-  readonly ready: Promise<void>;
+  readonly teller: FolderTeller;
   private readonly options: FolderOptions;
-  private readonly setReady: () => void;
   private readonly set: ManifestSet = createManifestSet();
   private readonly lastGood: LastGood;
   private readonly settling: Settling;
@@ -93,41 +77,23 @@ class FolderFollower {
   /** Of two readings of one file, the later counts. */
   private readonly readings = new Map<string, symbol>();
   private readonly dirty = new Set<string>();
-  private readonly startedMs: number;
   private scan: FolderScan | undefined;
   private isRescanDue = true;
-  private isFirst = true;
   private isStopped = false;
   private running: Promise<void> | undefined;
-  private heldSinceMs: number | undefined;
-  private lastAbsenceMs = Number.NEGATIVE_INFINITY;
-  private reported: { readonly version: number; readonly problems: readonly ScanProblem[] } = {
-    version: 0,
-    problems: [],
-  };
+  /** Woken while running: what woke it may have come too late for this round. */
+  private isWokenAgain = false;
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private cancelWake: () => void = () => {};
   private cancelRescan: () => void = () => {};
 
   constructor(options: FolderOptions) {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.ready = promise;
-    this.setReady = resolve;
     this.options = options;
+    this.teller = new FolderTeller(options, this.set);
     this.lastGood = createLastGood(options.stateDir, options.log);
     this.settling = createSettling(options.clock);
-    this.startedMs = options.clock.monotonic();
     const onEvent = (directory: string, name: string | undefined) => this.noteEvent(directory, name);
     this.watchers = watchDirectories({ root: options.dir, log: options.log, onEvent });
-  }
-
-  rejections(): readonly Rejection[] {
-    const names = { kind: "", namespace: "", name: "", field: "", strength: "object" } as const;
-    const problems = this.scan?.problems ?? [];
-    return [
-      ...problems.map(({ path, reason, message }) => ({ ...names, file: path, reason, message })),
-      ...this.set.rejections(),
-    ];
   }
 
   async stop(): Promise<void> {
@@ -148,6 +114,7 @@ class FolderFollower {
     this.wakeAtMs = atMs;
     this.cancelWake = clock.after(delayMs, () => {
       this.wakeAtMs = Number.POSITIVE_INFINITY;
+      this.isWokenAgain = true;
       this.running ??= this.run();
     });
   }
@@ -161,13 +128,21 @@ class FolderFollower {
   }
 
   private async run(): Promise<void> {
-    do {
+    while (!this.isStopped && (this.isWokenAgain || this.dirty.size > 0 || this.isRescanDue)) {
+      this.isWokenAgain = false;
       if (this.isRescanDue) await this.rescan();
       await eachOf(this.takePaths(), READERS, (path) => this.look(path));
-      await this.tell();
-    } while (!this.isStopped && (this.dirty.size > 0 || this.isRescanDue));
+      if (!this.isStopped) await this.tell();
+    }
     this.running = undefined;
     if (this.isUnsettled() || this.set.hasDeletes()) this.wake(SETTLE_MS);
+  }
+
+  private async tell(): Promise<void> {
+    const isReading = this.readings.size > 0 || this.dirty.size > 0;
+    const progress = { isReading, isUnsettled: this.isUnsettled(), problems: this.scan?.problems ?? [] };
+    const isFirst = await this.teller.tell(progress, () => this.isStopped);
+    if (isFirst) this.lastGood.keepOnly(new Set(this.known.keys()));
   }
 
   /** Paths to look at now, the latest ones first: one edit does not wait for thousands of files that came before. */
@@ -265,57 +240,11 @@ class FolderFollower {
     if (!this.known.delete(path)) return;
     this.set.remove(path);
     this.lastGood.remove(path);
-    this.lastAbsenceMs = this.options.clock.monotonic();
+    this.teller.noteAbsence();
   }
 
   private isUnsettled(): boolean {
     return this.settling.unsettledCount() > 0 || this.readings.size > 0 || this.dirty.size > 0;
-  }
-
-  /** Hands over what has changed. */
-  private async tell(): Promise<void> {
-    if (this.isStopped) return;
-    if (this.isFirst) await this.tellFirst();
-    else await this.tellChanges();
-    this.tellRejections();
-  }
-
-  private async tellFirst(): Promise<void> {
-    const { clock, source, onBatch } = this.options;
-    if (this.isUnsettled() && clock.monotonic() - this.startedMs < FIRST_WAIT_MAX_MS) return;
-    // Whatever takes longer than that, nothing is left out that could have been read.
-    if (this.readings.size > 0 || this.dirty.size > 0) return;
-    this.isFirst = false;
-    const objects = await sourcedObjects(this.set.takeAll(), clock);
-    this.lastGood.keepOnly(new Set(this.known.keys()));
-    if (this.isStopped) return;
-    onBatch([{ type: "reset", source, objects }]);
-    this.setReady();
-  }
-
-  private async tellChanges(): Promise<void> {
-    const { clock, source, onBatch } = this.options;
-    const nowMs = clock.monotonic();
-    const isQuiet = !this.isUnsettled() && nowMs - this.lastAbsenceMs >= SETTLE_MS;
-    const hasHeldLong = this.heldSinceMs !== undefined && nowMs - this.heldSinceMs >= HOLD_DELETES_MAX_MS;
-    const changes = this.set.takeChanges(isQuiet || hasHeldLong);
-    this.heldSinceMs = this.set.hasDeletes() ? (this.heldSinceMs ?? nowMs) : undefined;
-    if (changes.length === 0) return;
-    const applied = changes.flatMap((change) => (change.type === "apply" ? [change.standing] : []));
-    const objects = await sourcedObjects(applied, clock);
-    if (this.isStopped) return;
-    onBatch([
-      ...objects.map((object): ObjectEvent => ({ type: "apply", source, ...object })),
-      ...changes.flatMap((change) => (change.type === "delete" ? [deleteEvent(source, change.manifest)] : [])),
-    ]);
-  }
-
-  private tellRejections(): void {
-    const version = this.set.reportVersion();
-    const problems = this.scan?.problems ?? [];
-    const isNews = this.reported.version !== version || !isDeepStrictEqual(this.reported.problems, problems);
-    this.reported = { version, problems };
-    if (isNews) this.options.onRejections(this.rejections());
   }
 }
 
