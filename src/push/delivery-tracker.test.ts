@@ -18,7 +18,7 @@ function bench() {
   const reports: PushReport[] = [];
   const tracker = createDeliveryTracker({ clock, onReport: (report) => reports.push(report) });
   const stream = (name: string) => {
-    const opened = { peer: peer(name), protocol: "delta" } as const;
+    const opened = { peer: peer(name), protocol: "delta", isSubscribed: () => true } as const;
     tracker.connected(opened);
     return opened;
   };

@@ -11,6 +11,7 @@ import type { Push } from "./engine.ts";
 export interface TrackedStream {
   readonly peer: Peer;
   readonly protocol: "delta" | "sotw";
+  readonly isSubscribed: (typeUrl: TypeUrl, name: string) => boolean;
 }
 /** A response, as far as tracking needs it. */
 export interface TrackedDelivery {
@@ -36,6 +37,8 @@ export interface StreamDelivery {
   readonly peer: Peer;
   readonly protocol: "delta" | "sotw";
   readonly connectedAtMs: number;
+  /** Whether the proxy asks for this resource just now. */
+  readonly isSubscribed: (typeUrl: TypeUrl, name: string) => boolean;
   /** Version that the proxy acknowledged last, by secret name. */
   readonly secretVersions: ReadonlyMap<string, string>;
   readonly types: ReadonlyMap<TypeUrl, TypeDelivery>;
@@ -121,8 +124,16 @@ export function createDeliveryTracker(options: {
 
   return {
     connected(stream) {
-      const { peer, protocol } = stream;
-      states.set(stream, { peer, protocol, connectedAtMs: clock.now(), secretVersions: new Map(), types: new Map() });
+      const { peer, protocol, isSubscribed } = stream;
+      const connectedAtMs = clock.now();
+      states.set(stream, {
+        peer,
+        protocol,
+        isSubscribed,
+        connectedAtMs,
+        secretVersions: new Map(),
+        types: new Map(),
+      });
     },
     disconnected(stream) {
       states.delete(stream);

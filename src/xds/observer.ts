@@ -6,6 +6,8 @@ export interface StreamInfo {
   readonly id: string;
   readonly peer: Peer;
   readonly protocol: "delta" | "sotw";
+  /** Whether the proxy asks for this resource just now: an Envoy that uses a secret no more drops it. */
+  readonly isSubscribed: (typeUrl: TypeUrl, name: string) => boolean;
 }
 
 /** What one response carried. */

@@ -5,7 +5,7 @@ import type { Response, Step, StreamInput, StreamLimits, Verdict } from "./proto
 import type { RefusalMemory } from "./refusals.ts";
 import type { ResourceTable, TableSubscription, TypeUrl } from "./resource.ts";
 import { step } from "./step.ts";
-import { createStream, type StreamState } from "./stream-state.ts";
+import { createStream, isSubscribed, type StreamState } from "./stream-state.ts";
 import type { TableDifference } from "./table-difference.ts";
 import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
 
@@ -29,7 +29,7 @@ export interface Transport {
 }
 
 export interface SessionOptions {
-  readonly info: StreamInfo;
+  readonly info: Pick<StreamInfo, "id" | "peer" | "protocol">;
   readonly transport: Transport;
   readonly nodeIds: readonly string[];
   readonly memory: RefusalMemory;
@@ -66,7 +66,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.info = options.info;
+    this.info = { ...options.info, isSubscribed: (typeUrl, name) => isSubscribed(this.#stream, typeUrl, name) };
     this.memory = options.memory;
     this.#stream = createStream({
       protocol: options.info.protocol,
@@ -173,7 +173,8 @@ export class Session {
     if (this.#isWriting || this.#isOver) return;
     const response = this.#queue.shift();
     if (response === undefined) return;
-    const { info, transport, observe, metrics, clock } = this.#options;
+    const { transport, observe, metrics, clock } = this.#options;
+    const { info } = this;
     const message = info.protocol === "delta" ? encodeDeltaResponse(response) : encodeSotwResponse(response);
     const { resources, removed, requiredResends, generation, nonce } = response;
     const typeUrl = response.typeUrl as TypeUrl;
@@ -194,7 +195,8 @@ export class Session {
   }
 
   #report(verdict: Verdict): void {
-    const { info, observe, metrics, clock, log } = this.#options;
+    const { observe, metrics, clock, log } = this.#options;
+    const { info } = this;
     const sent = this.#inFlight.get(verdict.response.nonce);
     if (sent === undefined) {
       this.end("INVALID_ARGUMENT", "acknowledges a response that was not sent yet", "request");

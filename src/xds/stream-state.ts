@@ -52,6 +52,12 @@ export function createStream(options: StreamOptions): StreamState {
   };
 }
 
+/** Whether the client asks for `name`, by itself or along with everything. */
+export function isSubscribed({ subscriptions }: StreamState, typeUrl: string, name: string): boolean {
+  const subscription = subscriptions.get(typeUrl);
+  return subscription !== undefined && (subscription.isWildcard || subscription.names.has(name));
+}
+
 /** What the stream's table holds under a name. A type that this server does not speak has no resources. */
 export function resourceOf(table: ResourceTable, typeUrl: string, name: string): Resource | undefined {
   return table.get(typeUrl as TypeUrl, name);
