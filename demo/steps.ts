@@ -75,6 +75,7 @@ export const reporters: readonly { readonly app: DemoApp; readonly namespace: st
 const buyerServed: Expectation = { kind: "served", from: "bookbuyer", to: "bookstore" };
 const buyerUnbroken: Expectation = { kind: "unbroken", from: "bookbuyer", to: "bookstore" };
 const thiefRefused: Expectation = { kind: "refused", from: "bookthief", to: "bookstore" };
+/** Only a split draws lots: before it, turns may be taken so that one store answers every question and sells nothing. */
 const storesServed: readonly Expectation[] = [
   { kind: "served", from: "bookstore-v1", to: "bookwarehouse" },
   { kind: "served", from: "bookstore-v2", to: "bookwarehouse" },
@@ -96,7 +97,7 @@ export const demoSteps: readonly DemoStep[] = [
       "Every pod has a sidecar and all traffic between pods is mutual TLS, but nobody has said who may call whom: " +
       "everybody may. The thief gets its books like any customer.",
     puts: [],
-    expects: [buyerServed, { kind: "served", from: "bookthief", to: "bookstore" }, ...storesServed, warehouseServed],
+    expects: [buyerServed, { kind: "served", from: "bookthief", to: "bookstore" }, warehouseServed],
   },
   {
     id: "access-policy",
@@ -122,7 +123,7 @@ export const demoSteps: readonly DemoStep[] = [
         shows: ["kind: MeshConfig", "    enablePermissiveTrafficPolicyMode: false"],
       },
     ],
-    expects: [buyerServed, buyerUnbroken, thiefRefused, ...storesServed, warehouseServed],
+    expects: [buyerServed, buyerUnbroken, thiefRefused, warehouseServed],
   },
   {
     id: "split-even",
@@ -133,6 +134,7 @@ export const demoSteps: readonly DemoStep[] = [
       buyerUnbroken,
       thiefRefused,
       { kind: "shares", from: "bookbuyer", to: "bookstore", shares: { "bookstore-v1": 0.5, "bookstore-v2": 0.5 } },
+      ...storesServed,
     ],
   },
   {

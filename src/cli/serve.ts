@@ -91,7 +91,7 @@ export function serveOptions(dir: string, flags: ParsedFlags, context: CommandCo
     xds: parseHostPort(stringFlag(flags, "xds") ?? "127.0.0.1:15128", "--xds"),
     admin: parseHostPort(stringFlag(flags, "admin") ?? "127.0.0.1:9091", "--admin"),
     ...(readyFile === undefined ? {} : { readyFile: resolve(context.cwd, readyFile) }),
-    workers: workerCount(stringFlag(flags, "workers") ?? "1"),
+    workers: workerCount(stringFlag(flags, "workers") ?? "1", "serve"),
     meshName: named(stringFlag(flags, "mesh-name") ?? "osm", "--mesh-name", DNS_LABEL),
     osmNamespace: named(stringFlag(flags, "osm-namespace") ?? "osm-system", "--osm-namespace", DNS_LABEL),
     trustDomain: named(stringFlag(flags, "trust-domain") ?? "cluster.local", "--trust-domain", DNS_NAME),
@@ -116,9 +116,13 @@ function defaultStateDir(dir: string, context: CommandContext): string {
   return join(cache, "osm", "serve", createHash("sha256").update(dir).digest("hex").slice(0, 16));
 }
 
-function workerCount(value: string): number {
+/** Checks the value of `--workers`. */
+export function workerCount(value: string, command: string): number {
   if (/^\d+$/.test(value) && Number(value) <= WORKERS_MAX) return Number(value);
-  throw new CommandError(`osm serve: --workers is a number from 0 to ${WORKERS_MAX}, found "${value}"`, EXIT.usage);
+  throw new CommandError(
+    `osm ${command}: --workers is a number from 0 to ${WORKERS_MAX}, found "${value}"`,
+    EXIT.usage,
+  );
 }
 
 function named(value: string, flag: string, pattern: RegExp): string {
