@@ -129,7 +129,7 @@ describe("inbound listener", () => {
   });
 
   test("endpoints that lag behind their Service never give one port of a pod two protocols", () => {
-    const ports = [servicePort({ name: "a" }), servicePort({ name: "b", port: 81, targetPort: 9090, protocol: "tcp" })];
+    const ports = [servicePort({ name: "a" }), servicePort({ name: "b", port: 79, targetPort: 9090, protocol: "tcp" })];
     const [service, pod] = workload("shop", "cart", 1, { ports });
     const lagging = endpointSlice(
       service,
