@@ -100,6 +100,8 @@ async function answer(
   try {
     result = await dispatch(routes, request, response);
   } catch (error) {
+    // Whoever hung up before its request was complete waits for no answer, and that is its right.
+    if (request.destroyed && !request.complete) return;
     const status = error instanceof HttpProblem ? error.status : 500;
     const message = error instanceof Error ? error.message : String(error);
     if (status >= 500) log.error("An admin request failed", { path: pathOf(request), status, error: message });

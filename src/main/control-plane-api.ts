@@ -1,5 +1,4 @@
 import { isIP } from "node:net";
-import { join } from "node:path";
 import {
   type AdminReadModel,
   type BootstrapRequest,
@@ -9,43 +8,13 @@ import {
 } from "../admin/mod.ts";
 import { bootstrapFiles } from "../envoy/bootstrap.ts";
 import type { ObjectEvent } from "../kube/mod.ts";
-import type { Metrics, ObjectRef, Rejection } from "../lib/mod.ts";
+import type { ObjectRef } from "../lib/mod.ts";
 import { classOf, isMeshed, type MeshSettings, type PodRecord, provenance, type ResourceView } from "../mesh/mod.ts";
-import type { DeliveryTracker, PushEngine } from "../push/mod.ts";
 import { TYPE_URLS, type TypeUrl } from "../xds/mod.ts";
 import { rotateCertificates } from "./certificate-rotation.ts";
-import type { Intake } from "./intake.ts";
-import type { MeshSecrets } from "./mesh-secrets.ts";
-import type { HostPort, ServeOptions } from "./options.ts";
-import type { TableReader } from "./proxy-config.ts";
+import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
+import type { HostPort } from "./options.ts";
 import { proxyStatuses } from "./proxy-status.ts";
-import type { ServedXds } from "./xds.ts";
-
-/** What the admin address and the control socket look at and act on. */
-export interface ControlPlaneState {
-  readonly options: ServeOptions & { readonly socketDir: string; readonly version: string };
-  readonly intake: Intake;
-  readonly engine: PushEngine;
-  readonly secrets: MeshSecrets;
-  readonly tracker: DeliveryTracker;
-  readonly reader: TableReader;
-  readonly metrics: Metrics;
-  /** Rejections of the folder itself: files that cannot be read. */
-  fileRejections: () => readonly Rejection[];
-  /** What the node could not make pods of. */
-  nodeRejections: readonly Rejection[];
-  /** Where proxies are served; undefined until they are. */
-  xds: ServedXds | undefined;
-}
-
-/** Paths of the sockets below `socketDir`. */
-export function socketPaths(socketDir: string) {
-  return {
-    control: join(socketDir, "control.sock"),
-    node: join(socketDir, "node.sock"),
-    xds: join(socketDir, "xds.sock"),
-  };
-}
 
 export function readModel(state: ControlPlaneState): AdminReadModel {
   const { options, intake } = state;

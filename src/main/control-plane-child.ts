@@ -3,8 +3,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { backoff, type Clock } from "../lib/mod.ts";
-import type { ControlPlaneOptions } from "./control-plane.ts";
-import { type HostPort, StartError } from "./options.ts";
+import { type ControlPlaneOptions, type HostPort, StartError } from "./options.ts";
 
 /** What the child tells the runner. */
 export type ControlPlaneMessage =

@@ -1,8 +1,9 @@
 /** The control plane as a child process of the runner: it ends when its parent does, and says what it does over IPC. */
 import process from "node:process";
-import { type ControlPlaneOptions, startControlPlane } from "./control-plane.ts";
+import { saveCompiledCode } from "../platform/compiled-code.ts";
+import { startControlPlane } from "./control-plane.ts";
 import type { ControlPlaneMessage } from "./control-plane-child.ts";
-import { StartError } from "./options.ts";
+import { type ControlPlaneOptions, StartError } from "./options.ts";
 
 const options = JSON.parse(process.argv[2] ?? "") as ControlPlaneOptions;
 const tell = (message: ControlPlaneMessage) => {
@@ -21,6 +22,7 @@ try {
   process.on("SIGTERM", () => void plane.stop().finally(() => process.exit(0)));
   tell({ type: "admin", admin: plane.admin });
   tell({ type: "serving", xds: await plane.serving });
+  saveCompiledCode();
 } catch (error) {
   if (!(error instanceof StartError)) throw error;
   tell({ type: "refused", message: error.message });

@@ -1,14 +1,22 @@
 import { chmodSync, rmSync } from "node:fs";
 import { controlRoutes, type HttpListener, listenHttp, publicRoutes } from "../admin/mod.ts";
-import { type Clock, jsonLog, LOG_LEVELS, type Log, type Metrics, metricsRegistry, systemClock } from "../lib/mod.ts";
+import { jsonLog, LOG_LEVELS, type Log, metricsRegistry, systemClock } from "../lib/mod.ts";
 import { DEFAULT_SETTINGS } from "../mesh/mod.ts";
 import { createDeliveryTracker, createPushEngine, createResourceSource, type PushEngine } from "../push/mod.ts";
-import { type ControlPlaneState, controlActions, readModel, socketPaths } from "./control-plane-api.ts";
+import { controlActions, readModel } from "./control-plane-api.ts";
+import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
 import { openFolder } from "./folder.ts";
 import { createGeneratePool, generateLanes } from "./generate-pool.ts";
 import { createIntake } from "./intake.ts";
 import { openMeshSecrets } from "./mesh-secrets.ts";
-import { formatHostPort, type HostPort, type ServeOptions, StartError } from "./options.ts";
+import {
+  type ControlPlaneOptions,
+  type Edge,
+  formatHostPort,
+  type HostPort,
+  type PodAddress,
+  StartError,
+} from "./options.ts";
 import { observeProcess } from "./process-metrics.ts";
 import { createTableReader } from "./proxy-config.ts";
 import { pushLine } from "./push-lines.ts";
@@ -18,23 +26,10 @@ import { serveXds } from "./xds.ts";
 const CACHE_BYTES_MAX = 64 * 1024 * 1024;
 const CLUSTER_DOMAIN = "cluster.local";
 
-export interface ControlPlaneOptions extends ServeOptions {
-  /** Folder of the sockets; short, because paths of sockets are. */
-  readonly socketDir: string;
-  readonly version: string;
-}
-
 export interface ControlPlaneIo {
   /** Lines for people: what was pushed to whom, and what has no effect. */
   readonly line: (text: string) => void;
   readonly logLine: (line: string) => void;
-}
-
-export interface PodAddress {
-  readonly namespace: string;
-  readonly name: string;
-  readonly address: string;
-  readonly serviceAccount: string;
 }
 
 export interface ControlPlane {
@@ -43,14 +38,6 @@ export interface ControlPlane {
   readonly serving: Promise<HostPort>;
   readonly pods: () => readonly PodAddress[];
   stop(): Promise<void>;
-}
-
-/** What the edges share. */
-export interface Edge {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly random: () => number;
 }
 
 /** Starts the control plane over a folder, and over what the node tells it when there are local pods. */

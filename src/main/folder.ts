@@ -3,7 +3,7 @@ import type { ObjectEvent } from "../kube/mod.ts";
 import type { Rejection } from "../lib/mod.ts";
 import { watchFolder } from "../manifests/mod.ts";
 import type { PoolReporting } from "../platform/mod.ts";
-import type { ControlPlaneOptions } from "./control-plane.ts";
+import type { ControlPlaneOptions } from "./options.ts";
 import { createParser } from "./parse-pool.ts";
 
 /** Kinds that the node process reads from the folder itself and hands over with what a cluster would add to them. */

@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import type { PodSummary } from "../local/mod.ts";
-import type { PodAddress } from "./control-plane.ts";
+import type { PodAddress } from "./options.ts";
 
 /** The node's pods; each that is not ready is named on `note` with the reason. */
 export async function nodePods(socketPath: string, note: (text: string) => void): Promise<readonly PodAddress[]> {

@@ -1,3 +1,5 @@
+import type { Clock, Log, Metrics } from "../lib/mod.ts";
+
 /** What `osm serve` is told; every field is already checked. */
 export interface ServeOptions {
   /** Absolute path of the folder of manifests. */
@@ -29,4 +31,26 @@ export function formatHostPort({ host, port }: HostPort): string {
 /** Start-up failed for a reason that a person can mend; the message is the one sentence to show. */
 export class StartError extends Error {
   override readonly name = "StartError";
+}
+
+/** What the control plane is told beside that. */
+export interface ControlPlaneOptions extends ServeOptions {
+  /** Folder of the sockets; short, because paths of sockets are. */
+  readonly socketDir: string;
+  readonly version: string;
+}
+
+export interface PodAddress {
+  readonly namespace: string;
+  readonly name: string;
+  readonly address: string;
+  readonly serviceAccount: string;
+}
+
+/** Time, chance and reporting, as the control plane's parts share them. */
+export interface Edge {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly random: () => number;
 }

@@ -6,11 +6,17 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../lib/mod.ts";
 import { type NodeProcess, NodeStartError, startNode } from "../local/mod.ts";
-import type { ControlPlaneOptions, PodAddress } from "./control-plane.ts";
-import { socketPaths } from "./control-plane-api.ts";
 import { keepControlPlane } from "./control-plane-child.ts";
+import { socketPaths } from "./control-plane-state.ts";
 import { nodePods } from "./node-pods.ts";
-import { formatHostPort, type HostPort, type ServeOptions, StartError } from "./options.ts";
+import {
+  type ControlPlaneOptions,
+  formatHostPort,
+  type HostPort,
+  type PodAddress,
+  type ServeOptions,
+  StartError,
+} from "./options.ts";
 import { lockStateDir } from "./state-lock.ts";
 import { ownVersion } from "./version.ts";
 

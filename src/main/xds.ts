@@ -1,17 +1,9 @@
 import { chmodSync, rmSync } from "node:fs";
-import { type MeshSnapshot, podOfProxy } from "../mesh/mod.ts";
+import { podOfProxy } from "../mesh/mod.ts";
 import { startXdsServer, XdsListenError, type XdsServer } from "../xds/mod.ts";
 import { authenticateProxy } from "./authenticate.ts";
-import type { Edge } from "./control-plane.ts";
-import { type ControlPlaneState, socketPaths } from "./control-plane-api.ts";
-import { formatHostPort, type HostPort, StartError } from "./options.ts";
-
-export interface ServedXds {
-  readonly address: HostPort;
-  /** Ends the streams of proxies whose pods are gone. */
-  dropStrangers(snapshot: MeshSnapshot): void;
-  close(): Promise<void>;
-}
+import { type ControlPlaneState, type ServedXds, socketPaths } from "./control-plane-state.ts";
+import { type Edge, formatHostPort, StartError } from "./options.ts";
 
 /** Serves proxies on the xDS address, and on a socket to which the pods' own network forwards. */
 export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<ServedXds> {
