@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { protosAreCurrent } from "../proto-fingerprint.mjs";
+import { cacheFolder } from "./cache-folder.mjs";
 import { CannotBeHad, reasonIn, run, withProgress } from "./step.mjs";
 
 /** Node runs our TypeScript as it stands from this version on. */
@@ -97,12 +98,14 @@ export function nodeProgram(checkout) {
 }
 
 /**
- * The environment in which commands run: the pinned Node and the packages' programs come first.
+ * The environment in which commands run: the pinned Node and the packages' programs come first, and Node finds the code of
+ * the last run compiled (src/platform/compiled-code.ts says what that saves).
  *
  * @param {string} checkout
  * @returns {NodeJS.ProcessEnv}
  */
 export function commandEnvironment(checkout) {
   const folders = [join(checkout, "node_modules/.bin"), process.env.PATH ?? "", dirname(process.execPath)];
-  return { ...process.env, PATH: folders.filter(Boolean).join(":") };
+  const compiled = process.env.NODE_COMPILE_CACHE ?? join(cacheFolder(), "compiled-code");
+  return { ...process.env, PATH: folders.filter(Boolean).join(":"), NODE_COMPILE_CACHE: compiled };
 }

@@ -17,6 +17,7 @@ export const secondDoors: readonly string[] = [
   "src/envoy/describe.ts",
   "src/envoy/secrets.ts",
   "src/kube/objects.ts",
+  "src/platform/compiled-code.ts",
   "src/xds/resource.ts",
   "workers/messages.ts",
   // The same jobs without threads.

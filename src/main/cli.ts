@@ -1,5 +1,8 @@
 import process from "node:process";
-import { runCli } from "../cli/mod.ts";
+import { keepCompiledCode } from "../platform/compiled-code.ts";
+
+keepCompiledCode();
+const { runCli } = await import("../cli/mod.ts");
 
 const stopped = new AbortController();
 const stop = () => stopped.abort();
