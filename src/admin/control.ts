@@ -1,5 +1,4 @@
 import { createInterface } from "node:readline";
-import type { Rejection } from "../lib/mod.ts";
 import type { RotationResult } from "./api.ts";
 import { HttpProblem, type HttpRequest, json, type Route } from "./http.ts";
 
@@ -24,8 +23,6 @@ export interface BootstrapRequest {
 export interface ControlActions {
   /** Objects that arrive, a batch at a time, in the source's order. */
   readonly acceptObjects: (batch: readonly unknown[]) => void;
-  /** What the source of objects could not use; replaces what it said before. */
-  readonly acceptRejections: (rejections: readonly Rejection[]) => void;
   readonly issueCredential: (subject: {
     readonly namespace: string;
     readonly serviceAccount: string;
@@ -64,23 +61,17 @@ export function controlRoutes(actions: ControlActions): readonly Route[] {
   ];
 }
 
-/** One JSON array of object events, or one `{"rejections": [...]}`, a line, until the sender hangs up. */
+/** One JSON array of object events a line, until the sender hangs up. */
 async function readObjects(request: HttpRequest, actions: ControlActions): Promise<number> {
   let lines = 0;
   for await (const line of createInterface({ input: request.raw, crlfDelay: Number.POSITIVE_INFINITY })) {
     if (line === "") continue;
     lines += 1;
-    const content: unknown = JSON.parse(line);
-    if (Array.isArray(content)) actions.acceptObjects(content);
-    else actions.acceptRejections(rejectionsOf(content, lines));
+    const batch: unknown = JSON.parse(line);
+    if (!Array.isArray(batch)) throw new HttpProblem(400, `Line ${lines} is no JSON array of object events`);
+    actions.acceptObjects(batch);
   }
   return lines;
-}
-
-function rejectionsOf(content: unknown, line: number): readonly Rejection[] {
-  const { rejections } = (content ?? {}) as { readonly rejections?: unknown };
-  if (Array.isArray(rejections)) return rejections as readonly Rejection[];
-  throw new HttpProblem(400, `Line ${line} is neither an array of object events nor a list of rejections`);
 }
 
 function subjectOf(body: unknown): { namespace: string; serviceAccount: string; uuid: string } {

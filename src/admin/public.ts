@@ -10,11 +10,11 @@ export interface AdminReadModel {
   /** Undefined: ready. Else one sentence saying what is missing. */
   readonly unreadyReason: () => string | undefined;
   /** Undefined: alive. Else one sentence saying what is stuck. */
-  readonly deadReason: () => string | undefined;
+  readonly deadReason: () => Promise<string | undefined>;
   readonly proxies: () => readonly ProxyStatus[];
   /** What this proxy was sent, keys redacted; undefined when the pod has no proxy connected. */
   readonly proxyConfig: (namespace: string, pod: string) => Promise<unknown>;
-  readonly rejections: () => readonly Rejection[];
+  readonly rejections: () => Promise<readonly Rejection[]>;
   readonly ignoredKinds: () => IgnoredKinds;
   readonly meshConfig: () => MeshConfigInfo;
   readonly sockets: () => SocketPaths;
@@ -25,7 +25,7 @@ export function publicRoutes(model: AdminReadModel): readonly Route[] {
   const get = (path: string, handle: Route["handle"]): Route => ({ method: "GET", path, handle });
   return [
     get("/health/ready", () => health(model.unreadyReason(), "Service is ready")),
-    get("/health/alive", () => health(model.deadReason(), "Service is alive")),
+    get("/health/alive", async () => health(await model.deadReason(), "Service is alive")),
     get("/metrics", () => ({
       contentType: "text/plain; version=0.0.4; charset=utf-8",
       body: renderMetrics(model.metrics),
@@ -38,7 +38,7 @@ export function publicRoutes(model: AdminReadModel): readonly Route[] {
       if (config === undefined) throw new HttpProblem(404, `No proxy of pod ${namespace}/${pod} is connected`);
       return json(config);
     }),
-    get("/debug/rejections", () => json(model.rejections().map(rejectionInfo))),
+    get("/debug/rejections", async () => json((await model.rejections()).map(rejectionInfo))),
     get("/debug/kinds", () => json(model.ignoredKinds())),
     get("/debug/meshconfig", () => json(model.meshConfig())),
     get("/debug/sockets", () => json(model.sockets())),

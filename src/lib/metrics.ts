@@ -35,8 +35,8 @@ export interface Metrics {
   counter(name: string, help: string): Counter;
   gauge(name: string, help: string): Gauge;
   histogram(name: string, help: string, bounds: readonly number[]): Histogram;
-  /** A gauge whose value is asked for at scrape time. */
-  observed(name: string, help: string, read: () => number): void;
+  /** A value that is asked for at scrape time. */
+  observed(name: string, help: string, read: () => number, kind?: "gauge" | "counter"): void;
   families(): readonly MetricFamily[];
 }
 
@@ -110,8 +110,8 @@ export function metricsRegistry(): Metrics {
         },
       };
     },
-    observed(name, help, read) {
-      declare(name, "gauge", help, [], read);
+    observed(name, help, read, kind = "gauge") {
+      declare(name, kind, help, [], read);
     },
     families: () => [...states].map(([name, state]) => familyOf(name, state)),
   };

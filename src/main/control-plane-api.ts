@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { connect, isIP } from "node:net";
 import {
   type AdminReadModel,
   type BootstrapRequest,
@@ -8,12 +8,13 @@ import {
 } from "../admin/mod.ts";
 import { bootstrapFiles } from "../envoy/bootstrap.ts";
 import type { ObjectEvent } from "../kube/mod.ts";
-import type { ObjectRef } from "../lib/mod.ts";
+import type { ObjectRef, Rejection } from "../lib/mod.ts";
 import { classOf, isMeshed, type MeshSettings, type PodRecord, provenance, type ResourceView } from "../mesh/mod.ts";
 import { TYPE_URLS, type TypeUrl } from "../xds/mod.ts";
 import { rotateCertificates } from "./certificate-rotation.ts";
 import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
-import type { HostPort } from "./options.ts";
+import { nodeRejections } from "./node-questions.ts";
+import { formatHostPort, type HostPort } from "./options.ts";
 import { proxyStatuses } from "./proxy-status.ts";
 
 export function readModel(state: ControlPlaneState): AdminReadModel {
@@ -23,7 +24,7 @@ export function readModel(state: ControlPlaneState): AdminReadModel {
     version: { version: options.version, git_commit: "", build_date: "" },
     metrics: state.metrics,
     unreadyReason: () => unreadyReason(state),
-    deadReason: () => undefined,
+    deadReason: () => deadReason(state),
     proxies: () =>
       proxyStatuses({
         snapshot: intake.snapshot(),
@@ -37,11 +38,41 @@ export function readModel(state: ControlPlaneState): AdminReadModel {
       const table = uuid === undefined ? undefined : state.engine.tableOf(uuid);
       return table === undefined ? undefined : await state.reader.read(table);
     },
-    rejections: () => [...state.fileRejections(), ...state.nodeRejections, ...intake.rejections()],
+    rejections: () => allRejections(state),
     ignoredKinds: () => Object.fromEntries([...intake.ignoredKinds()].sort(([a], [b]) => (a < b ? -1 : 1))),
     meshConfig: () => meshConfigInfo(intake.snapshot().settings),
     sockets: () => ({ control: sockets.control, node: options.hasPods ? sockets.node : null }),
   };
+}
+
+/** Alive means that whoever could be served before can be served now: its xDS port takes connections. */
+async function deadReason({ xds }: ControlPlaneState): Promise<string | undefined> {
+  if (xds === undefined || (await isAnswered(reachable(xds.address)))) return undefined;
+  return `The xDS server does not take connections on ${formatHostPort(xds.address)}`;
+}
+
+function isAnswered(address: HostPort): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ ...address, timeout: DIAL_TIMEOUT_MS });
+    const finish = (isOpen: boolean) => {
+      socket.destroy();
+      resolve(isOpen);
+    };
+    socket.once("connect", () => finish(true));
+    socket.once("timeout", () => finish(false));
+    socket.once("error", () => finish(false));
+  });
+}
+
+/** What has no effect in the mesh, files that cannot be read included. */
+export function ownRejections({ fileRejections, intake }: ControlPlaneState): readonly Rejection[] {
+  return [...fileRejections(), ...intake.rejections()];
+}
+
+/** What has no effect anywhere: workloads that cannot be made into pods are known by the node alone. */
+async function allRejections(state: ControlPlaneState): Promise<readonly Rejection[]> {
+  const { hasPods, socketDir } = state.options;
+  return [...ownRejections(state), ...(hasPods ? await nodeRejections(socketPaths(socketDir).node) : [])];
 }
 
 function unreadyReason({ intake, xds }: ControlPlaneState): string | undefined {
@@ -49,6 +80,8 @@ function unreadyReason({ intake, xds }: ControlPlaneState): string | undefined {
   if (missing.length > 0) return `Waiting for objects from: ${missing.join(", ")}`;
   return xds === undefined ? "The xDS server does not listen yet" : undefined;
 }
+
+const DIAL_TIMEOUT_MS = 1000;
 
 /** Views that make resources of a type; names do not repeat between them. */
 const VIEW_KINDS: Readonly<Record<TypeUrl, readonly ResourceView["kind"][]>> = {
@@ -82,9 +115,6 @@ export function controlActions(state: ControlPlaneState): ControlActions {
   const { intake, secrets } = state;
   return {
     acceptObjects: (batch) => intake.accept(batch as readonly ObjectEvent[]),
-    acceptRejections(rejections) {
-      state.nodeRejections = rejections;
-    },
     issueCredential: async (subject) => ({ ...(await secrets.proxyCredential(subject)), caPem: secrets.rootsPem }),
     settings: () => intake.snapshot().settings,
     proxyBootstrap: (request) => proxyBootstrap(state, request),

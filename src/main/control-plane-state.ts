@@ -26,8 +26,6 @@ export interface ControlPlaneState {
   readonly metrics: Metrics;
   /** Rejections of the folder itself: files that cannot be read. */
   fileRejections: () => readonly Rejection[];
-  /** What the node could not make pods of. */
-  nodeRejections: readonly Rejection[];
   /** Where proxies are served; undefined until they are. */
   xds: ServedXds | undefined;
 }

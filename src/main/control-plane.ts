@@ -3,7 +3,7 @@ import { controlRoutes, type HttpListener, listenHttp, publicRoutes } from "../a
 import { jsonLog, LOG_LEVELS, type Log, metricsRegistry, systemClock } from "../lib/mod.ts";
 import { DEFAULT_SETTINGS } from "../mesh/mod.ts";
 import { createDeliveryTracker, createPushEngine, createResourceSource, type PushEngine } from "../push/mod.ts";
-import { controlActions, readModel } from "./control-plane-api.ts";
+import { controlActions, ownRejections, readModel } from "./control-plane-api.ts";
 import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
 import { openFolder } from "./folder.ts";
 import { createGeneratePool, generateLanes } from "./generate-pool.ts";
@@ -20,6 +20,7 @@ import {
 import { observeProcess } from "./process-metrics.ts";
 import { createTableReader } from "./proxy-config.ts";
 import { pushLine } from "./push-lines.ts";
+import { createRejectionLines } from "./rejection-lines.ts";
 import { serveXds } from "./xds.ts";
 
 /** Bound of what is kept of generated resources that no proxy uses now. */
@@ -45,9 +46,9 @@ export async function startControlPlane(options: ControlPlaneOptions, io: Contro
   const edge = createEdge(io);
   observeProcess(edge.metrics, options.version);
   const synced = Promise.withResolvers<void>();
-  const { state, close } = await createLine(options, io, edge, synced.resolve);
+  const { state, rejectionsChanged, close } = await createLine(options, io, edge, synced.resolve);
   const listeners = await listenAdmin(state, edge.log);
-  const folder = openFolder(options, (events) => state.intake.accept(events), edge);
+  const folder = openFolder(options, { accept: (events) => state.intake.accept(events), rejectionsChanged }, edge);
   state.fileRejections = folder.rejections;
 
   const serving = synced.promise.then(async () => {
@@ -110,6 +111,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
       adoptLogLevel(edge.log, snapshot.settings.logLevel);
       pushEngine.publish(snapshot, changes);
       state.xds?.dropStrangers(snapshot);
+      rejectionsChanged();
       onSynced();
     },
   });
@@ -118,6 +120,8 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
     "Namespaces of the mesh",
     () => intake.snapshot().namespaces.size,
   );
+  const tellRejections = createRejectionLines(io.line);
+  const rejectionsChanged = () => tellRejections(ownRejections(state));
   const reader = createTableReader({ hasThread, ...edge });
   const state: ControlPlaneState = {
     options,
@@ -128,13 +132,12 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
     reader,
     metrics: edge.metrics,
     fileRejections: () => [],
-    nodeRejections: [],
     xds: undefined,
   };
   const close = async () => {
     await Promise.all([secrets.close(), pool.close(), reader.close()]);
   };
-  return { state, close };
+  return { state, rejectionsChanged, close };
 }
 
 /** OSM's default is `info`; the lines that people read are printed apart from the log, so `info` stays quiet. */

@@ -14,10 +14,17 @@ export interface Folder {
   stop(): Promise<void>;
 }
 
-/** Follows the served folder and gives what the control plane takes from it to `accept`. */
+export interface FolderTakers {
+  /** What the control plane takes from the folder. */
+  readonly accept: (events: readonly ObjectEvent[]) => void;
+  /** Files, documents or duplicates without effect may be others now. */
+  readonly rejectionsChanged: () => void;
+}
+
+/** Follows the served folder. */
 export function openFolder(
   options: ControlPlaneOptions,
-  accept: (events: readonly ObjectEvent[]) => void,
+  takers: FolderTakers,
   edge: Omit<PoolReporting, "name">,
 ): Folder {
   const parser = createParser(options.workers > 0, edge);
@@ -28,8 +35,8 @@ export function openFolder(
     clock: edge.clock,
     log: edge.log.child("manifests"),
     parse: parser.parse,
-    onBatch: (events) => accept(options.hasPods ? withoutKindsOfNode(events) : events),
-    onRejections: () => undefined,
+    onBatch: (events) => takers.accept(options.hasPods ? withoutKindsOfNode(events) : events),
+    onRejections: takers.rejectionsChanged,
   });
   return {
     rejections: () => source.rejections(),

@@ -11,10 +11,12 @@ export function observeProcess(metrics: Metrics, version: string): void {
   );
   metrics.observed("process_resident_memory_bytes", "Resident memory size in bytes", () => process.memoryUsage.rss());
   metrics.observed("process_heap_bytes", "Size of the heap in use in bytes", () => process.memoryUsage().heapUsed);
-  metrics.observed("process_cpu_seconds_total", "Total user and system CPU time spent in seconds", () => {
+  const cpuSeconds = () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
-  });
+  };
+  const cpuHelp = "Total user and system CPU time spent in seconds";
+  metrics.observed("process_cpu_seconds_total", cpuHelp, cpuSeconds, "counter");
   metrics
     .gauge("osm_version_info", "Version of the control plane; always 1")
     .set(1, { version, build_date: "", git_commit: "" });

@@ -8,7 +8,7 @@ import { systemClock } from "../lib/mod.ts";
 import { type NodeProcess, NodeStartError, startNode } from "../local/mod.ts";
 import { keepControlPlane } from "./control-plane-child.ts";
 import { socketPaths } from "./control-plane-state.ts";
-import { nodePods } from "./node-pods.ts";
+import { nodePods } from "./node-questions.ts";
 import {
   type ControlPlaneOptions,
   formatHostPort,

@@ -1,19 +1,30 @@
 import { request } from "node:http";
+import type { Rejection } from "../lib/mod.ts";
 import type { PodSummary } from "../local/mod.ts";
 import type { PodAddress } from "./options.ts";
 
 /** The node's pods; each that is not ready is named on `note` with the reason. */
 export async function nodePods(socketPath: string, note: (text: string) => void): Promise<readonly PodAddress[]> {
-  const pods = await fetchPods(socketPath);
+  const pods = (await ask(socketPath, "/pods")) as readonly PodSummary[];
   for (const { namespace, name, isReady, reason } of pods) {
     if (!isReady) note(`Pod ${namespace}/${name} is not ready: ${reason}\n`);
   }
   return pods.map(({ namespace, name, address, serviceAccount }) => ({ namespace, name, address, serviceAccount }));
 }
 
-function fetchPods(socketPath: string): Promise<readonly PodSummary[]> {
+/** What the node could not make pods of; nothing while it does not answer. */
+export async function nodeRejections(socketPath: string): Promise<readonly Rejection[]> {
+  try {
+    return (await ask(socketPath, "/rejections")) as readonly Rejection[];
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return [];
+    throw error;
+  }
+}
+
+function ask(socketPath: string, path: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path: "/pods", agent: false }, (response) => {
+    const asked = request({ socketPath, path, agent: false }, (response) => {
       let body = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {
@@ -22,7 +33,7 @@ function fetchPods(socketPath: string): Promise<readonly PodSummary[]> {
       response.on("error", reject);
       response.on("end", () => {
         try {
-          resolve(JSON.parse(body) as readonly PodSummary[]);
+          resolve(JSON.parse(body));
         } catch (error) {
           reject(error);
         }
