@@ -83,10 +83,12 @@ function typeStatuses(
   return shown;
 }
 
-/** `Kind namespace/name (file:line)`. */
+/** `Kind namespace/name (file:line)`; only the place when a file could not be read as far as naming an object. */
 export function describeRef({ kind, namespace, name, file, line }: ObjectRef): string {
-  const place = file === undefined ? "" : ` (${file}${line === undefined ? "" : `:${line}`})`;
-  return `${kind} ${namespace === "" ? name : `${namespace}/${name}`}${place}`;
+  const place = file === undefined || file === "" ? "" : `${file}${line === undefined ? "" : `:${line}`}`;
+  if (kind === "") return place;
+  const object = `${kind} ${namespace === "" ? name : `${namespace}/${name}`}`;
+  return place === "" ? object : `${object} (${place})`;
 }
 
 const compare = (left: string, right: string) => (left < right ? -1 : left > right ? 1 : 0);

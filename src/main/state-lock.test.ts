@@ -1,0 +1,33 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { lockStateDir } from "./state-lock.ts";
+
+const root = mkdtempSync(join(tmpdir(), "osm-lock-"));
+afterAll(() => rmSync(root, { recursive: true }));
+
+test("two meshes never share a state dir, and the second is told what to do", async () => {
+  const dir = join(root, "shared");
+  const first = await lockStateDir(dir, dir);
+  await expect(lockStateDir(dir, dir)).rejects.toThrow("--state-dir");
+  await first.release();
+  await (await lockStateDir(dir, dir)).release();
+});
+
+test("what a killed mesh left behind does not keep the next one from starting", async () => {
+  const dir = join(root, "stale");
+  await (await lockStateDir(dir, dir)).release();
+  // A socket file whose listener is gone is what SIGKILL leaves.
+  writeFileSync(join(dir, "lock.sock"), "");
+  const lock = await lockStateDir(dir, dir);
+  await lock.release();
+});
+
+test("nobody else may look into the state dir", async () => {
+  const dir = join(root, "private");
+  const lock = await lockStateDir(dir, dir);
+  expect(existsSync(dir)).toBe(true);
+  expect(statSync(dir).mode & 0o777).toBe(0o700);
+  await lock.release();
+});
