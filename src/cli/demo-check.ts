@@ -1,10 +1,8 @@
 import { demoSteps } from "../main/mod.ts";
-import { type CommandContext, CommandError, EXIT } from "./command.ts";
-import { type DemoSession, startDemoSession } from "./demo-session.ts";
-import { runStep, type StepProgress } from "./demo-step.ts";
+import { type CommandContext, EXIT } from "./command.ts";
+import { startDemoSession } from "./demo-session.ts";
+import { awaitFirstAnswer, runStep } from "./demo-step.ts";
 import type { Verdict } from "./demo-verdict.ts";
-
-const FIRST_ANSWER_TIMEOUT_MS = 60_000;
 
 /** Runs all steps and prints, in plain lines, what each was expected to do and what was seen. */
 export async function runCheck(
@@ -16,7 +14,7 @@ export async function runCheck(
     context,
   );
   try {
-    await awaitFirstAnswer(session, context);
+    context.write(`First mTLS answer after ${(await awaitFirstAnswer(session)).toFixed(1)} s\n`);
     let failed = 0;
     for (const [index, step] of demoSteps.entries()) {
       context.write(`\nStep ${index + 1} of ${demoSteps.length}: ${step.title}\n`);
@@ -31,23 +29,6 @@ export async function runCheck(
   }
 }
 
-async function awaitFirstAnswer(session: DemoSession, context: CommandContext): Promise<void> {
-  let seconds: number | undefined;
-  void session.firstAnswer.then((value) => {
-    seconds = value;
-  });
-  if ((await session.until(() => seconds, FIRST_ANSWER_TIMEOUT_MS)) === undefined) {
-    throw new CommandError(await whyNobodyAnswers(session));
-  }
-  context.write(`First mTLS answer after ${seconds?.toFixed(1)} s\n`);
-}
-
-async function whyNobodyAnswers(session: DemoSession): Promise<string> {
-  const unready = (await session.proxies().catch(() => [])).filter(({ isPodReady }) => !isPodReady);
-  const reasons = unready.map(({ namespace, pod, reason }) => `${namespace}/${pod}: ${reason || "not ready"}`);
-  return `osm demo: no book was sold within ${FIRST_ANSWER_TIMEOUT_MS / 1000} s${reasons.map((reason) => `; ${reason}`).join("")}`;
-}
-
 /** Two lines: what was expected, and what was seen. */
 export function describeVerdict({ state, expected, observed }: Verdict): string {
   const mark = { met: "ok    ", open: "FAILED", unmet: "FAILED" }[state];
@@ -60,9 +41,4 @@ function summary(failed: number): string {
   return failed === 0
     ? `\nAll ${all} steps had exactly their effect\n`
     : `\n${failed} of ${all} steps did not have their effect\n`;
-}
-
-/** Whether a step has come to its end. */
-export function isOver({ state }: StepProgress): boolean {
-  return state === "met" || state === "unmet";
 }

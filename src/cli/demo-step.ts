@@ -1,5 +1,6 @@
 import type { ProxyStatus } from "../admin/api.ts";
 import type { CallCount, DemoApp, DemoStep, Expectation } from "../main/mod.ts";
+import { CommandError } from "./command.ts";
 import type { DemoSession } from "./demo-session.ts";
 import { callsBetween } from "./demo-traffic.ts";
 import { judge, type Verdict } from "./demo-verdict.ts";
@@ -11,10 +12,24 @@ export interface StepProgress {
   readonly verdicts: readonly Verdict[];
 }
 
+const FIRST_ANSWER_TIMEOUT_MS = 60_000;
 /** Proxies acknowledge within milliseconds; a control plane that was killed is back within seconds. */
 const ACT_TIMEOUT_MS = 30_000;
 /** What a step says must be seen within this time; the first one waits for programs that start slowly. */
 const WATCH_TIMEOUT_MS = 45_000;
+
+/** Seconds until the buyer got its first answer over mutual TLS. Throws {@link CommandError} that says what is not ready. */
+export async function awaitFirstAnswer(session: DemoSession): Promise<number> {
+  let seconds: number | undefined;
+  void session.firstAnswer.then((value) => {
+    seconds = value;
+  });
+  const answered = await session.until(() => seconds, FIRST_ANSWER_TIMEOUT_MS);
+  if (answered !== undefined) return answered;
+  const unready = (await session.proxies().catch(() => [])).filter(({ isPodReady }) => !isPodReady);
+  const reasons = unready.map((proxy) => `; ${nameOf(proxy)}: ${proxy.reason || "not ready"}`);
+  throw new CommandError(`osm demo: no book was sold within ${FIRST_ANSWER_TIMEOUT_MS / 1000} s${reasons.join("")}`);
+}
 
 /**
  * Does what `step` says, then watches the traffic until every expectation is met. Expectations about the state after the

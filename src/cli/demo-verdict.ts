@@ -51,7 +51,7 @@ export function judge(expectation: Expectation, calls: readonly CallCount[]): Ve
 }
 
 /** Refused by the mesh, and at once: neither a failure on the way nor silence. */
-function isRefused({ outcome }: CallCount): boolean {
+export function isRefused({ outcome }: Pick<CallCount, "outcome">): boolean {
   return outcome === "refused" || outcome === "reset" || outcome === "403";
 }
 
