@@ -49,6 +49,11 @@ export function fingerprintOf(stats: Stats): Fingerprint {
   return { inode: stats.ino, size: stats.size, modifiedMs: stats.mtimeMs, changedMs: stats.ctimeMs };
 }
 
+/** Tells a folder from another that took its name. */
+export function directoryId(stats: Stats): string {
+  return `${stats.dev}:${stats.ino}`;
+}
+
 export function isSameFingerprint(a: Fingerprint, b: Fingerprint): boolean {
   return a.inode === b.inode && a.size === b.size && a.modifiedMs === b.modifiedMs && a.changedMs === b.changedMs;
 }
@@ -85,7 +90,7 @@ async function walkDirectory(walk: Walk, path: string, onDirectory: (path: strin
   let entries: readonly Dirent[];
   try {
     const stats = await stat(join(walk.root, path));
-    const id = `${stats.dev}:${stats.ino}`;
+    const id = directoryId(stats);
     if (!enterDirectory(walk, path, id)) return;
     onDirectory(path, id);
     entries = await readdir(join(walk.root, path), { withFileTypes: true });

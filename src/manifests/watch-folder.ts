@@ -6,6 +6,7 @@ import { type DirectoryWatchers, watchDirectories } from "./directory-watchers.t
 import { type Parse, readManifest, SMALL_MAX_BYTES } from "./file-reader.ts";
 import {
   codeOf,
+  directoryId,
   type Fingerprint,
   type FolderScan,
   fingerprintOf,
@@ -77,6 +78,9 @@ class FolderFollower {
   /** Of two readings of one file, the later counts. */
   private readonly readings = new Map<string, symbol>();
   private readonly dirty = new Set<string>();
+  /** Big files that wait for others of their kind. */
+  private readonly putOff = new Set<string>();
+  private bigReadings = 0;
   private scan: FolderScan | undefined;
   private isRescanDue = true;
   private isStopped = false;
@@ -120,10 +124,11 @@ class FolderFollower {
   }
 
   private noteEvent(directory: string, name: string | undefined): void {
-    const path = directory === "" || name === undefined ? (name ?? "") : `${directory}/${name}`;
-    if (name !== undefined && isManifestPath(path)) this.dirty.add(path);
-    else if (name?.startsWith(".") === true && this.scan?.withLinks.has(directory) !== true) return;
-    else this.isRescanDue = true;
+    const isHidden = name?.startsWith(".") === true;
+    // What a hidden entry is about is seen through links only, as in a mounted ConfigMap.
+    if (isHidden && this.scan?.withLinks.has(directory) !== true) return;
+    if (name === undefined || isHidden) this.isRescanDue = true;
+    else this.dirty.add(directory === "" ? name : `${directory}/${name}`);
     this.wake(GATHER_MS);
   }
 
@@ -139,8 +144,11 @@ class FolderFollower {
   }
 
   private async tell(): Promise<void> {
-    const isReading = this.readings.size > 0 || this.dirty.size > 0;
-    const progress = { isReading, isUnsettled: this.isUnsettled(), problems: this.scan?.problems ?? [] };
+    const progress = {
+      isReading: this.isReading(),
+      isUnsettled: this.isUnsettled(),
+      problems: this.scan?.problems ?? [],
+    };
     const isFirst = await this.teller.tell(progress, () => this.isStopped);
     if (isFirst) this.lastGood.keepOnly(new Set(this.known.keys()));
   }
@@ -178,34 +186,59 @@ class FolderFollower {
     });
   }
 
-  /** Looks at one path: reads it when it is a manifest that has changed and rests. */
+  /** Looks at one path: reads it when it is a manifest that has changed and rests, lists the folder when that may tell more. */
   private async look(path: string): Promise<void> {
-    const full = join(this.options.dir, path);
+    const { dir } = this.options;
     let stats: Stats;
     try {
-      stats = await lstat(full);
+      stats = await lstat(join(dir, path));
       if (stats.isSymbolicLink()) {
-        if (this.scan?.files.has(path) !== true) this.isRescanDue = true;
-        stats = await stat(full);
+        if (isManifestPath(path) && this.scan?.files.has(path) !== true) this.isRescanDue = true;
+        stats = await stat(join(dir, path));
       }
     } catch (error) {
-      if (codeOf(error) === "ENOENT" && this.scan?.withLinks.has(parentOf(path)) !== true) this.forget(path);
-      else this.isRescanDue = true;
-      this.settling.forget(path);
+      this.lookAtAbsence(path, codeOf(error) === "ENOENT");
       return;
     }
-    const seen = fingerprintOf(stats);
+    if (stats.isDirectory()) {
+      if (this.scan?.directories.get(path) !== directoryId(stats)) this.isRescanDue = true;
+    } else if (isManifestPath(path)) {
+      if (stats.isFile()) await this.lookAtFile(path, fingerprintOf(stats));
+      else this.isRescanDue = true;
+    }
+  }
+
+  private lookAtAbsence(path: string, isGone: boolean): void {
+    this.settling.forget(path);
+    const isFolder = this.scan?.directories.has(path) === true;
+    const mayBeLink = this.scan?.withLinks.has(parentOf(path)) === true;
+    if (isFolder || mayBeLink || !isGone) this.isRescanDue = true;
+    else this.forget(path);
+  }
+
+  private async lookAtFile(path: string, seen: Fingerprint): Promise<void> {
     const known = this.known.get(path);
-    if (!stats.isFile()) {
-      if (this.scan?.directories.has(path) !== true) this.isRescanDue = true;
-      this.settling.forget(path);
-    } else if (known !== undefined && isSameFingerprint(known, seen)) {
+    if (known !== undefined && isSameFingerprint(known, seen)) {
       this.settling.forget(path);
     } else if (this.settling.isSettled(path, seen, known)) {
-      const done = this.read(path, seen);
-      // Big files take their time on another thread; nothing else waits for the first few.
-      if (seen.size <= SMALL_MAX_BYTES || this.readings.size > BIG_READINGS_MAX) await done;
+      if (seen.size <= SMALL_MAX_BYTES) await this.read(path, seen);
+      else this.readBig(path, seen);
     }
+  }
+
+  /** Starts reading a big file, or puts it off; nothing else waits for it. */
+  private readBig(path: string, seen: Fingerprint): void {
+    if (this.bigReadings >= BIG_READINGS_MAX) {
+      this.putOff.add(path);
+      return;
+    }
+    this.bigReadings += 1;
+    void this.read(path, seen).finally(() => {
+      this.bigReadings -= 1;
+      for (const next of this.putOff) this.dirty.add(next);
+      this.putOff.clear();
+      this.wake(0);
+    });
   }
 
   private async read(path: string, seen: Fingerprint): Promise<void> {
@@ -236,6 +269,7 @@ class FolderFollower {
 
   private forget(path: string): void {
     this.settling.forget(path);
+    this.putOff.delete(path);
     this.readings.delete(path);
     if (!this.known.delete(path)) return;
     this.set.remove(path);
@@ -243,8 +277,12 @@ class FolderFollower {
     this.teller.noteAbsence();
   }
 
+  private isReading(): boolean {
+    return this.readings.size > 0 || this.dirty.size > 0 || this.putOff.size > 0;
+  }
+
   private isUnsettled(): boolean {
-    return this.settling.unsettledCount() > 0 || this.readings.size > 0 || this.dirty.size > 0;
+    return this.settling.unsettledCount() > 0 || this.isReading();
   }
 }
 
