@@ -1,7 +1,7 @@
 import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
 import { inlinePool, type Pool, type PoolReporting, startPool } from "../platform/mod.ts";
 
-const GENERATE_TIMEOUT_MS = 10_000;
+const GENERATE_TIMEOUT_MS = 4000;
 const GENERATE_QUEUE_MAX = 10_000;
 const GENERATE_HEAP_MAX_MB = 512;
 
