@@ -42,6 +42,21 @@ describe("objects become records", () => {
     expect(translation.rejections()).toEqual([]);
   });
 
+  test("an edit that breaks the MeshConfig does not open the mesh: the last valid settings stay until it is gone", () => {
+    const translation = createTranslation(OPTIONS);
+    const meshConfig = (enablePermissiveTrafficPolicyMode: unknown): KubeObject => ({
+      apiVersion: "config.openservicemesh.io/v1alpha2",
+      kind: "MeshConfig",
+      metadata: { name: "osm-mesh-config", namespace: "osm-system" },
+      spec: { traffic: { enablePermissiveTrafficPolicyMode } },
+    });
+    const strict = { type: "put", record: { settings: { isPermissive: false } } };
+    expect(translation.apply([apply(meshConfig(false))])).toMatchObject([strict]);
+    expect(translation.apply([apply(meshConfig("nope"))])).toMatchObject([strict]);
+    expect(translation.rejections()).toMatchObject([{ kind: "MeshConfig", strength: "object" }]);
+    expect(translation.apply([{ type: "reset", source: "folder", objects: [] }])).toMatchObject([{ type: "remove" }]);
+  });
+
   test("one batch says at most one thing about a record", () => {
     const translation = createTranslation(OPTIONS);
     expect(translation.apply([apply(split("a")), remove("a"), apply(split("a", [7]))])).toMatchObject([

@@ -52,9 +52,9 @@ export function createTranslation(options: TranslationOptions): Translation {
   const put = (source: string, object: KubeObject, origin: ObjectOrigin | undefined, touched: Touched) => {
     const { kind, namespace, name } = refOf(object);
     const key = keyFor(object.apiVersion, kind, namespace, name);
-    const claim = claimOf(source, object, origin, options.osmNamespace);
     const before = entries.get(key)?.claims ?? [];
     const position = before.findIndex((other) => other.source === source);
+    const claim = keepSettings(before[position], claimOf(source, object, origin, options.osmNamespace));
     const claims = position < 0 ? [...before, claim] : before.with(position, claim);
     setClaims(key, { kind, namespace, name, claims }, touched);
     const keys = keysBySource.get(source) ?? new Set<string>();
@@ -132,6 +132,17 @@ function claimOf(source: string, object: KubeObject, origin: ObjectOrigin | unde
     return { source, translated: { rejections: [versionRejection(object, origin, role)] } };
   }
   return { source, translated: role.translate(object, origin, osmNamespace) };
+}
+
+/**
+ * An edit that breaks the MeshConfig leaves its last valid state in force, as the API server would by refusing the edit:
+ * without it the mesh would fall back to the chart's defaults, which let everybody call everybody.
+ */
+function keepSettings(before: Claim | undefined, after: Claim): Claim {
+  const record = before?.translated?.record;
+  if (record?.kind !== "MeshConfig" || after.translated === undefined || after.translated.record !== undefined)
+    return after;
+  return { ...after, translated: { ...after.translated, record } };
 }
 
 function versionRejection(object: KubeObject, origin: ObjectOrigin | undefined, role: KnownKind): Rejection {
