@@ -4,7 +4,14 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { ProxyStatus, RotationResult } from "../admin/api.ts";
-import { type DemoApp, type DemoStep, type ServeAddresses, StartError, startDemoMesh } from "../main/mod.ts";
+import {
+  type DemoApp,
+  type DemoStep,
+  formatHostPort,
+  type ServeAddresses,
+  StartError,
+  startDemoMesh,
+} from "../main/mod.ts";
 import { type MeshClient, meshClient } from "./client.ts";
 import { type CommandContext, CommandError } from "./command.ts";
 import { type ReportReader, readReports } from "./demo-reports.ts";
@@ -23,6 +30,8 @@ export interface DemoSession {
   /** Gives everybody a new certificate; resolves with the number of proxies when all have acknowledged. */
   rotate(): Promise<number>;
   killControlPlane(): boolean;
+  /** Clusters, endpoints, listeners and routes that the control plane has sent since it started. */
+  resourcesSent(): Promise<number>;
   /** Serial number of the certificate that new connections to a bookstore get. */
   presentedSerial(): Promise<string>;
   /** Resolves with the first report of each of `apps` that is written from now on. */
@@ -85,6 +94,10 @@ export async function startDemoSession(options: DemoSessionOptions, context: Com
       return result.proxies;
     },
     killControlPlane: mesh.killControlPlane,
+    async resourcesSent() {
+      const answer = await fetch(`http://${formatHostPort(await mesh.admin)}/metrics`);
+      return countSent(await answer.text());
+    },
     presentedSerial: async () => await presentedSerial(await client, await proxies()),
     async freshReports(apps) {
       // What is written by now may tell of the time before.
@@ -121,6 +134,12 @@ function whenStopped(signal: AbortSignal): Promise<never> {
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
   });
+}
+
+/** Sums up the counter of resources sent; secrets do not count, for a new control plane issues new ones. */
+function countSent(metrics: string): number {
+  const counts = metrics.matchAll(/^osm_xds_resources_sent_total\{type="(?:CDS|EDS|LDS|RDS)"\} (\d+)$/gm);
+  return [...counts].reduce((total, [, count]) => total + Number(count), 0);
 }
 
 /** How to run a program where the pods' network is. */

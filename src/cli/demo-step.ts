@@ -89,7 +89,7 @@ async function act(step: DemoStep, session: DemoSession): Promise<readonly Verdi
     case "rotate-certificates":
       return await rotate(session);
     case "kill-control-plane":
-      return [await killControlPlane(session)];
+      return await killControlPlane(session);
     default:
       return [];
   }
@@ -137,25 +137,39 @@ async function rotate(session: DemoSession): Promise<readonly Verdict[]> {
   ];
 }
 
-async function killControlPlane(session: DemoSession): Promise<Verdict> {
+async function killControlPlane(session: DemoSession): Promise<readonly Verdict[]> {
   const all = (await session.proxies()).length;
   const killedMs = Date.now();
   const wasKilled = session.killControlPlane();
-  const back = (proxies: readonly ProxyStatus[]) =>
-    proxies.filter(({ isConnected, connectedAt }) => isConnected && Date.parse(connectedAt) > killedMs).length;
-  let connected = 0;
+  let back: readonly ProxyStatus[] = [];
   const isBack = await session.until(async () => {
-    // Nobody answers until it is back.
-    connected = back(await session.proxies().catch(() => []));
-    return connected === all ? true : undefined;
+    // Nobody answers until it is there again.
+    const proxies = await session.proxies().catch(() => []);
+    back = proxies.filter(({ isConnected, connectedAt }) => isConnected && Date.parse(connectedAt) > killedMs);
+    return back.length === all && back.every(isUpToDate) ? true : undefined;
   }, ACT_TIMEOUT_MS);
-  return {
-    state: wasKilled && isBack === true ? "met" : "unmet",
-    expected: "the control plane is killed, comes back on its ports, and every proxy connects again",
-    observed: wasKilled
-      ? `${connected} of ${all} proxies connected again after ${((Date.now() - killedMs) / 1000).toFixed(1)} s`
-      : "there was no control plane to kill",
-  };
+  const seconds = ((Date.now() - killedMs) / 1000).toFixed(1);
+  const sent = isBack === true ? await session.resourcesSent() : undefined;
+  return [
+    {
+      state: wasKilled && isBack === true ? "met" : "unmet",
+      expected: "the control plane comes back, and so does every proxy",
+      observed: wasKilled
+        ? `${back.length} of ${all} proxies connected again after ${seconds} s`
+        : "there was no control plane to kill",
+    },
+    {
+      state: sent === 0 ? "met" : "unmet",
+      expected: "nobody is sent a cluster, endpoint, listener or route again",
+      observed: sent === undefined ? "it is not back" : `${sent} were sent`,
+    },
+  ];
+}
+
+/** Has asked for what a proxy always asks for, was answered, and has acknowledged the answers. */
+function isUpToDate({ types }: ProxyStatus): boolean {
+  const isAnswered = types.cds !== undefined && types.lds !== undefined;
+  return isAnswered && Object.values(types).every(({ sent, acknowledged }) => sent === acknowledged);
 }
 
 const typesOf = ({ types }: ProxyStatus) => Object.values(types);

@@ -9,6 +9,6 @@ export {
 } from "../../demo/mod.ts";
 export { type DemoMesh, type DemoOptions, startDemoMesh } from "./demo-mesh.ts";
 export type { ServeOptions } from "./options.ts";
-export { StartError } from "./options.ts";
+export { formatHostPort, StartError } from "./options.ts";
 export { type RunningServe, type ServeAddresses, type ServeIo, serve, startServe } from "./serve.ts";
 export { ownVersion } from "./version.ts";
