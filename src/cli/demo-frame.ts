@@ -166,8 +166,18 @@ function verdictLine({ state, expected, observed }: Verdict): Line {
 function pushLines({ lines, firstAnswer }: DemoView, columns: number, room: number): readonly Line[] {
   const first = firstAnswer === undefined ? "" : `first mTLS answer after ${firstAnswer.toFixed(1)} s`;
   const text = lines.at(-1) ?? first;
-  const rows = wrap(text, columns - 2).slice(0, Math.min(Math.max(room, 1), PUSH_ROWS_MAX));
+  const count = Math.min(Math.max(room, 1), PUSH_ROWS_MAX);
+  const width = Math.max(columns - 2, 1);
+  const whole = wrap(text, width);
+  const rows = whole.length <= count ? whole : wrap(withoutMiddle(text, width * count), width).slice(0, count);
   return rows.map((row) => [{ text: ` ${row}`, tone: "dim" }]);
+}
+
+/** What changed stands at the start, how long it took at the end; in between are names. */
+function withoutMiddle(text: string, length: number): string {
+  // Rows end between words, so that not all of their length is used.
+  const half = Math.max(Math.floor(length * 0.42), 1);
+  return `${text.slice(0, half).replace(/ \S*$/, "")} … ${text.slice(-half).replace(/^\S* /, "")}`;
 }
 
 function keys({ step, progress }: DemoView): Line {
