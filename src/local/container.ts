@@ -1,11 +1,11 @@
-import type { Container, Probe } from "../kube/objects.ts";
+import type { Container } from "../kube/objects.ts";
 import type { Clock } from "../lib/mod.ts";
 import { backoff } from "../lib/mod.ts";
+import { type ContainerHealth, watchHealth } from "./container-health.ts";
 import type { ContainerLog } from "./container-log.ts";
 import type { ContainerProcess, ProcessUser } from "./container-process.ts";
 import { PROGRAM_NOT_EXECUTABLE, PROGRAM_NOT_FOUND, startProcess } from "./container-process.ts";
 import { carryOutProbe } from "./probe.ts";
-import { type ProbeLoop, probeLoop } from "./probe-loop.ts";
 
 export interface ContainerOptions {
   readonly container: Container;
@@ -52,6 +52,7 @@ const RESTART_MAX_MS = 30_000;
 const STABLE_MS = 60_000;
 const SERVING_CHECK_MS = 25;
 const CRASHES_HOPELESS = 3;
+const KILL_AGAIN_MS = 100;
 
 export function runContainer(options: ContainerOptions): RunningContainer {
   const { clock, container, log } = options;
@@ -63,56 +64,46 @@ export function runContainer(options: ContainerOptions): RunningContainer {
   let crashes = 0;
   let isNotFound = false;
   let isStopping = false;
-  let isServing = false;
-  let startupPassed = false;
-  let readinessPassed = false;
-  let loops: ProbeLoop[] = [];
+  let health: ContainerHealth | undefined;
   let cancelTimer = () => {};
 
   const state = (): ContainerState => {
-    const isReady = phase === "running" && isServing && startupPassed && readinessPassed;
+    const isReady = phase === "running" && health?.isReady() === true;
     const isHopeless = phase === "failed" || isNotFound || crashes >= CRASHES_HOPELESS;
     return { phase, isReady, restarts, reason: isReady || phase === "completed" ? "" : reason, isHopeless };
   };
-  const stopProbes = () => {
-    for (const loop of loops) loop.stop();
-    loops = [];
-  };
-  const addProbe = (probe: Probe | undefined, onChange: (isPassing: boolean, message: string) => void) => {
-    if (probe === undefined) return onChange(true, "");
-    const carryOut = () => carryOutProbe(probe, { address: options.address, container, run: runInContainer(options) });
-    loops.push(probeLoop({ probe, clock, carryOut, onChange }));
-  };
-  const restartUnhealthy = (kind: string, message: string) => {
-    reason = `${kind} probe failed: ${message}`;
-    log.note(`osm: ${reason}; restarting`);
-    if (process !== undefined) void endProcess(process, clock, options.graceMs);
-  };
-  const startProbes = () => {
-    addProbe(container.startupProbe, (isPassing, message) => {
-      if (!isPassing) return restartUnhealthy("startup", message);
-      startupPassed = true;
-      addProbe(container.livenessProbe, (isAlive, why) => {
-        if (!isAlive) restartUnhealthy("liveness", why);
-      });
-      addProbe(container.readinessProbe, (isReady, why) => {
-        readinessPassed = isReady;
-        reason = isReady ? "" : `readiness probe failed: ${why}`;
-        options.onChange();
-      });
-      options.onChange();
-    });
+  const stopHealth = () => {
+    cancelTimer();
+    health?.stop();
+    health = undefined;
   };
   const awaitServing = () => {
-    isServing = options.isServing?.() ?? true;
-    if (isServing) return startProbes();
-    reason = "the sidecar has no configuration yet";
-    cancelTimer = clock.after(SERVING_CHECK_MS, awaitServing);
+    if (options.isServing?.() === false) {
+      reason = "the sidecar has no configuration yet";
+      cancelTimer = clock.after(SERVING_CHECK_MS, awaitServing);
+      return;
+    }
+    reason = STARTING;
+    const target = { address: options.address, container, run: runInContainer(options) };
+    health = watchHealth({
+      container,
+      clock,
+      carryOut: (probe) => carryOutProbe(probe, target),
+      onReadiness(why) {
+        reason = why;
+        options.onChange();
+      },
+      onUnhealthy(why) {
+        reason = why;
+        log.note(`osm: ${why}; restarting`);
+        if (process !== undefined) void endProcess(process, clock, options.graceMs);
+      },
+    });
+    options.onChange();
   };
   const start = () => {
     const startedMs = clock.monotonic();
     log.rotate();
-    isServing = startupPassed = readinessPassed = false;
     reason = STARTING;
     phase = "running";
     process = startProcess(options, log.descriptor);
@@ -121,8 +112,7 @@ export function runContainer(options: ContainerOptions): RunningContainer {
     options.onChange();
   };
   const end = (exitCode: number, ranMs: number) => {
-    cancelTimer();
-    stopProbes();
+    stopHealth();
     process = undefined;
     if (ranMs >= STABLE_MS) {
       delays.reset();
@@ -130,10 +120,11 @@ export function runContainer(options: ContainerOptions): RunningContainer {
     }
     const isFailure = exitCode !== 0;
     isNotFound = ranMs < 2000 && (exitCode === PROGRAM_NOT_FOUND || exitCode === PROGRAM_NOT_EXECUTABLE);
-    crashes = isFailure ? crashes + 1 : 0;
-    if (!reason.includes("probe failed")) reason = `${describeArgv(options.argv)} ended with exit code ${exitCode}`;
+    if (!/^(liveness|startup) probe failed/.test(reason))
+      reason = `${describeArgv(options.argv)} ended with exit code ${exitCode}`;
     const isOver =
       isStopping || options.restartPolicy === "Never" || (options.restartPolicy === "OnFailure" && !isFailure);
+    crashes = isOver ? 0 : crashes + 1;
     if (isOver) {
       phase = isFailure && !isStopping ? "failed" : "completed";
     } else {
@@ -149,9 +140,8 @@ export function runContainer(options: ContainerOptions): RunningContainer {
     state,
     async stop(graceMs) {
       isStopping = true;
-      cancelTimer();
+      stopHealth();
       cancelRotation();
-      stopProbes();
       if (process !== undefined) await endProcess(process, clock, graceMs);
       log.close();
     },
@@ -162,10 +152,13 @@ function describeArgv(argv: readonly string[]): string {
   return argv.join(" ").slice(0, 120);
 }
 
-/** SIGTERM, then SIGKILL after `graceMs`. */
+/** SIGTERM, then SIGKILL after `graceMs`, again and again: a program that is just being started has no process id yet. */
 async function endProcess(process: ContainerProcess, clock: Clock, graceMs: number): Promise<void> {
   process.signal(graceMs > 0 ? "SIGTERM" : "SIGKILL");
-  const cancel = clock.after(graceMs, () => process.signal("SIGKILL"));
+  let cancel = clock.after(graceMs, function kill() {
+    process.signal("SIGKILL");
+    cancel = clock.after(KILL_AGAIN_MS, kill);
+  });
   await process.ended;
   cancel();
 }

@@ -5,7 +5,7 @@ import type { Clock, Log } from "../lib/mod.ts";
 import { type Parse, watchFolder } from "../manifests/mod.ts";
 import { runCommand } from "./command.ts";
 import { controlClient } from "./control-client.ts";
-import { serveDns } from "./dns-server.ts";
+import { type DnsServer, serveDns } from "./dns-server.ts";
 import { buildEtcSkeleton } from "./etc-skeleton.ts";
 import { forwardToUnixSocket } from "./forwarder.ts";
 import { watchImageCommands } from "./image-commands.ts";
@@ -41,19 +41,8 @@ export async function runNode(config: NodeConfig, { clock, random, log, parse }:
   tell({ type: "started" });
   // Other users than ours read what is mounted into pods.
   process.umask(0o022);
-  const runDir = join(config.stateDir, "run");
-  const logsDir = join(config.stateDir, "logs");
-  await rm(logsDir, { recursive: true, force: true });
-  for (const dir of [runDir, logsDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
-  // Keys of pods lie in memory alone, and nothing of it outlives this process.
-  await runCommand(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", runDir]);
-  const etcDir = join(runDir, "etc");
-  const podsDir = join(runDir, "pods");
-  for (const dir of [etcDir, podsDir]) await mkdir(dir);
-  await buildEtcSkeleton(etcDir, config.envoy, config.stateDir);
-  await setUpHub([DNS_ADDRESS, CONTROLLER_ADDRESS]);
-  const dns = await serveDns({ address: DNS_ADDRESS, port: 53 });
-  await forwardToUnixSocket({ address: CONTROLLER_ADDRESS, port: XDS_PORT, path: config.sockets.xds });
+  const folders = await privateFolders(config);
+  const dns = await startHub(config);
   const control = controlClient({ socketPath: config.sockets.control, clock, random, log });
 
   const setUp = podSetup({
@@ -64,8 +53,7 @@ export async function runNode(config: NodeConfig, { clock, random, log, parse }:
     environment: config.environment,
     toolPath: process.env.PATH ?? "",
     hasEnvoy: config.envoy !== undefined,
-    etcDir,
-    podsDir,
+    ...folders,
     images: () => cluster.images(),
     namespace: (name) => cluster.namespace(name),
     isServed: (pod) => cluster.isServed(pod),
@@ -79,7 +67,7 @@ export async function runNode(config: NodeConfig, { clock, random, log, parse }:
         nodeName: "local",
         nodeAddress: GATEWAY,
         cwd: config.dir,
-        logsDir,
+        logsDir: folders.logsDir,
         clock,
         random,
         log,
@@ -113,18 +101,44 @@ export async function runNode(config: NodeConfig, { clock, random, log, parse }:
     onRejections: () => undefined,
   });
 
+  obeyRunner(config, cluster, clock);
+}
+
+/** Folders for logs and for what pods mount. Keys of pods lie in memory alone, and nothing of it outlives this process. */
+async function privateFolders({ stateDir, envoy }: NodeConfig) {
+  const runDir = join(stateDir, "run");
+  const logsDir = join(stateDir, "logs");
+  await rm(logsDir, { recursive: true, force: true });
+  for (const dir of [runDir, logsDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
+  await runCommand(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", runDir]);
+  const etcDir = join(runDir, "etc");
+  const podsDir = join(runDir, "pods");
+  for (const dir of [etcDir, podsDir]) await mkdir(dir);
+  await buildEtcSkeleton(etcDir, envoy, stateDir);
+  return { logsDir, etcDir, podsDir };
+}
+
+/** Makes this network namespace the pods' hub, with DNS and the way to the control plane. */
+async function startHub({ sockets }: NodeConfig): Promise<DnsServer> {
+  await setUpHub([DNS_ADDRESS, CONTROLLER_ADDRESS]);
+  await forwardToUnixSocket({ address: CONTROLLER_ADDRESS, port: XDS_PORT, path: sockets.xds });
+  return await serveDns({ address: DNS_ADDRESS, port: 53 });
+}
+
+/** Serves the private socket once the runner has said who we are on the host, and ends when it has nothing more to say. */
+function obeyRunner(config: NodeConfig, cluster: LocalCluster, clock: Clock): void {
+  const listen = async (line: string) => {
+    const { hostPid } = JSON.parse(line) as { hostPid: number };
+    const host = { pid: hostPid, isRootless: config.isRootless };
+    await serveNode({ socketPath: config.sockets.node, cluster, cwd: config.dir, host });
+    tell({ type: "listening" });
+  };
   const stop = async () => {
     await cluster.pods.stop(STOP_GRACE_MS);
     process.exit(0);
   };
   createInterface({ input: process.stdin })
-    .once("line", (line) => {
-      const { hostPid } = JSON.parse(line) as { hostPid: number };
-      const host = { pid: hostPid, isRootless: config.isRootless };
-      void serveNode({ socketPath: config.sockets.node, cluster, cwd: config.dir, host }).then(() =>
-        tell({ type: "listening" }),
-      );
-    })
+    .once("line", (line) => void listen(line))
     .once("close", () => {
       // A program that even SIGKILL does not end soon ends with the namespace.
       clock.after(STOP_GRACE_MS * 1.5, () => process.exit(1));

@@ -15,7 +15,7 @@ export interface ProbeLoop {
  * Repeats a probe with its own delays and thresholds. `onChange` hears true after `successThreshold` successes in a row, false
  * after `failureThreshold` failures in a row, each time that it changes; at the start neither is so. Until the
  * first success a port that nobody listens on is looked at more often than once a period: no program can notice, and a
- * failure is counted only once a period.
+ * failure is counted only once a period, not at its start.
  */
 export function probeLoop(options: {
   readonly probe: Probe;
@@ -26,6 +26,7 @@ export function probeLoop(options: {
   const { probe, clock } = options;
   const periodMs = (probe.periodSeconds ?? DEFAULTS.periodSeconds) * 1000;
   let isStopped = false;
+  let isFirst = true;
   let isPassing: boolean | undefined;
   let hasSucceeded = false;
   let successes = 0;
@@ -54,11 +55,10 @@ export function probeLoop(options: {
     const outcome = await options.carryOut();
     if (isStopped) return;
     const nowMs = clock.monotonic();
-    const isEarly = nowMs < dueMs;
-    if (outcome.result !== "absent" || !isEarly) {
-      count(outcome);
-      dueMs = nowMs + periodMs;
-    }
+    const isUncounted = outcome.result === "absent" && (isFirst || nowMs < dueMs);
+    if (!isUncounted) count(outcome);
+    if (!isUncounted || isFirst) dueMs = nowMs + periodMs;
+    isFirst = false;
     const isWaitingForStart = outcome.result === "absent" && !hasSucceeded;
     schedule(isWaitingForStart ? Math.min(ABSENT_RETRY_MS, dueMs - nowMs) : dueMs - nowMs);
   };

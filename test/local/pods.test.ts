@@ -69,6 +69,17 @@ spec:
   containers:
   - {name: main, image: client}
 ---
+apiVersion: v1
+kind: Pod
+metadata: {name: stuck, namespace: shop}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: main
+    image: echo:1
+    args: ["8080"]
+    livenessProbe: {httpGet: {path: /health, port: 8080}, periodSeconds: 1, failureThreshold: 2}
+---
 apiVersion: batch/v1
 kind: Job
 metadata: {name: once, namespace: shop}
@@ -166,6 +177,14 @@ describe.skipIf(obstacle !== undefined)(`local pods${obstacle === undefined ? ""
     expect(restarted.find(({ name }) => name === first?.name)?.address).toBe(first?.address);
     const { path } = (await askNode(folder.socket, `/pods/shop/${first?.name}/logs`)) as { path: string };
     expect(() => readFileSync(path)).not.toThrow();
+  });
+
+  test("a program whose liveness probe fails is started again", async () => {
+    const stuck = (await folder.pods()).find(({ name }) => name === "stuck");
+    await curl(`http://${stuck?.address}:8080/unready`);
+    await folder.until((pods) =>
+      pods.some(({ name, isReady, containers }) => name === "stuck" && isReady && (containers[0]?.restarts ?? 0) > 0),
+    );
   });
 
   test("a pod that is not ready gets no traffic until it is again", async () => {
