@@ -50,6 +50,8 @@ export interface DemoSessionOptions {
 }
 
 const CHECK_INTERVAL_MS = 50;
+/** A program that makes calls reports each second. */
+const FRESH_TIMEOUT_MS = 5000;
 const BOOKSTORE = { namespace: "bookstore", serviceAccount: "bookstore-v1", port: 14001 };
 const SERVER_NAME = "bookstore-v1.bookstore.svc.cluster.local";
 
@@ -64,7 +66,10 @@ export async function startDemoSession(options: DemoSessionOptions, context: Com
   const mesh = await startDemoMesh(options, { write: options.line, note: options.note, env: context.env });
   const traffic = createTraffic();
   const ended = Promise.race([mesh.ended, whenStopped(context.signal)]);
-  ended.catch(() => undefined);
+  let isEnded = false;
+  ended.catch(() => {
+    isEnded = true;
+  });
   const first = Promise.withResolvers<number>();
   let reader: ReportReader | undefined;
   const client = mesh.admin.then(({ host, port }) => {
@@ -78,7 +83,8 @@ export async function startDemoSession(options: DemoSessionOptions, context: Com
     return found;
   });
   client.catch(() => undefined);
-  const until: DemoSession["until"] = (isMet, timeoutMs) => Promise.race([waitFor(isMet, timeoutMs), ended]);
+  const until: DemoSession["until"] = (isMet, timeoutMs) =>
+    Promise.race([waitFor(isMet, () => isEnded, timeoutMs), ended]);
   const proxies = async () => (await (await client).get("/debug/proxies")) as readonly ProxyStatus[];
   return {
     traffic,
@@ -103,10 +109,8 @@ export async function startDemoSession(options: DemoSessionOptions, context: Com
       // What is written by now may tell of the time before.
       await reader?.read();
       const before = apps.map((app) => traffic.heard(app));
-      await Promise.race([
-        waitFor(() => (apps.every((app, index) => traffic.heard(app) > (before[index] ?? 0)) ? true : undefined), 5000),
-        ended,
-      ]);
+      const isFresh = () => apps.every((app, index) => traffic.heard(app) > (before[index] ?? 0));
+      await until(() => isFresh() || undefined, FRESH_TIMEOUT_MS);
     },
     until,
     async stop() {
@@ -118,12 +122,13 @@ export async function startDemoSession(options: DemoSessionOptions, context: Com
 
 async function waitFor<T>(
   isMet: () => T | undefined | Promise<T | undefined>,
+  isEnded: () => boolean,
   timeoutMs: number,
 ): Promise<T | undefined> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const found = await isMet();
-    if (found !== undefined || performance.now() >= deadline) return found;
+    if (found !== undefined || isEnded() || performance.now() >= deadline) return found;
     await pause(CHECK_INTERVAL_MS);
   }
 }

@@ -6,13 +6,15 @@ const { runCli } = await import("../cli/mod.ts");
 
 const stopped = new AbortController();
 const stop = () => stopped.abort();
-process.on("SIGINT", stop);
-process.on("SIGTERM", stop);
-// A reader that went away (`osm pods | head`) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // A reader that went away (`osm pods | head`) is no failure.
+    if (error.code === "EPIPE") process.exit(0);
+    // A terminal that was closed takes no words any more; what runs is stopped by its SIGHUP.
+    if (error.code !== "EIO") throw error;
+  });
+}
 
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
