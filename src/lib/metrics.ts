@@ -40,11 +40,17 @@ export interface Metrics {
   families(): readonly MetricFamily[];
 }
 
+interface OpenSeries {
+  readonly labels: LabelValues;
+  value: number;
+  readonly buckets: number[];
+  count: number;
+}
 interface State {
   readonly kind: MetricKind;
   readonly help: string;
   readonly bounds: readonly number[];
-  readonly series: Map<string, { labels: LabelValues; value: number; buckets: number[]; count: number }>;
+  readonly series: Map<string, OpenSeries>;
   readonly read?: () => number;
 }
 
@@ -54,67 +60,57 @@ const SERIES_MAX = 2000;
 /** Creates an empty registry. */
 export function metricsRegistry(): Metrics {
   const states = new Map<string, State>();
-  const declare = (
-    name: string,
-    kind: MetricKind,
-    help: string,
-    bounds: readonly number[] = [],
-    read?: () => number,
-  ) => {
-    const existing = states.get(name);
-    if (existing !== undefined) return existing;
-    const state: State = { kind, help, bounds, series: new Map(), ...(read === undefined ? {} : { read }) };
-    states.set(name, state);
-    return state;
-  };
-  const seriesOf = (state: State, labels: LabelValues) => {
-    const key = Object.keys(labels)
-      .sort()
-      .map((name) => `${name}=${labels[name]}`)
-      .join("\n");
-    let series = state.series.get(key);
-    if (series === undefined) {
-      series = { labels, value: 0, buckets: state.bounds.map(() => 0).concat(0), count: 0 };
-      if (state.series.size < SERIES_MAX) state.series.set(key, series);
-    }
-    return series;
+  const declare = (name: string, state: Omit<State, "series">): State => {
+    const declared = states.get(name) ?? { ...state, series: new Map() };
+    states.set(name, declared);
+    return declared;
   };
   return {
     counter(name, help) {
-      const state = declare(name, "counter", help);
+      const state = declare(name, { kind: "counter", help, bounds: [] });
       return {
-        add: (amount = 1, labels = {}) => {
+        add(amount = 1, labels = {}) {
           seriesOf(state, labels).value += amount;
         },
       };
     },
     gauge(name, help) {
-      const state = declare(name, "gauge", help);
+      const state = declare(name, { kind: "gauge", help, bounds: [] });
       return {
-        set: (value, labels = {}) => {
+        set(value, labels = {}) {
           seriesOf(state, labels).value = value;
         },
       };
     },
     histogram(name, help, bounds) {
-      const state = declare(name, "histogram", help, bounds);
-      return {
-        observe(value, labels = {}) {
-          const series = seriesOf(state, labels);
-          series.value += value;
-          series.count += 1;
-          bounds.forEach((bound, position) => {
-            if (value <= bound) series.buckets[position] = (series.buckets[position] ?? 0) + 1;
-          });
-          series.buckets[bounds.length] = series.count;
-        },
-      };
+      const state = declare(name, { kind: "histogram", help, bounds });
+      return { observe: (value, labels = {}) => observe(seriesOf(state, labels), bounds, value) };
     },
     observed(name, help, read, kind = "gauge") {
-      declare(name, kind, help, [], read);
+      declare(name, { kind, help, bounds: [], read });
     },
     families: () => [...states].map(([name, state]) => familyOf(name, state)),
   };
+}
+
+function seriesOf(state: State, labels: LabelValues): OpenSeries {
+  const names = Object.keys(labels).sort();
+  const key = names.map((name) => `${name}=${labels[name]}`).join("\n");
+  let series = state.series.get(key);
+  if (series === undefined) {
+    series = { labels, value: 0, buckets: [...state.bounds.map(() => 0), 0], count: 0 };
+    if (state.series.size < SERIES_MAX) state.series.set(key, series);
+  }
+  return series;
+}
+
+function observe(series: OpenSeries, bounds: readonly number[], value: number): void {
+  series.value += value;
+  series.count += 1;
+  bounds.forEach((bound, position) => {
+    if (value <= bound) series.buckets[position] = (series.buckets[position] ?? 0) + 1;
+  });
+  series.buckets[bounds.length] = series.count;
 }
 
 function familyOf(name: string, state: State): MetricFamily {

@@ -11,14 +11,14 @@ import {
   type CertificateNames,
   controllerNames,
   createLeafKeeper,
+  type LeafKeeper,
   type LeafPolicy,
   leafVersion,
   type SidecarIdentity,
   serviceNames,
   sidecarNames,
 } from "../ca/mod.ts";
-import type { Clock, Log, Metrics } from "../lib/mod.ts";
-import { contentHash } from "../lib/mod.ts";
+import { type Clock, type Counter, canonicalJson, contentHash, type Log, type Metrics } from "../lib/mod.ts";
 import type { Identity, MeshSettings } from "../mesh/mod.ts";
 import { inlinePool, type Pool, runTwice, startPool } from "../platform/mod.ts";
 import type { SecretSource } from "../push/mod.ts";
@@ -29,8 +29,11 @@ import { StartError } from "./options.ts";
 const LEAF_NAME = "service-cert";
 const BUNDLE_NAME = "root-cert";
 
-/** Life of credentials for the xDS stream, as in OSM: they end with their pod. */
-const CREDENTIAL_VALIDITY_MS = 87_600 * 3_600_000;
+/**
+ * Credentials for the xDS stream live as long as in OSM: they end with their pod. P-256 whatever the mesh's leaves are:
+ * only the control plane and its proxies ever see them.
+ */
+const CREDENTIAL_POLICY: LeafPolicy = { keyAlgorithm: "ECDSA", keyBits: 2048, validitySeconds: 87_600 * 3600 };
 const SIGN_TIMEOUT_MS = 20_000;
 const SIGN_QUEUE_MAX = 100_000;
 const SIGNER_HEAP_MAX_MB = 128;
@@ -74,38 +77,57 @@ export interface MeshSecretsOptions {
 export async function openMeshSecrets(options: MeshSecretsOptions): Promise<MeshSecrets> {
   const pool = signerPool(options);
   const opened = await sign<OpenedAuthority>(pool, { kind: "open", nowMs: options.clock.now() });
-  const bundleBytes = new Uint8Array(opened.trustBundle);
-  const bundle: Resource = {
-    typeUrl: TYPE_URLS.secret,
-    name: BUNDLE_NAME,
-    version: contentHash(bundleBytes),
-    bytes: bundleBytes,
+  const issued = options.metrics.counter("osm_cert_issued_count", "Certificates issued");
+  const leaves = keepLeaves(options, pool, bundleOf(opened), issued);
+  const credential = async (names: CertificateNames): Promise<PemCredential> => {
+    const leaf = leafRequest(names, CREDENTIAL_POLICY, options.clock.now());
+    const { certificatePem, privateKeyPem } = await sign<SignedCredential>(pool, { kind: "credential", leaf });
+    issued.add();
+    return { certificatePem, privateKeyPem };
   };
   let policy = policyOf(options.settings);
-  const request = (names: CertificateNames, validityMs: number, key: LeafPolicy): LeafRequest => ({
-    ...names,
-    keyAlgorithm: key.keyAlgorithm,
-    keyBits: key.keyBits,
-    validityMs,
-    nowMs: options.clock.now(),
-  });
-  const issued = options.metrics.counter("osm_cert_issued_count", "Certificates issued");
+  return {
+    source: leaves.source,
+    rootsPem: opened.rootsPem,
+    proxyCredential: (sidecar) => credential(sidecarNames(sidecar, options.trustDomain)),
+    serverCredential: () => credential(controllerNames(options)),
+    adopt(settings) {
+      const next = policyOf(settings);
+      if (canonicalJson(next) === canonicalJson(policy)) return;
+      policy = next;
+      leaves.keeper.setPolicy(next);
+    },
+    rotateAll: () => leaves.keeper.rotateAll(),
+    leafVersionOf(identity) {
+      const leaf = leaves.keeper.current(identity);
+      return leaf === undefined ? undefined : leafVersion(leaf);
+    },
+    async close() {
+      leaves.keeper.stop();
+      await pool.close();
+    },
+  };
+}
+
+/** The secrets of each identity in use, as resources. */
+function keepLeaves(
+  options: MeshSecretsOptions,
+  pool: Pool<SignJob, SignResult>,
+  bundle: Resource,
+  issued: Counter,
+): { readonly keeper: LeafKeeper; readonly source: SecretSource } {
   const tables = new Map<string, readonly Resource[]>();
   const keeper = createLeafKeeper({
-    async issue(identity, key) {
-      const leaf = request(serviceNames(identity, options.trustDomain), key.validitySeconds * 1000, key);
+    async issue(identity, policy) {
+      const leaf = leafRequest(serviceNames(identity, options.trustDomain), policy, options.clock.now());
       const signed = await sign<SignedService>(pool, { kind: "service", leaf });
       issued.add();
       return { ...signed, secret: new Uint8Array(signed.secret) };
     },
-    policy,
+    policy: policyOf(options.settings),
     onChange(identity, leaf) {
-      const resource: Resource = {
-        typeUrl: TYPE_URLS.secret,
-        name: LEAF_NAME,
-        version: leafVersion(leaf),
-        bytes: leaf.secret,
-      };
+      const version = leafVersion(leaf);
+      const resource: Resource = { typeUrl: TYPE_URLS.secret, name: LEAF_NAME, version, bytes: leaf.secret };
       tables.set(keyOf(identity), [resource, bundle]);
       options.onChange(identity);
     },
@@ -113,42 +135,25 @@ export async function openMeshSecrets(options: MeshSecretsOptions): Promise<Mesh
     random: options.random,
     log: options.log,
   });
-  const credential = async (names: CertificateNames) => {
-    // P-256 whatever the mesh's leaves are: only the control plane and its proxies ever see these.
-    const key: LeafPolicy = { keyAlgorithm: "ECDSA", keyBits: 2048, validitySeconds: CREDENTIAL_VALIDITY_MS / 1000 };
-    const leaf = request(names, CREDENTIAL_VALIDITY_MS, key);
-    const { certificatePem, privateKeyPem } = await sign<SignedCredential>(pool, { kind: "credential", leaf });
-    issued.add();
-    return { certificatePem, privateKeyPem };
-  };
-  return {
-    source: {
-      current: (identity) => tables.get(keyOf(identity)),
-      want: (identity) => keeper.want(identity),
-      retain(isAlive) {
-        keeper.retain(isAlive);
-        for (const key of tables.keys()) if (!isAlive(identityOf(key))) tables.delete(key);
-      },
-    },
-    rootsPem: opened.rootsPem,
-    proxyCredential: (sidecar) => credential(sidecarNames(sidecar, options.trustDomain)),
-    serverCredential: () => credential(controllerNames(options)),
-    adopt(settings) {
-      const next = policyOf(settings);
-      if (JSON.stringify(next) === JSON.stringify(policy)) return;
-      policy = next;
-      keeper.setPolicy(next);
-    },
-    rotateAll: () => keeper.rotateAll(),
-    leafVersionOf(identity) {
-      const leaf = keeper.current(identity);
-      return leaf === undefined ? undefined : leafVersion(leaf);
-    },
-    async close() {
-      keeper.stop();
-      await pool.close();
+  const source: SecretSource = {
+    current: (identity) => tables.get(keyOf(identity)),
+    want: (identity) => keeper.want(identity),
+    retain(isAlive) {
+      keeper.retain(isAlive);
+      for (const key of tables.keys()) if (!isAlive(identityOf(key))) tables.delete(key);
     },
   };
+  return { keeper, source };
+}
+
+function bundleOf(opened: OpenedAuthority): Resource {
+  const bytes = new Uint8Array(opened.trustBundle);
+  return { typeUrl: TYPE_URLS.secret, name: BUNDLE_NAME, version: contentHash(bytes), bytes };
+}
+
+function leafRequest(names: CertificateNames, policy: LeafPolicy, nowMs: number): LeafRequest {
+  const { keyAlgorithm, keyBits, validitySeconds } = policy;
+  return { ...names, keyAlgorithm, keyBits, validityMs: validitySeconds * 1000, nowMs };
 }
 
 function signerPool(options: MeshSecretsOptions): Pool<SignJob, SignResult> {
