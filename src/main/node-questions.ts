@@ -6,8 +6,8 @@ import type { PodAddress } from "./options.ts";
 /** The node's pods; each that is not ready is named on `note` with the reason. */
 export async function nodePods(socketPath: string, note: (text: string) => void): Promise<readonly PodAddress[]> {
   const pods = (await ask(socketPath, "/pods")) as readonly PodSummary[];
-  for (const { namespace, name, isReady, reason } of pods) {
-    if (!isReady) note(`Pod ${namespace}/${name} is not ready: ${reason}\n`);
+  for (const { namespace, name, isReady, phase, reason } of pods) {
+    if (!isReady && phase !== "Succeeded") note(`Pod ${namespace}/${name} is not ready: ${reason}\n`);
   }
   return pods.map(({ namespace, name, address, serviceAccount }) => ({ namespace, name, address, serviceAccount }));
 }
