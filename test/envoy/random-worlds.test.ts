@@ -1,0 +1,94 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { envoy } from "../../proto/gen/envoy.js";
+import { createAuthorityPem, openAuthority, serviceNames } from "../../src/ca/mod.ts";
+import { encodeServiceCertificate, encodeTrustBundle, generate, SECRETS } from "../../src/envoy/mod.ts";
+import { contentHash } from "../../src/lib/mod.ts";
+import { type MeshRecord, type ProxyView, proxyView } from "../../src/mesh/mod.ts";
+import { TYPE_URLS } from "../../src/xds/mod.ts";
+import type { Resource } from "../../src/xds/resource.ts";
+import { snapshotOf } from "../support/mesh.ts";
+import { worldRecords } from "../support/random-world.ts";
+import { type AdsMesh, type AdsProxy, startAdsMesh } from "./ads-mesh.ts";
+import { describeWithEnvoy } from "./binary.ts";
+
+const { Listener } = envoy.config.listener.v3;
+/** Fewer or more with `PROPERTY_RUNS`. */
+const worlds = Number(process.env["PROPERTY_RUNS"] ?? 500);
+
+/** The views of every workload of a world. */
+function viewsOf(records: readonly MeshRecord[]): readonly ProxyView[] {
+  const snapshot = snapshotOf(...records);
+  return [...snapshot.namespaces.values()].flatMap(({ workloads }) =>
+    [...workloads.classes.keys()].map((key) => proxyView(snapshot, key)),
+  );
+}
+
+/** All of a view as Envoy gets it, but that its listeners take no port of the machine. */
+function resourcesOf(view: ProxyView): readonly Resource[] {
+  return view.resources.map((own) => {
+    const made = generate(own);
+    if (made.typeUrl !== TYPE_URLS.listener) return made;
+    const listener = Object.assign(Listener.decode(made.bytes), { bindToPort: { value: false } });
+    const bytes = Listener.encode(listener).finish();
+    return { ...made, bytes, version: contentHash(bytes) };
+  });
+}
+
+async function secrets(): Promise<readonly Resource[]> {
+  const nowMs = Date.now();
+  const names = { certificate: "ca.crt", key: "private.key" };
+  const authority = openAuthority(await createAuthorityPem(nowMs), nowMs, names);
+  const subject = serviceNames({ namespace: "shop", serviceAccount: "a" }, "cluster.local");
+  const leaf = await authority.issue({
+    ...subject,
+    keyAlgorithm: "ECDSA",
+    keyBits: 0,
+    validityMs: 3_600_000,
+    nowMs,
+  });
+  const certificate = encodeServiceCertificate({
+    name: SECRETS.serviceCertificate,
+    certificateChainPem: leaf.certificatePem,
+    privateKeyPem: leaf.privateKeyPem.reveal(),
+  });
+  const bundle = encodeTrustBundle({ name: SECRETS.trustBundle, rootsPem: authority.rootsPem });
+  return [
+    { typeUrl: TYPE_URLS.secret, name: SECRETS.serviceCertificate, version: "1", bytes: certificate },
+    { typeUrl: TYPE_URLS.secret, name: SECRETS.trustBundle, version: "1", bytes: bundle },
+  ];
+}
+
+describeWithEnvoy("row 72: whatever the objects say", () => {
+  let mesh: AdsMesh;
+  let proxy: AdsProxy;
+  let credentials: readonly Resource[];
+  beforeAll(async () => {
+    mesh = await startAdsMesh();
+    proxy = await mesh.startProxy("workload");
+    credentials = await secrets();
+  });
+  afterAll(async () => await mesh?.stop());
+
+  /** Secrets only where a view asks for them, so that each resource of the table is one that Envoy wants. */
+  const publish = async (view: ProxyView) => {
+    const isSecured = view.resources.some(({ kind }) => kind === "upstream-cluster" || kind === "inbound-listener");
+    await proxy.publish([...resourcesOf(view), ...(isSecured ? credentials : [])]);
+  };
+
+  test(`Envoy accepts every resource of ${worlds} random worlds, one after the other`, {
+    timeout: 300_000,
+  }, async () => {
+    await fc.assert(
+      fc.asyncProperty(worldRecords(), async (records) => {
+        for (const view of viewsOf(records)) {
+          await publish(view);
+          expect(proxy.refusals).toEqual([]);
+        }
+      }),
+      { numRuns: worlds, endOnFailure: true },
+    );
+    expect(await proxy.stat("update_rejected$")).toBe(0);
+    expect(await proxy.stat("update_success$")).toBeGreaterThan(worlds);
+  });
+});
