@@ -41,7 +41,11 @@ export function runContext(args: readonly string[]): RunContext {
 
 function git(...args: readonly string[]): string {
   try {
-    return execFileSync("git", [...args], { cwd: new URL("..", import.meta.url), encoding: "utf8" }).trim();
+    return execFileSync("git", [...args], {
+      cwd: new URL("..", import.meta.url),
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   } catch {
     // An unpacked archive has no history; the result says so.
     return "unknown";
