@@ -1,8 +1,8 @@
-import { accessSync, constants } from "node:fs";
-import { delimiter, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import process from "node:process";
-import { type Command, type CommandContext, CommandError, EXIT, noPositionals, stringFlag } from "./command.ts";
+import { type Command, CommandError, EXIT, noPositionals, stringFlag } from "./command.ts";
 import { DemoStopped, explainFailure } from "./demo-session.ts";
+import { findEnvoy } from "./envoy-program.ts";
 import { SERVE_FLAGS, workerCount } from "./serve.ts";
 
 export const demoCommand: Command = {
@@ -29,7 +29,12 @@ export const demoCommand: Command = {
       ...(stateDir === undefined ? {} : { stateDir: resolve(context.cwd, stateDir) }),
       workers: workerCount(stringFlag(flags, "workers") ?? "1", "demo"),
     };
-    const envoy = findEnvoy(context);
+    const envoy = findEnvoy(context, "demo");
+    if (envoy === undefined) {
+      throw new CommandError(
+        'osm demo: there is no Envoy: "npm run demo" installs one, or name the binary in OSM_ENVOY',
+      );
+    }
     const found = { ...context, env: { ...context.env, OSM_ENVOY: envoy } };
     const isPlain = flags.values["check"] === true || !context.isTty || process.stdin.isTTY !== true;
     try {
@@ -43,25 +48,3 @@ export const demoCommand: Command = {
     }
   },
 };
-
-/** The Envoy to run: what OSM_ENVOY names, else the one in PATH. Throws {@link CommandError} when there is none. */
-function findEnvoy({ env, cwd }: CommandContext): string {
-  const named = env["OSM_ENVOY"] ?? "";
-  const inPath = (env["PATH"] ?? "").split(delimiter).map((dir) => join(dir, "envoy"));
-  const found = named === "" ? inPath.find(isProgram) : [resolve(cwd, named)].find(isProgram);
-  if (found !== undefined) return found;
-  throw new CommandError(
-    named === ""
-      ? 'osm demo: there is no Envoy: "npm run demo" installs one, or name the binary in OSM_ENVOY'
-      : `osm demo: OSM_ENVOY names ${named}, which is no program that can be run`,
-  );
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -14,6 +14,7 @@ import {
   type ParsedFlags,
   stringFlag,
 } from "./command.ts";
+import { findEnvoy } from "./envoy-program.ts";
 
 const WORKERS_MAX = 64;
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -61,13 +62,14 @@ export const serveCommand: Command = {
   async run(flags, context) {
     const directory = resolve(context.cwd, onlyPositional(flags, "serve", "DIR"));
     const options = serveOptions(directory, flags, context);
+    const envoy = options.hasPods ? findEnvoy(context, "serve") : undefined;
     const { serve, StartError } = await import("../main/mod.ts");
     try {
       await serve(options, {
         signal: context.signal,
         write: context.write,
         note: context.note,
-        env: context.env,
+        env: envoy === undefined ? context.env : { ...context.env, OSM_ENVOY: envoy },
       });
       return EXIT.ok;
     } catch (error) {

@@ -121,7 +121,10 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
     () => intake.snapshot().namespaces.size,
   );
   const tellRejections = createRejectionLines(io.line);
-  const rejectionsChanged = () => tellRejections(ownRejections(state));
+  // What looks missing may be what another source has not said yet.
+  const rejectionsChanged = () => {
+    if (intake.missing().length === 0) tellRejections(ownRejections(state));
+  };
   const reader = createTableReader({ hasThread, ...edge });
   const state: ControlPlaneState = {
     options,
