@@ -42,9 +42,14 @@ function filterChain(chain: InboundChain, tls: TlsSettings): envoy.config.listen
       transportProtocol: "tls",
       applicationProtocols: [MESH_ALPN],
     },
-    transportSocket: inboundTls(tls, chain.route === undefined ? chain.clientSans : undefined),
+    transportSocket: inboundTls(tls, acceptedClients(chain)),
     filters: chain.route === undefined ? tcpFilters(chain) : [inboundHttpFilter(chain.route)],
   };
+}
+
+/** A client without a right to a TCP port gets no byte of it: TLS validation itself refuses it. */
+function acceptedClients({ policies }: InboundChain): readonly string[] | undefined {
+  return policies && [...new Set(policies.flatMap(({ principals }) => principals))].sort();
 }
 
 function tcpFilters(chain: InboundChain): Filter[] {

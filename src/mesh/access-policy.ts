@@ -17,7 +17,7 @@ export interface AccessGrant {
   /** Service account in `namespace`. */
   readonly destination: string;
   readonly sources: readonly ServiceAccountName[];
-  /** Requests to HTTP ports; undefined: HTTP ports stay closed. May be empty: connections, but no route. */
+  /** Requests to HTTP ports; undefined: HTTP ports stay closed. May be empty: the Service is seen, and no route of it is open. */
   readonly http?: readonly HttpMatch[];
   /** Connections to plain TCP ports of the pod; undefined: none. */
   readonly tcp?: "any" | readonly number[];

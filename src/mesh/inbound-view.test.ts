@@ -46,7 +46,6 @@ describe("inbound listener", () => {
         name: "inbound_shop/cart_8080_http",
         port: 8080,
         serverNames: ["cart.shop.svc.cluster.local"],
-        protocol: "http",
         route: "rds-inbound.8080",
       },
     ]);
@@ -55,9 +54,10 @@ describe("inbound listener", () => {
 
   test("SMI mode without a TrafficTarget lets nobody in, by HTTP or TCP", () => {
     const ports = [servicePort(), servicePort({ name: "raw", port: 90, targetPort: 9090, protocol: "tcp" })];
-    const chains = chainsOf(cartView(smi, ...workload("shop", "cart", 1, { ports })));
-    expect(chains.map(({ policies }) => policies)).toEqual([[], []]);
-    expect(chains.find(({ protocol }) => protocol === "tcp")?.clientSans).toEqual([]);
+    const view = cartView(smi, ...workload("shop", "cart", 1, { ports }));
+    const chains = chainsOf(view);
+    expect(chains).toMatchObject([{ route: "rds-inbound.8080" }, { policies: [] }]);
+    expect(routesOf(view)).toEqual([]);
   });
 
   test("a TCP chain admits exactly the clients whose TCPRoute names its target port", () => {
@@ -79,7 +79,6 @@ describe("inbound listener", () => {
         target("c", "depot/nobody", "missing"),
       ),
     );
-    expect(chain?.clientSans).toEqual(["client.depot.cluster.local"]);
     expect(chain?.policies).toEqual([{ name: "shop/a", principals: ["client.depot.cluster.local"], ports: [9090] }]);
   });
 
@@ -95,7 +94,9 @@ describe("inbound listener", () => {
     const ports = [servicePort({ name: "a" }), servicePort({ name: "b", port: 81, protocol: "tcp" })];
     const records = [namespaceRecord("shop"), ...workload("shop", "cart", 1, { ports })];
     const snapshot = snapshotOf(...records);
-    expect(chainsOf(viewOfPod(snapshot, "shop", "cart-1")).map(({ protocol }) => protocol)).toEqual(["http"]);
+    expect(chainsOf(viewOfPod(snapshot, "shop", "cart-1")).map(({ name }) => name)).toEqual([
+      "inbound_shop/cart_8080_http",
+    ]);
     expect(snapshot.rejections).toMatchObject([{ field: "spec.ports[1]", strength: "part", reason: "port-conflict" }]);
   });
 
@@ -125,7 +126,7 @@ describe("inbound listener", () => {
     const [service, pod] = workload("shop", "cart", 1, { ports });
     const named = (port: number, name: string) => ({ ...pod, name, ports: [{ name: "web", port }] });
     const view = cartView(service, named(8080, "cart-1"), named(7000, "cart-2"));
-    expect(chainsOf(view).map(({ protocol }) => protocol)).toEqual(["http"]);
+    expect(chainsOf(view).map(({ name }) => name)).toEqual(["inbound_shop/cart_8080_http"]);
   });
 
   test("endpoints that lag behind their Service never give one port of a pod two protocols", () => {
@@ -144,8 +145,27 @@ describe("inbound listener", () => {
   });
 
   test("a target without sources lets nobody in", () => {
-    const chains = chainsOf(cartView(smi, ...workload("shop", "cart", 1), open("nobody", [], "any")));
-    expect(chains.map(({ policies }) => policies)).toEqual([[]]);
+    const ports = [servicePort(), servicePort({ name: "raw", port: 90, targetPort: 9090, protocol: "tcp" })];
+    const rules = [
+      { kind: "HTTPRouteGroup", name: "routes", matches: ["any"] },
+      { kind: "TCPRoute", name: "raw", matches: [] },
+    ] as const;
+    const target = trafficTarget("shop", "nobody", { to: "shop/cart", from: [], rules });
+    const view = cartView(
+      smi,
+      groups,
+      tcpRoute("shop", "raw", [9090]),
+      target,
+      ...workload("shop", "cart", 1, { ports }),
+    );
+    expect(routesOf(view).every(({ principals }) => principals?.length === 0)).toBe(true);
+    expect(chainsOf(view).flatMap(({ policies }) => policies ?? [])).toEqual([]);
+  });
+
+  test("an edited HTTP policy leaves the listener, and so its connections, alone", () => {
+    const listenerOf = (...policies: readonly MeshRecord[]) =>
+      resourcesOf(cartView(smi, ...workload("shop", "cart", 1), ...policies), "inbound-listener");
+    expect(listenerOf(open("a", ["shop/web"], "any"))).toEqual(listenerOf());
   });
 
   test("a pod of a StatefulSet answers to its own name as well", () => {
@@ -206,10 +226,9 @@ describe("inbound routes", () => {
     ]);
   });
 
-  test("a rule without matches opens the connection and no route", () => {
+  test("a rule without matches opens no route", () => {
     const view = cartView(smi, ...cart, open("a", ["shop/web"]));
     expect(routesOf(view)).toEqual([]);
-    expect(chainsOf(view)[0]?.policies).toHaveLength(1);
   });
 
   test("an unknown match or a missing route object is reported, and the rest stands", () => {
@@ -231,7 +250,7 @@ describe("inbound routes", () => {
     const target = trafficTarget("depot", "t", { to: "shop/cart", from: ["depot/app"], rules });
     const foreign = httpRouteGroup("depot", "routes", [httpMatch("any")]);
     const snapshot = snapshotOf(namespaceRecord("shop"), namespaceRecord("depot"), smi, ...cart, foreign, target);
-    expect(chainsOf(viewOfPod(snapshot, "shop", "cart-1"))[0]?.policies).toEqual([]);
+    expect(routesOf(viewOfPod(snapshot, "shop", "cart-1"))).toEqual([]);
     expect(snapshot.rejections).toMatchObject([
       { namespace: "depot", strength: "object", reason: "destination-namespace" },
     ]);

@@ -109,42 +109,34 @@ function inboundChain(
 ): InboundChain {
   const { targetPort, protocol } = entry;
   const parts = partsOf(workload.namespace, entry);
-  const policies = snapshot.settings.isPermissive ? undefined : networkPolicies(snapshot, workload, entry);
   const chain = {
     name: inboundChainName(label, targetPort, protocol),
     port: targetPort,
     serverNames: [fullyQualifiedName(parts, snapshot.options.clusterDomain)],
-    protocol,
-    ...(policies === undefined ? {} : { policies }),
   };
   if (isHttp(protocol)) return { ...chain, route: inboundRouteName(targetPort) };
-  const clientSans = policies === undefined ? {} : { clientSans: principalsOf(policies) };
-  return { ...chain, ...clientSans, cluster: localClusterName(label, targetPort) };
+  const cluster = localClusterName(label, targetPort);
+  if (snapshot.settings.isPermissive) return { ...chain, cluster };
+  return { ...chain, cluster, policies: networkPolicies(snapshot, workload, targetPort) };
 }
 
 function partsOf(namespace: string, entry: { readonly service: string; readonly host?: string }): HostParts {
   return { namespace, service: entry.service, ...(entry.host === undefined ? {} : { host: entry.host }) };
 }
 
-function principalsOf(policies: readonly NetworkPolicy[]): readonly string[] {
-  return [...new Set(policies.flatMap(({ principals }) => principals))].sort();
-}
-
-/** Who may connect to this port: HTTP rules open HTTP ports, TCP rules the plain ports that they name. */
 function networkPolicies(
   snapshot: MeshSnapshot,
   workload: WorkloadClass,
-  entry: InboundPort,
+  targetPort: number,
 ): readonly NetworkPolicy[] {
   return grantsTo(snapshot, workload)
-    .filter((grant) => grant.sources.length > 0)
-    .filter((grant) => (isHttp(entry.protocol) ? grant.http !== undefined : opensTcpPort(grant, entry.targetPort)))
+    .filter((grant) => grant.sources.length > 0 && opensTcpPort(grant, targetPort))
     .map((grant) => ({
       name: `${grant.namespace}/${grant.name}`,
       principals: [
         ...new Set(grant.sources.map((source) => principalName(source, snapshot.options.trustDomain))),
       ].sort(),
-      ports: isHttp(entry.protocol) || grant.tcp === "any" ? [] : [entry.targetPort],
+      ports: grant.tcp === "any" ? [] : [targetPort],
     }))
     .sort((left, right) => compareText(left.name, right.name));
 }

@@ -88,10 +88,9 @@ describe("outbound in permissive mode", () => {
     ]);
   });
 
-  test("a server-first port is told to the listener, so that no inspector waits there", () => {
+  test("a server-first port is a chain of its own that leads to its cluster", () => {
     const ports = [servicePort({ port: 3306, targetPort: 3306, protocol: "tcp-server-first" })];
     const [listener] = resourcesOf(webView(...workload("shop", "db", 1, { ports })), "outbound-listener");
-    expect(listener?.serverFirstPorts).toEqual([3306]);
     expect(listener?.chains[0]).toMatchObject({ port: 3306, clusters: [{ cluster: "shop/db|3306", weight: 100 }] });
   });
 

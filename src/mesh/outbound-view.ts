@@ -142,9 +142,6 @@ function listenerView(
     kind: "outbound-listener",
     name: "outbound-listener",
     chains: [...chains].sort((left, right) => compareText(left.name, right.name)),
-    serverFirstPorts: [
-      ...new Set(groups.filter(({ protocol }) => protocol === "tcp-server-first").map(({ port }) => port)),
-    ].sort((left, right) => left - right),
     isEgressEnabled,
   }));
 }

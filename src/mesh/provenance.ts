@@ -56,7 +56,7 @@ function objectsOf(
       return [
         ...settingsRefs(snapshot),
         ...ownServiceRefs(snapshot, workload),
-        ...inboundAccessRefs(snapshot, workload),
+        ...inboundAccessRefs(snapshot, workload, "tcp"),
       ];
     case "inbound-route":
       return inboundRouteRefs(snapshot, workload, name);
@@ -149,9 +149,16 @@ function ownServiceRefs(snapshot: MeshSnapshot, workload: WorkloadClass): readon
   return workload.inbound.flatMap(({ service }) => serviceRefs(snapshot, { namespace, service }));
 }
 
-function inboundAccessRefs(snapshot: MeshSnapshot, workload: WorkloadClass): readonly ObjectRef[] {
+/** Rules for plain TCP are in the listener, rules for requests in its routes. */
+function inboundAccessRefs(
+  snapshot: MeshSnapshot,
+  workload: WorkloadClass,
+  layer: "http" | "tcp",
+): readonly ObjectRef[] {
   if (snapshot.settings.isPermissive) return [];
-  return grantsTo(snapshot, workload).flatMap((grant) => grantRefs(snapshot, grant));
+  return grantsTo(snapshot, workload)
+    .filter((grant) => grant[layer] !== undefined)
+    .flatMap((grant) => grantRefs(snapshot, grant));
 }
 
 function inboundRouteRefs(snapshot: MeshSnapshot, workload: WorkloadClass, name: string): readonly ObjectRef[] {
@@ -165,7 +172,7 @@ function inboundRouteRefs(snapshot: MeshSnapshot, workload: WorkloadClass, name:
   return [
     ...hosts.flatMap(({ parts }) => serviceRefs(snapshot, parts)),
     ...splits.flatMap((split) => refOf(snapshot, "TrafficSplit", workload.namespace, split)),
-    ...inboundAccessRefs(snapshot, workload),
+    ...inboundAccessRefs(snapshot, workload, "http"),
   ];
 }
 

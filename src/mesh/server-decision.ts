@@ -33,7 +33,7 @@ export function connectOutcome(snapshot: MeshSnapshot, source: Identity, server:
   };
 }
 
-/** What the server's proxy does with an HTTP request: connection first, then virtual host, route, and principal. */
+/** What the server's proxy does with an HTTP request: virtual host first, then route, and principal. */
 export function requestOutcome(
   snapshot: MeshSnapshot,
   request: DecisionRequest,
@@ -41,11 +41,6 @@ export function requestOutcome(
   server: ServerEnd,
 ): Answer {
   const { source } = request;
-  const { isPermissive } = snapshot.settings;
-  const mayConnect =
-    isPermissive ||
-    grantsTo(snapshot, server.workload).some((own) => own.http !== undefined && isSource(own.sources, source));
-  if (!mayConnect) return { outcome: "refused", reason: "no TrafficTarget with HTTP routes names this client" };
   if (!answersTo(snapshot, authority, server)) {
     return { outcome: "no-route-404", reason: `the server does not answer to "${authority}"` };
   }
@@ -61,7 +56,9 @@ export function requestOutcome(
   if (route.principals === undefined || route.principals.includes(principal)) {
     return {
       outcome: "allowed",
-      reason: isPermissive ? "the mesh is permissive" : `route "${description}" is open to this client`,
+      reason: snapshot.settings.isPermissive
+        ? "the mesh is permissive"
+        : `route "${description}" is open to this client`,
     };
   }
   return { outcome: "denied-403", reason: `route "${description}" is open to others, not to this client` };

@@ -1,4 +1,4 @@
-import type { HeaderMatch, ServiceProtocol, TlsSettings } from "./records.ts";
+import type { HeaderMatch, TlsSettings } from "./records.ts";
 
 /**
  * Views: everything that the generator may read, and nothing else. One `ResourceView` is one Envoy resource; the hash of
@@ -68,8 +68,6 @@ export interface OutboundListenerView {
   readonly name: "outbound-listener";
   /** No two chains match the same port and address. */
   readonly chains: readonly OutboundChain[];
-  /** Ports on which some chain is tcp-server-first: no inspector may wait for the client's bytes there. */
-  readonly serverFirstPorts: readonly number[];
   /** Unknown destinations: passed through, or refused. */
   readonly isEgressEnabled: boolean;
 }
@@ -89,7 +87,7 @@ export interface OutboundRouteView {
   readonly virtualHosts: readonly OutboundVirtualHost[];
 }
 
-/** Who may connect, decided on the connection. */
+/** Who may open a plain TCP connection. */
 export interface NetworkPolicy {
   /** `<ns>/<TrafficTarget>`. */
   readonly name: string;
@@ -104,18 +102,12 @@ export interface InboundChain {
   readonly port: number;
   /** SNI values: FQDNs. */
   readonly serverNames: readonly string[];
-  readonly protocol: ServiceProtocol;
-  /** SMI mode: the policies, none = deny all. Undefined = permissive. */
-  readonly policies?: readonly NetworkPolicy[];
-  /**
-   * TCP chains in SMI mode: client SANs accepted by TLS validation itself, so that a client without a right gets no byte.
-   * Empty = nobody. Undefined = any certificate of the mesh CA.
-   */
-  readonly clientSans?: readonly string[];
-  /** http and grpc. */
+  /** http and grpc: by route configuration, whose routes say who is let through. */
   readonly route?: string;
-  /** tcp and tcp-server-first. */
+  /** tcp and tcp-server-first: by cluster. */
   readonly cluster?: string;
+  /** Beside `cluster`: who may connect; empty = nobody, undefined = any certificate of the mesh CA. */
+  readonly policies?: readonly NetworkPolicy[];
 }
 export interface InboundListenerView {
   readonly kind: "inbound-listener";

@@ -54,15 +54,13 @@ function inboundViews(app: Ports, proxy: Ports, allowed: readonly string[]): Res
       name: "inbound-listener",
       tls,
       chains: [
-        { name: "http", port: proxy.http, serverNames: [fqdn], protocol: "http", route: "rds-inbound.http" },
-        { name: "http2", port: proxy.http2, serverNames: [fqdn], protocol: "grpc", route: "rds-inbound.http2" },
+        { name: "http", port: proxy.http, serverNames: [fqdn], route: "rds-inbound.http" },
+        { name: "http2", port: proxy.http2, serverNames: [fqdn], route: "rds-inbound.http2" },
         {
           name: "banner",
           port: proxy.banner,
           serverNames: [fqdn],
-          protocol: "tcp-server-first",
           cluster: `${clusterOf("banner")}|local`,
-          clientSans: allowed,
           policies: [{ name: "ns/banner", principals: allowed, ports: [proxy.banner] }],
         },
       ],
@@ -86,7 +84,6 @@ function outboundViews(proxy: Ports, own: Ports, serverSans: readonly string[]):
     {
       kind: "outbound-listener",
       name: "outbound-listener",
-      serverFirstPorts: [],
       isEgressEnabled: false,
       chains: [
         { name: "http", port: own.http, addresses: ["127.0.0.1"], route: "rds-outbound.ns/http" },

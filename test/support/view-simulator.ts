@@ -108,7 +108,6 @@ function serverOutcome(
 }
 
 function mayConnect(chain: InboundChain, client: string, port: number): boolean {
-  if (chain.clientSans?.includes(client) === false) return false;
   if (chain.policies === undefined) return true;
   return chain.policies.some(
     ({ principals, ports }) => principals.includes(client) && (ports.length === 0 || ports.includes(port)),
