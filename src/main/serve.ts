@@ -175,7 +175,8 @@ function socketDirOf(stateDir: string): string {
 }
 
 function announce(options: ServeOptions, { xds, admin, pods }: ServeAddresses, io: ServeIo): void {
-  const what = options.hasPods ? `${pods.length} local pods` : `${pods.length} pods of the folder`;
+  const count = `${pods.length} ${options.hasPods ? "local " : ""}${pods.length === 1 ? "pod" : "pods"}`;
+  const what = options.hasPods ? count : `${count} of the folder`;
   io.write(
     `Serving ${options.dir}: ${what}; xDS on ${formatHostPort(xds)}, admin on http://${formatHostPort(admin)}\n`,
   );

@@ -78,7 +78,9 @@ export class XdsListenError extends Error {
   readonly address: string;
 
   constructor(address: string, cause: unknown) {
-    super(`cannot listen for proxies on ${address}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    // grpc-js wraps the system's error into words about its own name resolution.
+    const words = cause instanceof Error ? cause.message : String(cause);
+    super(`cannot listen for proxies on ${address}: ${words.includes("EADDRINUSE") ? "the port is in use" : words}`, {
       cause,
     });
     this.address = address;
