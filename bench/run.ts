@@ -18,6 +18,7 @@ import { stepTimings } from "./micro/step.ts";
 import { type TimingGroup, timeGroup } from "./micro/timing.ts";
 import { translateTimings } from "./micro/translate.ts";
 import { viewTimings } from "./micro/view.ts";
+import { yardstickTimings } from "./micro/yardstick.ts";
 import { processSuite } from "./process-figures.ts";
 import { countLine, measurementLine, measurementTable } from "./report.ts";
 
@@ -33,6 +34,7 @@ interface SavedRun extends RunContext, Findings {
 }
 
 const microGroups: readonly TimingGroup[] = [
+  yardstickTimings,
   translateTimings,
   viewTimings,
   generateTimings,

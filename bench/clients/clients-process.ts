@@ -17,9 +17,14 @@ let watch = "";
 let isComplete = false;
 let counts: ClientCounts = { responses: 0, resources: 0, repeated: 0, removed: 0, bytes: 0 };
 
+/** Longest that the clients may wait for what they asked for. */
+const PATIENCE_MS = 20_000;
+let patience: NodeJS.Timeout | undefined;
+
 const tell = (message: FromClients) => process.send?.(message);
 
 process.on("message", (message: ToClients) => {
+  if (message.type !== "count") beImpatient();
   switch (message.type) {
     case "connect":
       ({ address, watch } = message);
@@ -39,6 +44,20 @@ process.on("message", (message: ToClients) => {
   }
 });
 process.on("disconnect", () => process.exit(0));
+
+function beImpatient(): void {
+  patience = setTimeout(() => {
+    tell({ type: "failed", message: `after ${PATIENCE_MS} ms a client still waits for ${firstMissing()}` });
+  }, PATIENCE_MS);
+}
+
+function firstMissing(): string | undefined {
+  for (const { client } of followers) {
+    const missing = client.missing();
+    if (missing !== undefined) return missing;
+  }
+  return undefined;
+}
 
 function open(credential: ClientCredential): Follower {
   const follower: Follower = {
@@ -70,8 +89,10 @@ function take(follower: Follower, { typeUrl, received, removed, bytes, acknowled
   const watched = typeUrl === ENDPOINTS ? received.find(({ name }) => name === watch) : undefined;
   if (watched !== undefined) follower.content = addressesOf(watched.bytes).join(" ");
   if (!isComplete) {
-    isComplete = followers.every(({ client }) => client.isComplete());
-    if (isComplete) tell({ type: "complete" });
+    isComplete = firstMissing() === undefined;
+    if (!isComplete) return;
+    clearTimeout(patience);
+    tell({ type: "complete" });
     return;
   }
   if (watched === undefined || watched.isRepeated) return;

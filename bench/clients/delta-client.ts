@@ -102,12 +102,14 @@ export class DeltaClient {
     this.#subscribe(SECRET, ["service-cert", "root-cert"], before);
   }
 
-  /** Every name that it asked for has been answered. */
-  isComplete(): boolean {
-    return [...this.#subscribed].every(([typeUrl, names]) => {
+  /** Something that it asked for and was told nothing about; undefined when there is no such thing. */
+  missing(): string | undefined {
+    for (const [typeUrl, names] of this.#subscribed) {
       const answered = this.#answered.get(typeUrl);
-      return answered !== undefined && [...names].every((name) => name === "*" || answered.has(name));
-    });
+      if (answered === undefined) return typeUrl;
+      for (const name of names) if (name !== "*" && !answered.has(name)) return `${typeUrl} ${name}`;
+    }
+    return undefined;
   }
 
   close(): void {
