@@ -58,6 +58,10 @@ test("an unknown path, a wrong method and an unknown pod are told apart, and non
   expect((await fetch(`${base}/nope`)).status).toBe(404);
   expect((await fetch(`${base}/metrics`, { method: "POST" })).status).toBe(405);
   expect((await fetch(`${base}/debug/proxies/%zz/p/config`)).status).toBe(404);
+  const noPath = request(base, { path: "//" });
+  const status = new Promise((resolve) => noPath.on("response", (response) => resolve(response.resume().statusCode)));
+  noPath.end();
+  expect(await status).toBe(400);
   const unknown = await fetch(`${base}/debug/proxies/ns/pod/config`);
   expect([unknown.status, await unknown.json()]).toEqual([404, { error: "No proxy of pod ns/pod is connected" }]);
   expect((await fetch(`${base}/version`)).status).toBe(200);

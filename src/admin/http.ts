@@ -123,7 +123,8 @@ async function dispatch(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<HttpAnswer> {
-  const url = new URL(request.url ?? "/", "http://localhost");
+  const url = URL.parse(request.url ?? "/", "http://localhost");
+  if (url === null) throw new HttpProblem(400, `"${request.url}" is no path`);
   const method = request.method === "HEAD" ? "GET" : request.method;
   let isKnownPath = false;
   for (const route of routes) {

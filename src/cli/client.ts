@@ -1,5 +1,5 @@
-import { request as httpRequest } from "node:http";
 import type { SocketPaths } from "../admin/api.ts";
+import { describeAddress, type Question, RequestError, requestJson } from "../platform/json-request.ts";
 import { type CommandContext, CommandError, EXIT, type ParsedFlags, stringFlag } from "./command.ts";
 
 const DEFAULT_ADMIN = "127.0.0.1:9091";
@@ -15,16 +15,16 @@ export interface MeshClient {
 /** The mesh that `--admin`, OSM_ADMIN or the default address names. */
 export function meshClient(flags: ParsedFlags, context: CommandContext): MeshClient {
   const admin = parseHostPort(stringFlag(flags, "admin") ?? context.env["OSM_ADMIN"] ?? DEFAULT_ADMIN, "--admin");
-  const get = (path: string) => call({ ...admin, path, method: "GET", signal: context.signal });
+  const get = (path: string) => ask({ address: admin, path, method: "GET", signal: context.signal });
   const over = async (which: keyof SocketPaths, method: "GET" | "POST", path: string, body?: unknown) => {
     const sockets = (await get("/debug/sockets")) as SocketPaths;
     const socketPath = sockets[which];
     if (socketPath === null) {
       throw new CommandError(
-        `The mesh at ${admin.host}:${admin.port} runs no pods (it was started with --no-pods), so there is nothing to run this in`,
+        `The mesh at ${describeAddress(admin)} runs no pods (it was started with --no-pods), so there is nothing to run this in`,
       );
     }
-    return await call({ socketPath, path, method, signal: context.signal, ...(body === undefined ? {} : { body }) });
+    return await ask({ address: { socketPath }, path, method, body, signal: context.signal });
   };
   return {
     get,
@@ -45,71 +45,24 @@ export function parseHostPort(value: string, what: string): { host: string; port
   return { host, port };
 }
 
-interface Call {
-  readonly host?: string;
-  readonly port?: number;
-  readonly socketPath?: string;
-  readonly path: string;
-  readonly method: "GET" | "POST";
-  readonly body?: unknown;
-  readonly signal: AbortSignal;
-}
-
-function call(options: Call): Promise<unknown> {
-  const where = options.socketPath ?? `${options.host}:${options.port}`;
-  const body = options.body === undefined ? undefined : JSON.stringify(options.body);
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      {
-        ...options,
-        agent: false,
-        headers:
-          body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) },
-      },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("error", reject);
-        response.on("end", () => {
-          const textBody = Buffer.concat(chunks).toString("utf8");
-          if (response.statusCode === 200) resolve(parseBody(textBody, where));
-          else reject(new CommandError(problemOf(textBody, response.statusCode ?? 0, where)));
-        });
-      },
-    );
-    request.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EACCES") {
-        reject(new CommandError(`${where} belongs to the user who runs the mesh; run this command as that user`));
-      } else {
-        reject(
-          new CommandError(
-            `No mesh answers at ${where} (${error.code ?? error.message}); start one with "osm serve DIR", or name it with --admin`,
-            EXIT.unreachable,
-          ),
-        );
-      }
-    });
-    request.end(body);
-  });
-}
-
-function parseBody(body: string, where: string): unknown {
+/** The same question, with a failure told to whoever typed the command. */
+async function ask(question: Question): Promise<unknown> {
   try {
-    return JSON.parse(body);
-  } catch {
-    throw new CommandError(
-      `${where} answered something that is no JSON: is it the admin address of a mesh?`,
-      EXIT.unreachable,
-    );
+    return await requestJson(question);
+  } catch (error) {
+    throw error instanceof RequestError ? explained(error, describeAddress(question.address)) : error;
   }
 }
 
-function problemOf(body: string, status: number, where: string): string {
-  try {
-    const { error } = JSON.parse(body) as { error?: unknown };
-    if (typeof error === "string") return error;
-  } catch {
-    // Not ours: fall through to the plain sentence.
+function explained({ code, message, cause }: RequestError, where: string): CommandError {
+  if (code === "status") return new CommandError(message);
+  if (code === "not-json") return new CommandError(`${message}: is it the admin address of a mesh?`, EXIT.unreachable);
+  const { code: systemCode, message: words } = cause as NodeJS.ErrnoException;
+  if (systemCode === "EACCES") {
+    return new CommandError(`${where} belongs to the user who runs the mesh; run this command as that user`);
   }
-  return `${where} answered with status ${status}`;
+  return new CommandError(
+    `No mesh answers at ${where} (${systemCode ?? words}); start one with "osm serve DIR", or name it with --admin`,
+    EXIT.unreachable,
+  );
 }

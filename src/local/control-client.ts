@@ -2,6 +2,7 @@ import type { ClientRequest } from "node:http";
 import { request as httpRequest } from "node:http";
 import type { ObjectEvent, SourcedObject } from "../kube/objects.ts";
 import { backoff, type Clock, canonicalJson, type Log, objectKey } from "../lib/mod.ts";
+import { requestJson } from "../platform/json-request.ts";
 import { pause } from "./pause.ts";
 
 /** What this process asks its control plane for, over the private socket. */
@@ -25,12 +26,12 @@ export interface ControlClientOptions {
 const SOURCE = "node";
 const RETRY_BASE_MS = 50;
 const RETRY_MAX_MS = 1000;
-const ANSWER_BYTES_MAX = 4 << 20;
 const ANSWER_TIMEOUT_MS = 10_000;
 /** A control plane that reads slower than this is asked anew: it gets the current state instead of the whole backlog. */
 const BACKLOG_BYTES_MAX = 64 << 20;
 
 export function controlClient(options: ControlClientOptions): ControlClient {
+  const address = { socketPath: options.socketPath };
   const stream = objectStream(options);
   return {
     publish: stream.publish,
@@ -40,7 +41,7 @@ export function controlClient(options: ControlClientOptions): ControlClient {
       let lastProblem = "";
       while (!signal.aborted) {
         try {
-          return await askSocket({ socketPath: options.socketPath, method, path, body });
+          return await requestJson({ address, method, path, body, timeoutMs: ANSWER_TIMEOUT_MS, signal });
         } catch (error) {
           const problem = error instanceof Error ? error.message : String(error);
           if (problem !== lastProblem) options.log.debug("the control plane did not answer yet", { path, problem });
@@ -51,43 +52,6 @@ export function controlClient(options: ControlClientOptions): ControlClient {
       return undefined;
     },
   };
-}
-
-/** Asks a JSON API on a unix socket once. Rejects when it is not answered with status 200 and JSON. */
-export function askSocket(question: {
-  readonly socketPath: string;
-  readonly method: "GET" | "POST";
-  readonly path: string;
-  readonly body?: unknown;
-}): Promise<unknown> {
-  const { socketPath, method, path, body } = question;
-  const text = body === undefined ? "" : JSON.stringify(body);
-  return new Promise((resolve, reject) => {
-    const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };
-    const request = httpRequest({ socketPath, method, path, headers, agent: false, timeout: ANSWER_TIMEOUT_MS });
-    request.on("timeout", () => request.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS} ms`)));
-    request.on("error", reject);
-    request.on("response", (response) => {
-      let answer = "";
-      response.setEncoding("utf8").on("error", reject);
-      response.on("data", (chunk: string) => {
-        answer += chunk;
-        if (answer.length > ANSWER_BYTES_MAX) response.destroy(new Error(`${path}: the answer is too long`));
-      });
-      response.on("end", () => {
-        if (response.statusCode !== 200) {
-          reject(new Error(`${method} ${path} was answered ${response.statusCode}: ${answer.slice(0, 300)}`));
-          return;
-        }
-        try {
-          resolve(JSON.parse(answer));
-        } catch {
-          reject(new Error(`${method} ${path} was answered with something that is no JSON`));
-        }
-      });
-    });
-    request.end(text);
-  });
 }
 
 /** Keeps one long request open: first everything as a reset, then differences, one JSON array of events a line. */

@@ -86,7 +86,8 @@ function respond(response: ServerResponse, status: number, body: unknown): void 
 }
 
 function answer(request: IncomingMessage, options: NodeServerOptions): unknown {
-  const url = new URL(request.url ?? "/", "http://node");
+  const url = URL.parse(request.url ?? "/", "http://node");
+  if (url === null) throw new NoSuchThing(`"${request.url}" is no path`);
   if (request.method !== "GET")
     throw new NoSuchThing(`${request.method} ${url.pathname}: there is nothing but GET here`);
   if (url.pathname === "/pods") return podSummaries(options.cluster);

@@ -5,9 +5,7 @@ import { userInfo } from "node:os";
 import { delimiter } from "node:path";
 import { createInterface } from "node:readline";
 import { findProgram } from "./command.ts";
-import { askSocket } from "./control-client.ts";
 import type { NodeConfig, NodeMessage } from "./node-config.ts";
-import type { PodSummary } from "./node-server.ts";
 import { childOf } from "./pod-sandbox.ts";
 
 /** Local pods cannot be run on this machine as it is; the message is one sentence that says what is missing. */
@@ -30,8 +28,6 @@ export interface NodeProcess {
   readonly listening: Promise<void>;
   /** Every pod is ready or has been named as unable to be. */
   readonly settled: Promise<void>;
-  /** The pods as they stand; to be asked once it is listening. */
-  pods(): Promise<readonly PodSummary[]>;
   /** Ends with the process: what went wrong, or undefined after `stop`. */
   readonly ended: Promise<string | undefined>;
   /** Ends all pods, politely at first; nothing of them lives on afterwards. */
@@ -66,7 +62,7 @@ export function startNode(options: NodeOptions): NodeProcess {
   for (const name of PASSED_ON) if (callerEnvironment[name] !== undefined) environment[name] = callerEnvironment[name];
   const config: NodeConfig = { ...rest, environment, isRootless, caller: { uid, gid: process.getgid?.() ?? 0 } };
   const child = spawnNode(entry, config, toolPath(callerEnvironment).join(delimiter));
-  return follow(child, config.sockets.node, onLog);
+  return follow(child, onLog);
 }
 
 function spawnNode(entry: string, config: NodeConfig, path: string): ChildProcess {
@@ -83,7 +79,7 @@ function spawnNode(entry: string, config: NodeConfig, path: string): ChildProces
   });
 }
 
-function follow(child: ChildProcess, socketPath: string, onLog: (line: string) => void): NodeProcess {
+function follow(child: ChildProcess, onLog: (line: string) => void): NodeProcess {
   const { promise: listening, resolve: nowListening, reject: neverListening } = Promise.withResolvers<void>();
   const { promise: settled, resolve: nowSettled } = Promise.withResolvers<void>();
   let isStopping = false;
@@ -125,7 +121,6 @@ function follow(child: ChildProcess, socketPath: string, onLog: (line: string) =
     listening,
     settled,
     ended,
-    pods: async () => (await askSocket({ socketPath, method: "GET", path: "/pods" })) as readonly PodSummary[],
     async stop() {
       isStopping = true;
       child.stdin?.end();

@@ -1,7 +1,9 @@
-import { request } from "node:http";
 import type { Rejection } from "../lib/mod.ts";
 import type { PodSummary } from "../local/mod.ts";
+import { RequestError, requestJson } from "../platform/json-request.ts";
 import type { PodAddress } from "./options.ts";
+
+const ANSWER_TIMEOUT_MS = 10_000;
 
 /** The node's pods; each that is not ready is named on `note` with the reason. */
 export async function nodePods(socketPath: string, note: (text: string) => void): Promise<readonly PodAddress[]> {
@@ -17,29 +19,11 @@ export async function nodeRejections(socketPath: string): Promise<readonly Rejec
   try {
     return (await ask(socketPath, "/rejections")) as readonly Rejection[];
   } catch (error) {
-    if (error instanceof Error && "code" in error) return [];
+    if (error instanceof RequestError && error.code === "unreachable") return [];
     throw error;
   }
 }
 
 function ask(socketPath: string, path: string): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, agent: false }, (response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => {
-        body += chunk;
-      });
-      response.on("error", reject);
-      response.on("end", () => {
-        try {
-          resolve(JSON.parse(body));
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
-    asked.on("error", reject);
-    asked.end();
-  });
+  return requestJson({ address: { socketPath }, method: "GET", path, timeoutMs: ANSWER_TIMEOUT_MS });
 }

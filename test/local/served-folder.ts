@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ExecPlan, PodSummary } from "../../src/local/mod.ts";
 import { localPodsObstacle, type NodeProcess, startNode } from "../../src/local/mod.ts";
+import { requestJson } from "../../src/platform/json-request.ts";
 
 /** Why pods cannot run here, for the name of a skipped test. */
 export const obstacle = localPodsObstacle(process.env);
@@ -58,15 +58,16 @@ export async function serveFolder(files: Readonly<Record<string, string>>): Prom
   const node = startNode(nodeOptions(paths));
   await node.listening;
   const socket = paths.sockets.node;
+  const pods = async () => (await askNode(socket, "/pods")) as readonly PodSummary[];
   return {
     node,
     dir: paths.dir,
     socket,
-    pods: node.pods,
+    pods,
     put: (file, text) => writeFileSync(join(paths.dir, file), text),
     async until(condition) {
       for (;;) {
-        const found = await node.pods();
+        const found = await pods();
         if (condition(found)) return found;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -96,18 +97,5 @@ function run(argv: readonly string[], { env, cwd }: Pick<ExecPlan, "env" | "cwd"
 }
 
 export function askNode(socketPath: string, path: string): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    request({ socketPath, path, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => {
-        text += chunk;
-      });
-      response.on("end", () => {
-        if (response.statusCode === 200) resolve(JSON.parse(text));
-        else reject(new Error(text));
-      });
-    })
-      .on("error", reject)
-      .end();
-  });
+  return requestJson({ address: { socketPath }, method: "GET", path });
 }
