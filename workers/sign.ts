@@ -1,7 +1,7 @@
 /** Entry of the signing worker, the only one that holds the CA's key. */
 import { workerData } from "piscina";
 import { type Authority, AuthorityError, openAuthorityFolder } from "../src/ca/mod.ts";
-import { encodeServiceCertificate, encodeTrustBundle } from "../src/envoy/secrets.ts";
+import { encodeServiceCertificate, encodeTrustBundle, SECRETS } from "../src/envoy/secrets.ts";
 import type { LeafRequest, SignerData, SignJob, SignResult } from "./messages.ts";
 
 /** Creates the function that answers signing jobs with the CA in `data.caDir`, which it opens at the first job. */
@@ -30,7 +30,7 @@ export const signInThread = createSigner(workerData as SignerData);
 async function answer(job: SignJob, open: (nowMs: number) => Promise<Authority>): Promise<SignResult> {
   if (job.kind === "open") {
     const { rootsPem, issuerId, notAfterMs } = await open(job.nowMs);
-    const trustBundle = ownBuffer(encodeTrustBundle({ name: "root-cert", rootsPem }));
+    const trustBundle = ownBuffer(encodeTrustBundle({ name: SECRETS.trustBundle, rootsPem }));
     return { kind: "opened", rootsPem, issuerId, notAfterMs, trustBundle };
   }
   const { certificatePem, privateKeyPem, ...issued } = await issue(job.leaf, open);
@@ -38,7 +38,7 @@ async function answer(job: SignJob, open: (nowMs: number) => Promise<Authority>)
     return { kind: "credential", ...issued, certificatePem, privateKeyPem: privateKeyPem.reveal() };
   }
   const secret = encodeServiceCertificate({
-    name: "service-cert",
+    name: SECRETS.serviceCertificate,
     certificateChainPem: certificatePem,
     privateKeyPem: privateKeyPem.reveal(),
   });

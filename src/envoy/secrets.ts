@@ -4,7 +4,9 @@
  * otherwise. A test holds the result against the generated encoder.
  */
 import protobuf from "protobufjs/minimal.js";
-import type { SECRETS } from "./names.ts";
+import { SECRETS } from "./names.ts";
+
+export { SECRETS };
 
 /** A leaf certificate with its key. */
 export interface ServiceCertificate {

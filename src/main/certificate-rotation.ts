@@ -1,9 +1,10 @@
 import type { RotationResult } from "../admin/mod.ts";
+import { SECRETS } from "../envoy/secrets.ts";
 import type { DeliveryTracker, StreamDelivery } from "../push/mod.ts";
 import { TYPE_URLS } from "../xds/mod.ts";
 import type { MeshSecrets } from "./mesh-secrets.ts";
 
-const LEAF_NAME = "service-cert";
+const LEAF = SECRETS.serviceCertificate;
 const ACKNOWLEDGE_TIMEOUT_MS = 60_000;
 
 /** Replaces every leaf and waits until every proxy that uses one has acknowledged its new one. */
@@ -11,9 +12,9 @@ export async function rotateCertificates(secrets: MeshSecrets, tracker: Delivery
   await secrets.rotateAll();
   // A proxy that may call nobody and is called by nobody has no use for its leaf, and asks for it no more.
   const usesLeaf = (stream: StreamDelivery) =>
-    stream.secretVersions.has(LEAF_NAME) && stream.isSubscribed(TYPE_URLS.secret, LEAF_NAME);
+    stream.secretVersions.has(LEAF) && stream.isSubscribed(TYPE_URLS.secret, LEAF);
   await tracker.whenAll(
-    (stream) => !usesLeaf(stream) || stream.secretVersions.get(LEAF_NAME) === secrets.leafVersionOf(stream.peer),
+    (stream) => !usesLeaf(stream) || stream.secretVersions.get(LEAF) === secrets.leafVersionOf(stream.peer),
     ACKNOWLEDGE_TIMEOUT_MS,
   );
   return { proxies: tracker.streams().filter(usesLeaf).length };

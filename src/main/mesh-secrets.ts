@@ -18,16 +18,13 @@ import {
   serviceNames,
   sidecarNames,
 } from "../ca/mod.ts";
+import { SECRETS } from "../envoy/secrets.ts";
 import { type Clock, type Counter, canonicalJson, contentHash, type Log, type Metrics } from "../lib/mod.ts";
 import type { Identity, MeshSettings } from "../mesh/mod.ts";
 import { inlinePool, type Pool, runTwice, startPool } from "../platform/mod.ts";
 import type { SecretSource } from "../push/mod.ts";
 import { type Resource, TYPE_URLS } from "../xds/mod.ts";
 import { StartError } from "./options.ts";
-
-/** The names under which every proxy asks for its secrets. */
-const LEAF_NAME = "service-cert";
-const BUNDLE_NAME = "root-cert";
 
 /**
  * Credentials for the xDS stream live as long as in OSM: they end with their pod. P-256 whatever the mesh's leaves are:
@@ -127,7 +124,12 @@ function keepLeaves(
     policy: policyOf(options.settings),
     onChange(identity, leaf) {
       const version = leafVersion(leaf);
-      const resource: Resource = { typeUrl: TYPE_URLS.secret, name: LEAF_NAME, version, bytes: leaf.secret };
+      const resource: Resource = {
+        typeUrl: TYPE_URLS.secret,
+        name: SECRETS.serviceCertificate,
+        version,
+        bytes: leaf.secret,
+      };
       tables.set(keyOf(identity), [resource, bundle]);
       options.onChange(identity);
     },
@@ -148,7 +150,7 @@ function keepLeaves(
 
 function bundleOf(opened: OpenedAuthority): Resource {
   const bytes = new Uint8Array(opened.trustBundle);
-  return { typeUrl: TYPE_URLS.secret, name: BUNDLE_NAME, version: contentHash(bytes), bytes };
+  return { typeUrl: TYPE_URLS.secret, name: SECRETS.trustBundle, version: contentHash(bytes), bytes };
 }
 
 function leafRequest(names: CertificateNames, policy: LeafPolicy, nowMs: number): LeafRequest {
