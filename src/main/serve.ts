@@ -17,7 +17,7 @@ import {
   type ServeOptions,
   StartError,
 } from "./options.ts";
-import { lockStateDir } from "./state-lock.ts";
+import { lockStateDir, type StateLock } from "./state-lock.ts";
 import { ownVersion } from "./version.ts";
 
 export interface ServeIo {
@@ -90,13 +90,20 @@ export async function startServe(options: ServeOptions, io: ServeIo): Promise<Ru
     ...parts,
     ready,
     stop() {
-      stopped ??= parts.stop().finally(async () => {
-        await lock.release();
-        removeReadyFile(options);
-      });
+      stopped ??= end(parts, options, lock);
       return stopped;
     },
   };
+}
+
+/** The lock goes last: from then on the ready file may be another run's. */
+async function end(parts: RunningServe, options: ServeOptions, lock: StateLock): Promise<void> {
+  try {
+    await parts.stop();
+  } finally {
+    removeReadyFile(options);
+    await lock.release();
+  }
 }
 
 /** Only the control plane, in this process. */
