@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/envoy.js";
-import { createAuthorityPem, openAuthority, serviceNames } from "../../src/ca/mod.ts";
-import { encodeServiceCertificate, encodeTrustBundle, generate, SECRETS } from "../../src/envoy/mod.ts";
+import { generate } from "../../src/envoy/mod.ts";
 import { contentHash } from "../../src/lib/mod.ts";
 import { type MeshRecord, type ProxyView, proxyView } from "../../src/mesh/mod.ts";
 import { TYPE_URLS } from "../../src/xds/mod.ts";
@@ -11,6 +10,7 @@ import { snapshotOf } from "../support/mesh.ts";
 import { worldRecords } from "../support/random-world.ts";
 import { type AdsMesh, type AdsProxy, startAdsMesh } from "./ads-mesh.ts";
 import { describeWithEnvoy } from "./binary.ts";
+import { leafMaker } from "./leaves.ts";
 
 const { Listener } = envoy.config.listener.v3;
 /** Fewer or more with `PROPERTY_RUNS`. */
@@ -35,30 +35,6 @@ function resourcesOf(view: ProxyView): readonly Resource[] {
   });
 }
 
-async function secrets(): Promise<readonly Resource[]> {
-  const nowMs = Date.now();
-  const names = { certificate: "ca.crt", key: "private.key" };
-  const authority = openAuthority(await createAuthorityPem(nowMs), nowMs, names);
-  const subject = serviceNames({ namespace: "shop", serviceAccount: "a" }, "cluster.local");
-  const leaf = await authority.issue({
-    ...subject,
-    keyAlgorithm: "ECDSA",
-    keyBits: 0,
-    validityMs: 3_600_000,
-    nowMs,
-  });
-  const certificate = encodeServiceCertificate({
-    name: SECRETS.serviceCertificate,
-    certificateChainPem: leaf.certificatePem,
-    privateKeyPem: leaf.privateKeyPem.reveal(),
-  });
-  const bundle = encodeTrustBundle({ name: SECRETS.trustBundle, rootsPem: authority.rootsPem });
-  return [
-    { typeUrl: TYPE_URLS.secret, name: SECRETS.serviceCertificate, version: "1", bytes: certificate },
-    { typeUrl: TYPE_URLS.secret, name: SECRETS.trustBundle, version: "1", bytes: bundle },
-  ];
-}
-
 describeWithEnvoy("row 72: whatever the objects say", () => {
   let mesh: AdsMesh;
   let proxy: AdsProxy;
@@ -66,7 +42,7 @@ describeWithEnvoy("row 72: whatever the objects say", () => {
   beforeAll(async () => {
     mesh = await startAdsMesh();
     proxy = await mesh.startProxy("workload");
-    credentials = await secrets();
+    credentials = await (await leafMaker()).secretsOf({ namespace: "shop", serviceAccount: "a" });
   });
   afterAll(async () => await mesh?.stop());
 
