@@ -34,9 +34,14 @@ export function runContext(args: readonly string[]): RunContext {
       model: processors[0]?.model ?? "unknown",
       memoryMiB: Math.round(totalmem() / 2 ** 20),
     },
-    runtime: { name: "node", version: process.versions.node },
+    runtime: runtime(),
     command: ["npm", "run", "bench", ...(args.length === 0 ? [] : ["--", ...args])],
   };
+}
+
+function runtime(): RunContext["runtime"] {
+  const { deno, node } = process.versions;
+  return deno === undefined ? { name: "node", version: node } : { name: "deno", version: deno };
 }
 
 function git(...args: readonly string[]): string {
