@@ -107,13 +107,9 @@ export async function endAll(running: readonly LaunchedContainer[], graceMs: num
 const INIT_CHECK_MS = 5;
 
 /** Whether an init container has completed; false when it failed for good or the pod is stopped. */
-export async function initEnd(
-  clock: Clock,
-  signal: AbortSignal,
-  state: () => ReturnType<RunningContainer["state"]> | undefined,
-): Promise<boolean> {
+export async function initEnd(clock: Clock, signal: AbortSignal, state: RunningContainer["state"]): Promise<boolean> {
   while (!signal.aborted) {
-    const phase = state()?.phase;
+    const { phase } = state();
     if (phase === "completed") return true;
     if (phase === "failed") return false;
     await pause(clock, INIT_CHECK_MS, signal);

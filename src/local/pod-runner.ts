@@ -10,6 +10,7 @@ import {
   graceMsOf,
   initEnd,
   type LaunchedContainer,
+  type LaunchOptions,
   launchContainer,
   type PreparedPod,
 } from "./pod-containers.ts";
@@ -63,128 +64,186 @@ const RESTART_BASE_MS = 500;
 const RESTART_MAX_MS = 30_000;
 const SIDECAR_GRACE_MS = 2000;
 const OBSTACLE_CHECK_MS = 1000;
+/** Starts that fail in a row for other than passing reasons. */
+const ATTEMPTS_HOPELESS = 3;
+
+/** Why a pod does not run. */
+interface Obstacle {
+  readonly reason: string;
+  /** Nothing suggests that it goes away if nobody changes anything. */
+  readonly isHopeless: boolean;
+}
 
 /** Starts a pod; it is kept running until it is stopped or, by its restart policy, has ended. */
 export function startPod(options: PodOptions): RunningPod {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const delays = backoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: options.random });
-  let sandbox: Sandbox | undefined;
-  let prepared: PreparedPod | undefined;
-  let running: LaunchedContainer[] = [];
-  let phase: PodState["phase"] = "Pending";
-  let obstacle = { reason: STARTING as string, isHopeless: false };
-  let attempts = 0;
+  return new PodRun(options);
+}
 
-  const obstruct = (reason: string, isHopeless: boolean) => {
-    obstacle = { reason, isHopeless };
-    options.onChange();
-  };
-  const logPath = (container: string) => join(options.logsDir, options.namespace, options.name, `${container}.log`);
+class PodRun implements RunningPod {
+  readonly #options: PodOptions;
+  readonly #stopping = new AbortController();
+  readonly #ended: Promise<void>;
+  #sandbox: Sandbox | undefined;
+  #prepared: PreparedPod | undefined;
+  #running: LaunchedContainer[] = [];
+  #phase: PodState["phase"] = "Pending";
+  #obstacle: Obstacle = { reason: STARTING, isHopeless: false };
+  #attempts = 0;
 
-  /** What keeps a pod from running may be mended in another object: a namespace, an image's entry. */
-  const obstaclesGone = async () => {
-    for (let why = options.obstacle(); why !== undefined && !signal.aborted; why = options.obstacle()) {
-      if (why !== obstacle.reason) obstruct(why, true);
-      await pause(options.clock, OBSTACLE_CHECK_MS, signal);
-    }
-  };
+  constructor(options: PodOptions) {
+    this.#options = options;
+    this.#ended = this.#keepAlive();
+  }
 
-  /** One life of the pod's namespaces. */
-  const live = async (): Promise<"over" | "again"> => {
-    await obstaclesGone();
-    if (signal.aborted) return "over";
-    const preparing = options.prepare(signal);
-    // Awaited below; a failure of the sandbox must not leave it unheard.
-    preparing.catch(() => undefined);
-    sandbox = await options.createSandbox();
-    obstacle = { reason: "waits for the control plane to give it a sidecar", isHopeless: false };
-    const pod = await preparing;
-    if (signal.aborted) return "over";
-    prepared = pod;
-    await sandbox.putEnvoyFiles(pod.envoyFiles, ENVOY_UID);
-    const launch = { ...options, pod, sandbox, logPath, onChange: changed };
-    for (const container of pod.pod.spec.initContainers ?? []) {
-      running.push(launchContainer(launch, container, true));
-      if (!(await initEnd(options.clock, signal, () => running.at(-1)?.container.state()))) {
-        if (signal.aborted) return "over";
-        phase = "Failed";
-        obstruct(`init container ${container.name}: ${running.at(-1)?.container.state().reason}`, true);
-        return "over";
-      }
-    }
-    if (signal.aborted) return "over";
-    await endAll(running, 0);
-    running = pod.pod.spec.containers.map((container) => launchContainer(launch, container, false));
-    phase = "Running";
-    attempts = 0;
-    obstacle = { reason: "", isHopeless: false };
-    options.onChange();
-    await sandbox.ended;
-    return signal.aborted || phase !== "Running" ? "over" : "again";
-  };
+  state(): PodState {
+    return stateOf(this.#phase, this.#running, this.#obstacle, this.#stopping.signal.aborted);
+  }
 
-  const keepAlive = async () => {
+  logPath(container: string): string {
+    const { logsDir, namespace, name } = this.#options;
+    return join(logsDir, namespace, name, `${container}.log`);
+  }
+
+  entry(name: string): PodEntry | undefined {
+    const found = this.#running.find((each) => each.name === name);
+    if (this.#sandbox === undefined || found === undefined || this.#phase !== "Running") return undefined;
+    return { sandboxPid: this.#sandbox.pid, user: found.command.user, env: found.env };
+  }
+
+  async stop(drainMs: number, graceMs = graceMsOf(this.#prepared?.pod)): Promise<void> {
+    this.#stopping.abort();
+    this.#options.onChange();
+    if (drainMs > 0 && this.#phase === "Running") await pause(this.#options.clock, drainMs);
+    await endAll(
+      this.#running.filter(({ role }) => role === "app"),
+      graceMs,
+    );
+    await endAll(this.#running, Math.min(graceMs, SIDECAR_GRACE_MS));
+    await this.#sandbox?.destroy();
+    await this.#ended;
+    // It may have been made in the meantime.
+    await this.#sandbox?.destroy();
+  }
+
+  async #keepAlive(): Promise<void> {
+    const { clock, log, namespace, name } = this.#options;
+    const { signal } = this.#stopping;
+    const delays = backoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: this.#options.random });
     while (!signal.aborted) {
       let reason = "its namespaces were killed";
       try {
-        if ((await live()) === "over") return;
+        if ((await this.#live()) === "over") return;
       } catch (error) {
         if (signal.aborted) return;
-        reason = error instanceof Error ? error.message : String(error);
-        options.log.warn("a pod could not be started", { pod: `${options.namespace}/${options.name}`, reason });
+        reason = messageOf(error);
+        log.warn("a pod could not be started", { pod: `${namespace}/${name}`, reason });
       }
-      attempts += 1;
-      phase = "Pending";
-      obstruct(`${reason}; starting again`, attempts >= 3);
-      await endAll(running, 0);
-      running = [];
-      await sandbox?.destroy();
-      await pause(options.clock, delays.next(), signal);
+      this.#attempts += 1;
+      this.#phase = "Pending";
+      this.#obstruct(`${reason}; starting again`, this.#attempts >= ATTEMPTS_HOPELESS);
+      await this.#tearDown(0);
+      this.#running = [];
+      await pause(clock, delays.next(), signal);
     }
-  };
+  }
 
-  const changed = () => {
-    const apps = running.filter(({ role }) => role === "app").map(({ container }) => container.state().phase);
-    const isOver = phase === "Running" && apps.every((each) => each === "completed" || each === "failed");
-    if (isOver && !signal.aborted) {
-      phase = apps.includes("failed") ? "Failed" : "Succeeded";
+  /** One life of the pod's namespaces; "again" when they ended under running containers. */
+  async #live(): Promise<"over" | "again"> {
+    const { signal } = this.#stopping;
+    await this.#obstaclesGone();
+    if (signal.aborted) return "over";
+    const launch = await this.#setUp();
+    if (signal.aborted || !(await this.#initialize(launch)) || signal.aborted) return "over";
+    await endAll(this.#running, 0);
+    this.#running = launch.pod.pod.spec.containers.map((container) => launchContainer(launch, container, false));
+    this.#phase = "Running";
+    this.#attempts = 0;
+    this.#obstruct("", false);
+    await launch.sandbox.ended;
+    return signal.aborted || this.#phase !== "Running" ? "over" : "again";
+  }
+
+  /** What keeps a pod from running may be mended in another object: a namespace, an image's entry. */
+  async #obstaclesGone(): Promise<void> {
+    const { obstacle, clock } = this.#options;
+    const { signal } = this.#stopping;
+    for (let why = obstacle(); why !== undefined && !signal.aborted; why = obstacle()) {
+      if (why !== this.#obstacle.reason) this.#obstruct(why, true);
+      await pause(clock, OBSTACLE_CHECK_MS, signal);
+    }
+  }
+
+  /** Makes the namespaces while the control plane is asked. */
+  async #setUp(): Promise<LaunchOptions> {
+    const options = this.#options;
+    const { signal } = this.#stopping;
+    const preparing = options.prepare(signal);
+    // Awaited below; a failure of the sandbox must not leave it unheard.
+    preparing.catch(() => undefined);
+    const sandbox = await options.createSandbox();
+    this.#sandbox = sandbox;
+    this.#obstacle = { reason: "waits for the control plane to give it a sidecar", isHopeless: false };
+    const pod = await preparing;
+    if (!signal.aborted) {
+      this.#prepared = pod;
+      await sandbox.putEnvoyFiles(pod.envoyFiles, ENVOY_UID);
+    }
+    const logPath = (container: string) => this.logPath(container);
+    return { ...options, pod, sandbox, logPath, onChange: () => this.#containersChanged() };
+  }
+
+  /** Runs the init containers, one after the other; false when one failed for good, or the pod is stopped. */
+  async #initialize(launch: LaunchOptions): Promise<boolean> {
+    const { signal } = this.#stopping;
+    for (const container of launch.pod.pod.spec.initContainers ?? []) {
+      const launched = launchContainer(launch, container, true);
+      this.#running.push(launched);
+      if (await initEnd(launch.clock, signal, () => launched.container.state())) continue;
+      if (!signal.aborted) {
+        this.#phase = "Failed";
+        this.#obstruct(`init container ${container.name}: ${launched.container.state().reason}`, true);
+      }
+      return false;
+    }
+    return true;
+  }
+
+  #containersChanged(): void {
+    const apps = this.#running.filter(({ role }) => role === "app").map(({ container }) => container.state().phase);
+    const isOver = this.#phase === "Running" && apps.every((each) => each === "completed" || each === "failed");
+    if (isOver && !this.#stopping.signal.aborted) {
+      this.#phase = apps.includes("failed") ? "Failed" : "Succeeded";
       // A sidecar would run on: it has nobody left to serve.
-      void endAll(running, SIDECAR_GRACE_MS).then(() => sandbox?.destroy());
+      void this.#tearDown(SIDECAR_GRACE_MS);
     }
-    options.onChange();
-  };
+    this.#options.onChange();
+  }
 
-  const ended = keepAlive();
-  return {
-    state: () => stateOf(phase, running, obstacle, signal.aborted),
-    logPath,
-    entry(name) {
-      const found = running.find((each) => each.name === name);
-      if (sandbox === undefined || found === undefined || phase !== "Running") return undefined;
-      return { sandboxPid: sandbox.pid, user: found.command.user, env: found.env };
-    },
-    async stop(drainMs, graceMs) {
-      stopping.abort();
-      options.onChange();
-      const grace = graceMs ?? graceMsOf(prepared?.pod);
-      if (drainMs > 0 && phase === "Running") await pause(options.clock, drainMs);
-      await endAll(
-        running.filter(({ role }) => role === "app"),
-        grace,
-      );
-      await endAll(running, Math.min(grace, SIDECAR_GRACE_MS));
-      await sandbox?.destroy();
-      await ended;
-      await sandbox?.destroy();
-    },
-  };
+  async #tearDown(graceMs: number): Promise<void> {
+    const { log, namespace, name } = this.#options;
+    try {
+      await endAll(this.#running, graceMs);
+      await this.#sandbox?.destroy();
+    } catch (error) {
+      // What is left of it ends with the node.
+      log.warn("a pod could not be cleared away", { pod: `${namespace}/${name}`, reason: messageOf(error) });
+    }
+  }
+
+  #obstruct(reason: string, isHopeless: boolean): void {
+    this.#obstacle = { reason, isHopeless };
+    this.#options.onChange();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function stateOf(
   phase: PodState["phase"],
   running: readonly LaunchedContainer[],
-  obstacle: { readonly reason: string; readonly isHopeless: boolean },
+  obstacle: Obstacle,
   isTerminating: boolean,
 ): PodState {
   const states = running.map(({ name, container }) => ({ name, ...container.state() }));
