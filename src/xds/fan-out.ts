@@ -1,5 +1,3 @@
-import type { Clock } from "../lib/mod.ts";
-
 /** Sessions brought up to date before others get their turn on the thread. */
 const BATCH = 50;
 
@@ -9,15 +7,18 @@ export interface FanOut<Item> {
   forget(item: Item): void;
 }
 
-/** Calls `refresh` for each marked item, in order and in batches, so that a change for all does not stop the rest. */
-export function fanOut<Item>(clock: Clock, refresh: (item: Item) => void): FanOut<Item> {
+/**
+ * Calls `refresh` for each marked item, in order and in batches, so that a change for all does not stop the rest.
+ * `later` runs an action once sockets have had their turn; a timer would cost every batch a millisecond.
+ */
+export function fanOut<Item>(later: (action: () => void) => void, refresh: (item: Item) => void): FanOut<Item> {
   const marked = new Set<Item>();
   let isScheduled = false;
   const run = () => {
     let count = 0;
     for (const item of marked) {
       if (++count > BATCH) {
-        clock.after(0, run);
+        later(run);
         return;
       }
       marked.delete(item);

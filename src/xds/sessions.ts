@@ -1,4 +1,5 @@
 import type { Clock, Log } from "../lib/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import { type FanOut, fanOut } from "./fan-out.ts";
 import type { DeliveryObserver, StreamInfo } from "./observer.ts";
@@ -52,7 +53,10 @@ export function openSessions(options: SessionsOptions): Sessions {
   const byPeer = new Map<string, Set<Session>>();
   const memories = new Map<string, RefusalMemory>();
   const difference = tableDifference();
-  const changes: FanOut<Session> = fanOut(options.clock, (session) => session.refresh());
+  const changes: FanOut<Session> = fanOut(
+    (action) => void nextTurn().then(action),
+    (session) => session.refresh(),
+  );
   let count = 0;
   let opened = 0;
 
