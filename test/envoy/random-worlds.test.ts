@@ -6,6 +6,7 @@ import { contentHash } from "../../src/lib/mod.ts";
 import { type MeshRecord, type ProxyView, proxyView } from "../../src/mesh/mod.ts";
 import { TYPE_URLS } from "../../src/xds/mod.ts";
 import type { Resource } from "../../src/xds/resource.ts";
+import { denseWorld } from "../support/dense-world.ts";
 import { snapshotOf } from "../support/mesh.ts";
 import { worldRecords } from "../support/random-world.ts";
 import { type AdsMesh, type AdsProxy, startAdsMesh } from "./ads-mesh.ts";
@@ -56,7 +57,7 @@ describeWithEnvoy("row 72: whatever the objects say", () => {
     timeout: 300_000,
   }, async () => {
     await fc.assert(
-      fc.asyncProperty(worldRecords(), async (records) => {
+      fc.asyncProperty(fc.oneof(worldRecords(), denseWorld()), async (records) => {
         for (const view of viewsOf(records)) {
           await publish(view);
           expect(proxy.refusals).toEqual([]);
