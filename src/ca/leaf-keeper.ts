@@ -1,6 +1,5 @@
 /** Keeps one fresh leaf for each identity in use. It decides when; how a leaf is made is its caller's business. */
-import type { Clock, Log } from "../lib/mod.ts";
-import { backoff } from "../lib/mod.ts";
+import { type Backoff, backoff, type Clock, type Log } from "../lib/mod.ts";
 import type { KeyChoice } from "./authority.ts";
 import type { WorkloadIdentity } from "./certificate-names.ts";
 
@@ -63,7 +62,7 @@ const RETRY_MAX_MS = 60_000;
 
 interface Kept {
   readonly identity: WorkloadIdentity;
-  readonly retry: ReturnType<typeof backoff>;
+  readonly retry: Backoff;
   leaf?: Leaf;
   /** The issuing that is under way. */
   issuing?: Promise<void>;

@@ -1,6 +1,6 @@
 import type { Container } from "../kube/objects.ts";
 import type { Clock } from "../lib/mod.ts";
-import { backoff } from "../lib/mod.ts";
+import { type Backoff, backoff } from "../lib/mod.ts";
 import { type ContainerHealth, watchHealth } from "./container-health.ts";
 import type { ContainerLog } from "./container-log.ts";
 import type { ContainerProcess, ProcessUser } from "./container-process.ts";
@@ -52,100 +52,136 @@ const RESTART_MAX_MS = 30_000;
 const STABLE_MS = 60_000;
 const SERVING_CHECK_MS = 25;
 const CRASHES_HOPELESS = 3;
+const NOT_STARTED: readonly number[] = [PROGRAM_NOT_FOUND, PROGRAM_NOT_EXECUTABLE];
 const KILL_AGAIN_MS = 100;
+const LOG_CHECK_MS = 5000;
+/** An end later than this is not the end of a program that could not be started. */
+const NOT_FOUND_MAX_MS = 2000;
 
 export function runContainer(options: ContainerOptions): RunningContainer {
-  const { clock, container, log } = options;
-  const delays = backoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: options.random });
-  let process: ContainerProcess | undefined;
-  let phase: ContainerState["phase"] = "waiting";
-  let reason: string = STARTING;
-  let restarts = 0;
-  let crashes = 0;
-  let isNotFound = false;
-  let isStopping = false;
-  let health: ContainerHealth | undefined;
-  let cancelTimer = () => {};
+  return new ContainerRun(options);
+}
 
-  const state = (): ContainerState => {
-    const isReady = phase === "running" && health?.isReady() === true;
-    const isHopeless = phase === "failed" || isNotFound || crashes >= CRASHES_HOPELESS;
-    return { phase, isReady, restarts, reason: isReady || phase === "completed" ? "" : reason, isHopeless };
-  };
-  const stopHealth = () => {
-    cancelTimer();
-    health?.stop();
-    health = undefined;
-  };
-  const awaitServing = () => {
-    if (options.isServing?.() === false) {
-      reason = "the sidecar has no configuration yet";
-      cancelTimer = clock.after(SERVING_CHECK_MS, awaitServing);
+class ContainerRun implements RunningContainer {
+  readonly #options: ContainerOptions;
+  readonly #delays: Backoff;
+  readonly #cancelRotation: () => void;
+  #process: ContainerProcess | undefined;
+  #health: ContainerHealth | undefined;
+  #phase: ContainerState["phase"] = "waiting";
+  #reason: string = STARTING;
+  /** Why a probe has given up the program that runs. */
+  #verdict: string | undefined;
+  #restarts = 0;
+  #crashes = 0;
+  #isNotFound = false;
+  #isStopping = false;
+  #cancelTimer = () => {};
+
+  constructor(options: ContainerOptions) {
+    this.#options = options;
+    this.#delays = backoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: options.random });
+    this.#cancelRotation = repeat(options.clock, LOG_CHECK_MS, () => options.log.rotate());
+    this.#start();
+  }
+
+  state(): ContainerState {
+    const isReady = this.#phase === "running" && this.#health?.isReady() === true;
+    return {
+      phase: this.#phase,
+      isReady,
+      restarts: this.#restarts,
+      reason: isReady || this.#phase === "completed" ? "" : this.#reason,
+      isHopeless: this.#phase === "failed" || this.#isNotFound || this.#crashes >= CRASHES_HOPELESS,
+    };
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
+    this.#stopHealth();
+    this.#cancelRotation();
+    if (this.#process !== undefined) await endProcess(this.#process, this.#options.clock, graceMs);
+    this.#options.log.close();
+  }
+
+  #start(): void {
+    const { clock, log, onChange } = this.#options;
+    const startedMs = clock.monotonic();
+    log.rotate();
+    this.#reason = STARTING;
+    this.#verdict = undefined;
+    this.#phase = "running";
+    this.#process = startProcess(this.#options, log.descriptor);
+    void this.#process.ended.then(({ exitCode }) => this.#end(exitCode, clock.monotonic() - startedMs));
+    this.#awaitServing();
+    onChange();
+  }
+
+  #awaitServing(): void {
+    const { clock, isServing } = this.#options;
+    if (isServing?.() === false) {
+      this.#reason = "the sidecar has no configuration yet";
+      this.#cancelTimer = clock.after(SERVING_CHECK_MS, () => this.#awaitServing());
       return;
     }
-    reason = STARTING;
-    const target = { address: options.address, container, run: runInContainer(options) };
-    health = watchHealth({
+    this.#reason = STARTING;
+    this.#watchHealth();
+    this.#options.onChange();
+  }
+
+  #watchHealth(): void {
+    const { address, container, clock, onChange } = this.#options;
+    const target = { address, container, run: runInContainer(this.#options) };
+    this.#health = watchHealth({
       container,
       clock,
       carryOut: (probe) => carryOutProbe(probe, target),
-      onReadiness(why) {
-        reason = why;
-        options.onChange();
+      onReadiness: (why) => {
+        this.#reason = why;
+        onChange();
       },
-      onUnhealthy(why) {
-        reason = why;
-        log.note(`osm: ${why}; restarting`);
-        if (process !== undefined) void endProcess(process, clock, options.graceMs);
-      },
+      onUnhealthy: (why) => this.#giveUp(why),
     });
-    options.onChange();
-  };
-  const start = () => {
-    const startedMs = clock.monotonic();
-    log.rotate();
-    reason = STARTING;
-    phase = "running";
-    process = startProcess(options, log.descriptor);
-    void process.ended.then(({ exitCode }) => end(exitCode, clock.monotonic() - startedMs));
-    awaitServing();
-    options.onChange();
-  };
-  const end = (exitCode: number, ranMs: number) => {
-    stopHealth();
-    process = undefined;
+  }
+
+  /** Ends a program that a probe has found unhealthy; its end starts it again. */
+  #giveUp(why: string): void {
+    const { log, clock, graceMs } = this.#options;
+    this.#reason = why;
+    this.#verdict = why;
+    log.note(`osm: ${why}; restarting`);
+    if (this.#process !== undefined) void endProcess(this.#process, clock, graceMs);
+  }
+
+  #end(exitCode: number, ranMs: number): void {
+    const { argv, restartPolicy, clock, onChange } = this.#options;
+    this.#stopHealth();
+    this.#process = undefined;
     if (ranMs >= STABLE_MS) {
-      delays.reset();
-      crashes = 0;
+      this.#delays.reset();
+      this.#crashes = 0;
     }
     const isFailure = exitCode !== 0;
-    isNotFound = ranMs < 2000 && (exitCode === PROGRAM_NOT_FOUND || exitCode === PROGRAM_NOT_EXECUTABLE);
-    if (!/^(liveness|startup) probe failed/.test(reason))
-      reason = `${describeArgv(options.argv)} ended with exit code ${exitCode}`;
-    const isOver =
-      isStopping || options.restartPolicy === "Never" || (options.restartPolicy === "OnFailure" && !isFailure);
-    crashes = isOver ? 0 : crashes + 1;
+    this.#isNotFound = ranMs < NOT_FOUND_MAX_MS && NOT_STARTED.includes(exitCode);
+    this.#reason = this.#verdict ?? `${describeArgv(argv)} ended with exit code ${exitCode}`;
+    const isOver = this.#isStopping || restartPolicy === "Never" || (restartPolicy === "OnFailure" && !isFailure);
     if (isOver) {
-      phase = isFailure && !isStopping ? "failed" : "completed";
+      this.#crashes = 0;
+      this.#phase = isFailure && !this.#isStopping ? "failed" : "completed";
     } else {
-      phase = "waiting";
-      restarts += 1;
-      cancelTimer = clock.after(delays.next(), start);
+      this.#crashes += 1;
+      this.#restarts += 1;
+      this.#phase = "waiting";
+      this.#cancelTimer = clock.after(this.#delays.next(), () => this.#start());
     }
-    options.onChange();
-  };
-  const cancelRotation = repeat(clock, 5000, () => log.rotate());
-  start();
-  return {
-    state,
-    async stop(graceMs) {
-      isStopping = true;
-      stopHealth();
-      cancelRotation();
-      if (process !== undefined) await endProcess(process, clock, graceMs);
-      log.close();
-    },
-  };
+    onChange();
+  }
+
+  #stopHealth(): void {
+    this.#cancelTimer();
+    this.#health?.stop();
+    this.#health = undefined;
+  }
 }
 
 function describeArgv(argv: readonly string[]): string {

@@ -5,6 +5,7 @@ import { allocateClusterIps } from "./cluster-ips.ts";
 import type { ImageCommands } from "./container-command.ts";
 import { type DnsZone, dnsZone } from "./dns-zone.ts";
 import { endpointSlicesOf } from "./endpoint-slices.ts";
+import { pause } from "./pause.ts";
 import { shortHash } from "./pod-names.ts";
 import { type PodSet, podObjects } from "./pod-set.ts";
 import { namedServices, readyEndpoints, routedServices } from "./service-endpoints.ts";
@@ -46,19 +47,17 @@ export interface LocalCluster {
 /** How long changes are gathered before they are acted on. */
 const GATHER_MS = 2;
 const SETTLED_CHECK_MS = 1000;
+const RULES_RETRY_MS = 1000;
 
 export function localCluster(options: LocalClusterOptions): LocalCluster {
   const { clock } = options;
   const objects = new Map<string, SourcedObject>();
+  const replaceRules = rulesWriter(options);
   let images: ImageCommands = new Map();
-  let clusterIps: ReadonlyMap<string, string> = new Map();
-  let services: readonly LocalService[] = [];
-  let rejections: readonly Rejection[] = [];
+  let folder: Folder = { services: [], clusterIps: new Map(), workloads: [], rejections: [] };
   let isLoaded = false;
   let isSettled = false;
   let isScheduled = false;
-  let lastRules = "";
-  let applying = Promise.resolve();
 
   const schedule = () => {
     if (isScheduled) return;
@@ -70,46 +69,18 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
   };
   const pods = options.pods(schedule);
 
-  const readFolder = () => {
-    const found = [...objects.values()];
-    const read = found
-      .filter(({ object }) => isWorkload(object))
-      .map(({ object, origin }) => readWorkload(object, origin));
-    rejections = read.flatMap((each) => each.rejections);
-    pods.setWorkloads(read.flatMap(({ workload }) => (workload === undefined ? [] : [withImages(workload, images)])));
-    services = found.flatMap(({ object }) => (object.kind === "Service" ? (readService(object) ?? []) : []));
-    clusterIps = allocateClusterIps(services, clusterIps);
+  const reread = () => {
+    folder = readFolder([...objects.values()], folder.clusterIps, images);
+    pods.setWorkloads(folder.workloads);
+    schedule();
   };
   const step = () => {
     pods.reconcile();
-    const podList = podObjects(pods.pods());
-    const derived = services.flatMap((service) =>
-      endpointSlicesOf(
-        service,
-        podList.map(({ object }) => object as never),
-      ),
-    );
-    options.publish([
-      ...podList,
-      ...servicesWithAddress(objects.values(), clusterIps),
-      ...derived.map((object) => ({ object })),
-    ]);
-    const written = [...objects.values()].map(({ object }) => object);
-    const endpoints = readyEndpoints([...derived, ...written]);
-    const fixed = options.fixedServices.map((service) => ({ ...service, endpoints: [] }));
-    options.replaceZone(dnsZone([...fixed, ...namedServices(services, clusterIps, endpoints)], options.clusterDomain));
-    applyRules(serviceRules(routedServices(services, clusterIps, endpoints)));
+    replaceRules(publishWorld(options, [...objects.values()], folder, pods));
     if (!isSettled && pods.isSettled()) {
       isSettled = true;
       options.onSettled();
     }
-  };
-  const applyRules = (rules: string) => {
-    if (rules === lastRules) return;
-    lastRules = rules;
-    applying = applying
-      .then(() => (rules === lastRules ? options.replaceRules(rules) : undefined))
-      .catch((error: unknown) => options.log.error("cluster IPs could not be updated", { error: String(error) }));
   };
   const recheck = () => {
     if (isSettled) return;
@@ -122,27 +93,97 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
     accept(events) {
       for (const event of events) acceptEvent(objects, event);
       isLoaded = true;
-      readFolder();
-      schedule();
+      reread();
     },
     setImages(next) {
       images = next;
-      readFolder();
-      schedule();
+      reread();
     },
     images: () => images,
     namespace: (name) => objects.get(objectKey({ kind: "Namespace", namespace: "", name }))?.object,
     isServed: ({ metadata }) =>
-      services.some(
+      folder.services.some(
         ({ namespace, selector }) =>
           selector !== undefined && namespace === metadata.namespace && isSelected(selector, metadata.labels),
       ),
     services: () =>
-      services.flatMap((service) => {
-        const address = clusterIps.get(`${service.namespace}/${service.name}`);
+      folder.services.flatMap((service) => {
+        const address = folder.clusterIps.get(`${service.namespace}/${service.name}`);
         return address === undefined ? [] : [{ ...service, address }];
       }),
-    rejections: () => rejections,
+    rejections: () => folder.rejections,
+  };
+}
+
+/** What the objects of the folder ask for. */
+interface Folder {
+  readonly services: readonly LocalService[];
+  /** By `<namespace>/<name>` of the Service. */
+  readonly clusterIps: ReadonlyMap<string, string>;
+  readonly workloads: readonly Workload[];
+  readonly rejections: readonly Rejection[];
+}
+
+function readFolder(
+  objects: readonly SourcedObject[],
+  clusterIps: ReadonlyMap<string, string>,
+  images: ImageCommands,
+): Folder {
+  const read = objects
+    .filter(({ object }) => isWorkload(object))
+    .map(({ object, origin }) => readWorkload(object, origin));
+  const services = objects.flatMap(({ object }) => (object.kind === "Service" ? (readService(object) ?? []) : []));
+  return {
+    services,
+    clusterIps: allocateClusterIps(services, clusterIps),
+    workloads: read.flatMap(({ workload }) => (workload === undefined ? [] : [withImages(workload, images)])),
+    rejections: read.flatMap(({ rejections }) => rejections),
+  };
+}
+
+/** Tells control plane and DNS what there is; returns the rules by which cluster IPs lead to it. */
+function publishWorld(
+  options: LocalClusterOptions,
+  objects: readonly SourcedObject[],
+  { services, clusterIps }: Folder,
+  pods: PodSet,
+): string {
+  const podList = podObjects(pods.pods());
+  const derived = services.flatMap((service) =>
+    endpointSlicesOf(
+      service,
+      podList.map(({ object }) => object),
+    ),
+  );
+  options.publish([...podList, ...servicesWithAddress(objects, clusterIps), ...derived.map((object) => ({ object }))]);
+  const endpoints = readyEndpoints([...derived, ...objects.map(({ object }) => object)]);
+  const fixed = options.fixedServices.map((service) => ({ ...service, endpoints: [] }));
+  options.replaceZone(dnsZone([...fixed, ...namedServices(services, clusterIps, endpoints)], options.clusterDomain));
+  return serviceRules(routedServices(services, clusterIps, endpoints));
+}
+
+/** Puts rules in force one set after the other, the newest as often as it takes; those in force are left alone. */
+function rulesWriter({ clock, log, replaceRules }: LocalClusterOptions): (rules: string) => void {
+  let wanted = "";
+  let inForce = "";
+  let isWriting = false;
+  const write = async () => {
+    isWriting = true;
+    while (wanted !== inForce) {
+      const rules = wanted;
+      try {
+        await replaceRules(rules);
+        inForce = rules;
+      } catch (error) {
+        log.error("cluster IPs could not be updated", { error: String(error) });
+        await pause(clock, RULES_RETRY_MS);
+      }
+    }
+    isWriting = false;
+  };
+  return (rules) => {
+    wanted = rules;
+    if (!isWriting) void write();
   };
 }
 

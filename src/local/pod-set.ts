@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { KubeObject, ObjectOrigin, Pod, SourcedObject } from "../kube/objects.ts";
+import type { ObjectOrigin, Pod, SourcedObject } from "../kube/objects.ts";
 import type { Clock, Log } from "../lib/mod.ts";
 import type { AddressPool } from "./network.ts";
 import type { PodOptions, PodState, RunningPod } from "./pod-runner.ts";
@@ -224,9 +224,9 @@ function startEntry(options: PodSetOptions, key: string, workload: Workload, nam
 }
 
 /** Objects as they are told to the control plane. */
-export function podObjects(pods: readonly ManagedPod[]): SourcedObject[] {
+export function podObjects(pods: readonly ManagedPod[]): (SourcedObject & { readonly object: Pod })[] {
   return pods.map((pod) => {
-    const object: KubeObject = pod.object();
+    const object = pod.object();
     return pod.origin === undefined ? { object } : { object, origin: pod.origin };
   });
 }
