@@ -4,6 +4,7 @@ import { httpRoutes, type Manifest, target, tcpRoute } from "./manifests.ts";
 import type { PodClient } from "./pod-client-link.ts";
 import type { ServedMesh } from "./served-mesh.ts";
 
+const banner = "server-1 speaks first\n";
 const anyRoute = httpRoutes("shop", "any", [{ name: "all", methods: ["*"] }]);
 
 /** Opens every HTTP route of `to`. */
@@ -144,7 +145,7 @@ export function accessRows(mesh: () => ServedMesh): void {
     const tcp = target("shop", "tcp", { to: "shop/v1", from: ["shop/buyer"], rules: ["ports"] });
     await mesh().policy({}, tcpRoute("shop", "ports", []), tcp);
     const client = await buyer();
-    await until(async () => (await client.tcp("server", 9001)).text, "server-1 speaks first\n");
+    await until(async () => (await client.tcp("server", 9001)).text, banner);
     expect(await client.tallyTcp("server", 9000, 40)).toEqual({ "server-1": 40 });
   });
 
@@ -158,17 +159,41 @@ export function accessRows(mesh: () => ServedMesh): void {
     for (const answer of await Promise.all(silent)) expectRefused(answer, SILENCE_MS);
   });
 
-  test("rows 21, 28: a client without a right hears nothing of a server that speaks first; one with a right at once", async () => {
-    const tcp = target("shop", "tcp", { to: "shop/v1", from: ["shop/buyer"], rules: ["ports"] });
-    // The thief may reach the same pod otherwise, so that it gets as far as the server's proxy.
-    await mesh().policy({}, tcpRoute("shop", "ports", [9001]), tcp, tcpRoute("shop", "echo", [9000]), {
-      ...target("shop", "thief", { to: "shop/v1", from: ["shop/thief"], rules: ["echo"] }),
-    });
+  test("row 28: a client without a right hears nothing of a server that speaks first; one with a right at once", async () => {
+    await mesh().policy(
+      {},
+      tcpRoute("shop", "banner", [9001]),
+      target("shop", "banner", { to: "shop/v1", from: ["shop/buyer"], rules: ["banner"] }),
+      tcpRoute("shop", "echo", [9000]),
+      target("shop", "echo", { to: "shop/v1", from: ["shop/thief"], rules: ["echo"] }),
+    );
     const [allowed, denied] = [await buyer(), await thief()];
-    await until(async () => (await allowed.tcp("v1", 9001)).text, "server-1 speaks first\n");
+    await until(async () => (await allowed.tcp("v1", 9001)).text, banner);
     expect((await allowed.tcp("v1", 9001)).ms).toBeLessThan(AT_ONCE_MS);
     await until(async () => (await denied.tcp("v1", 9000, "x")).text, "server-1 x");
     expectRefused(await denied.tcp("v1", 9001));
+  });
+
+  test("rows 17, 20, 28: the server's proxy decides by itself: a client that goes around its own gets no further", async () => {
+    const routes = httpRoutes("shop", "routes", [{ name: "books", pathRegex: "/books", methods: ["GET"] }]);
+    const rules = ["routes:books", "banner"];
+    await mesh().policy(
+      {},
+      routes,
+      tcpRoute("shop", "banner", [9001]),
+      target("shop", "v1", { to: "shop/v1", from: ["shop/buyer"], rules }),
+    );
+    const rogue = await mesh().in("shop", "rogue");
+    const ask = async (pem: string, port: number, say?: string) => {
+      const call = { host: mesh().addressOf("shop", "server-1"), port, serverName: "v1.shop.svc.cluster.local", pem };
+      return await rogue.meshTls(say === undefined ? call : { ...call, say });
+    };
+    const books = "GET /books HTTP/1.1\r\nhost: v1.shop\r\n\r\n";
+    await until(async () => (await ask("buyer.pem", 9001)).text, banner);
+    expectRefused(await ask("stolen.pem", 9001));
+    expectRefused(await ask("stolen.pem", 9000, "hello"));
+    expect((await ask("buyer.pem", 8080, books)).text).toMatch(/^HTTP\/1.1 200 /);
+    expect((await ask("stolen.pem", 8080, books)).text).toMatch(/^HTTP\/1.1 403 /);
   });
 
   test("row 22: a client is led to the pods of those accounts alone that it may reach", async () => {

@@ -2,10 +2,12 @@
  * A program that a test runs in a pod: one command as JSON a line on standard input, one answer a line. It lives as long
  * as its input, so that a request costs no process. Commands and answers: `protocol.ts`.
  */
+import { readFileSync } from "node:fs";
 import { Agent, request as httpRequest } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import type { Answer, Command, HttpAnswer, HttpCall, LoadReport, TcpAnswer } from "./protocol.ts";
+import { connect as connectTls } from "node:tls";
+import type { Answer, Command, HttpAnswer, HttpCall, LoadReport, MeshTlsCall, TcpAnswer } from "./protocol.ts";
 
 /** Nothing that a test asks for takes as long: what policy refuses ends at once. */
 const PATIENCE_MS = 5000;
@@ -33,11 +35,23 @@ function http(call: HttpCall, agent: Agent | false = false): Promise<HttpAnswer>
   });
 }
 
-/** Says `say` or nothing; what came first, or how it ended. */
+function meshTls({ host, port, serverName, pem, say }: MeshTlsCall): Promise<TcpAnswer> {
+  const both = readFileSync(pem, "utf8");
+  // Whom it talks to does not matter here.
+  const trust = { ca: [], rejectUnauthorized: false };
+  const options = { host, port, servername: serverName, key: both, cert: both, ALPNProtocols: ["osm"], ...trust };
+  return firstBytes(() => connectTls(options), say);
+}
+
 function tcp(host: string, port: number, say: string | undefined): Promise<TcpAnswer> {
+  return firstBytes(() => connect({ host, port }), say);
+}
+
+/** Says `say` or nothing; what came first, or how it ended. */
+function firstBytes(open: () => Socket, say: string | undefined): Promise<TcpAnswer> {
   const startedMs = performance.now();
   return new Promise((resolve) => {
-    const socket = connect({ host, port });
+    const socket = open();
     const finish = (text: string, end: TcpAnswer["end"]) => {
       socket.destroy();
       resolve({ text, end, ms: performance.now() - startedMs });
@@ -140,6 +154,8 @@ async function carryOut(command: Command): Promise<Answer[Command["do"]]> {
       return await http(command.call);
     case "tcp":
       return await tcp(command.host, command.port, command.say);
+    case "mesh-tls":
+      return await meshTls(command.call);
     case "grpc":
       return await grpc(command.host, command.port, command.say);
     case "websocket":

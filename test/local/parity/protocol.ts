@@ -37,9 +37,20 @@ export interface LoadReport {
   readonly failures: readonly string[];
 }
 
+/** mTLS of the mesh, spoken by the program itself: for a pod without a sidecar. */
+export interface MeshTlsCall {
+  readonly host: string;
+  readonly port: number;
+  readonly serverName: string;
+  /** File of the folder with key and certificate. */
+  readonly pem: string;
+  readonly say?: string;
+}
+
 export type Command =
   | { readonly do: "http"; readonly call: HttpCall }
   | { readonly do: "tcp"; readonly host: string; readonly port: number; readonly say?: string }
+  | { readonly do: "mesh-tls"; readonly call: MeshTlsCall }
   | { readonly do: "grpc"; readonly host: string; readonly port: number; readonly say: string }
   | { readonly do: "websocket"; readonly url: string; readonly say: string }
   | { readonly do: "tally"; readonly call: HttpCall; readonly count: number }
@@ -51,6 +62,7 @@ export type Command =
 export interface Answer {
   readonly http: HttpAnswer;
   readonly tcp: TcpAnswer;
+  readonly "mesh-tls": TcpAnswer;
   readonly grpc: { readonly code: number; readonly text: string };
   readonly websocket: string;
   readonly tally: Readonly<Record<string, number>>;

@@ -71,4 +71,5 @@ export const world: readonly Manifest[] = [
 export const leaves = {
   "own.pem": { namespace: "shop", serviceAccount: "rogue" },
   "stolen.pem": { namespace: "shop", serviceAccount: "thief" },
+  "buyer.pem": { namespace: "shop", serviceAccount: "buyer" },
 };
