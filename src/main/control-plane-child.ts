@@ -28,30 +28,29 @@ const RESTART_MAX_MS = 5000;
 const WELL_MS = 10_000;
 const STOP_MS = 5000;
 
+interface ChildEdge {
+  /** What the child prints for people, and its log; whole lines. */
+  readonly write: (text: string) => void;
+  readonly note: (text: string) => void;
+}
+
 /**
  * Runs the control plane as a child and starts it again, on the ports it had, whenever it ends. Before it has served for the
  * first time a refusal is final; later one is taken for passing, for what it names worked before.
  */
 export function keepControlPlane(
   options: ControlPlaneOptions,
-  edge: {
-    readonly clock: Clock;
-    readonly random: () => number;
-    /** What the child prints for people, and its log; whole lines. */
-    readonly write: (text: string) => void;
-    readonly note: (text: string) => void;
-  },
+  edge: ChildEdge & { readonly clock: Clock; readonly random: () => number },
 ): ControlPlaneChild {
+  const { clock } = edge;
   const admin = Promise.withResolvers<HostPort>();
   const serving = Promise.withResolvers<{ xds: HostPort; admin: HostPort }>();
+  // Not everybody waits for both.
   admin.promise.catch(() => undefined);
   serving.promise.catch(() => undefined);
-  const delays = backoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: edge.random });
   let fixed = options;
   let hasServed = false;
   let isStopping = false;
-  let child: ChildProcess;
-  let ended: Promise<void>;
 
   const fail = (message: string) => {
     admin.reject(new StartError(message));
@@ -70,43 +69,72 @@ export function keepControlPlane(
       fail(message.message);
     }
   };
-  const start = () => {
-    const startedMs = edge.clock.monotonic();
-    const entry = fileURLToPath(new URL("./control-plane-process.ts", import.meta.url));
-    child = fork(entry, [JSON.stringify(fixed)], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
-    passOn(child.stdout, edge.write);
-    passOn(child.stderr, edge.note);
-    child.on("message", (message) => hear(message as ControlPlaneMessage));
-    ended = new Promise((resolve) => {
-      child.once("error", () => resolve());
-      child.once("exit", (code, signal) => {
-        resolve();
-        if (isStopping) return;
-        if (!hasServed) return fail(`the control plane ended before it served (${signal ?? `exit code ${code}`})`);
-        if (edge.clock.monotonic() - startedMs > WELL_MS) delays.reset();
-        edge.note(`The control plane ended (${signal ?? `exit code ${code}`}); it is started again, pods go on\n`);
-        edge.clock.after(delays.next(), () => {
-          if (!isStopping) start();
-        });
-      });
-    });
+  let current = startChild(fixed, edge, hear);
+  const keepRunning = async () => {
+    const delays = backoff({ baseMs: RESTART_BASE_MS, maxMs: RESTART_MAX_MS, random: edge.random });
+    for (;;) {
+      const startedMs = clock.monotonic();
+      const why = await current.ended;
+      if (isStopping) return;
+      if (!hasServed) return fail(`the control plane ended before it served (${why})`);
+      if (clock.monotonic() - startedMs > WELL_MS) delays.reset();
+      edge.note(`The control plane ended (${why}); it is started again, pods go on\n`);
+      await new Promise<void>((resolve) => clock.after(delays.next(), resolve));
+      if (isStopping) return;
+      current = startChild(fixed, edge, hear);
+    }
   };
-  start();
+  void keepRunning();
   return {
     serving: serving.promise,
     admin: admin.promise,
-    pid: () => (child.exitCode === null && child.signalCode === null ? child.pid : undefined),
+    pid: () => current.pid(),
     async stop() {
       isStopping = true;
-      child.kill("SIGTERM");
-      const cancel = edge.clock.after(STOP_MS, () => child.kill("SIGKILL"));
-      await ended;
+      current.signal("SIGTERM");
+      const cancel = clock.after(STOP_MS, () => current.signal("SIGKILL"));
+      await current.ended;
       cancel();
     },
   };
 }
 
-/** Lines, so that what two processes print is never mixed within one. */
-function passOn(stream: Readable | null, write: (text: string) => void): void {
-  if (stream !== null) createInterface({ input: stream }).on("line", (line) => write(`${line}\n`));
+/** One life of the control plane. */
+interface Life {
+  /** How it ended: a signal, an exit code, or why it could not be started. Never rejects. */
+  readonly ended: Promise<string>;
+  /** Undefined when it has ended. */
+  pid(): number | undefined;
+  signal(signal: "SIGTERM" | "SIGKILL"): void;
+}
+
+function startChild(options: ControlPlaneOptions, edge: ChildEdge, hear: (message: ControlPlaneMessage) => void): Life {
+  const entry = fileURLToPath(new URL("./control-plane-process.ts", import.meta.url));
+  let child: ChildProcess;
+  try {
+    child = fork(entry, [JSON.stringify(options)], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  } catch (error) {
+    // The system has no room for a process just now.
+    return { ended: Promise.resolve(String(error)), pid: () => undefined, signal: () => undefined };
+  }
+  passOn(child.stdout, edge.write);
+  passOn(child.stderr, edge.note);
+  child.on("message", (message) => hear(message as ControlPlaneMessage));
+  const ended = new Promise<string>((resolve) => {
+    child.on("error", (error) => {
+      // One that runs ends with an exit all the same.
+      if (child.pid === undefined) resolve(error.message);
+    });
+    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+  return {
+    ended,
+    pid: () => (child.exitCode === null && child.signalCode === null ? child.pid : undefined),
+    signal: (signal) => void child.kill(signal),
+  };
+}
+
+/** Lines, so that what two processes print is never mixed within one. A child that could not be started has no stream. */
+function passOn(stream: Readable | null | undefined, write: (text: string) => void): void {
+  if (stream) createInterface({ input: stream }).on("line", (line) => write(`${line}\n`));
 }
