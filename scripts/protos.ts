@@ -13,6 +13,8 @@ import { protoFingerprint, protosAreCurrent } from "./proto-fingerprint.mjs";
 /** One generated module: the messages that it is asked for, with all that they name. */
 interface ModulePlan {
   readonly name: string;
+  /** Only writes messages: half the code. */
+  readonly isEncodeOnly?: true;
   /** Full names of messages, each with the file that defines it, relative to a folder of {@link protoFolders}. */
   readonly messages: readonly (readonly [file: string, ...names: string[]])[];
 }
@@ -58,74 +60,72 @@ const wellKnown: ModulePlan["messages"] = [
 ];
 
 const extensions = "envoy/extensions";
+const resources: ModulePlan["messages"] = [
+  ["envoy/config/listener/v3/listener.proto", "envoy.config.listener.v3.Listener"],
+  ["envoy/config/route/v3/route.proto", "envoy.config.route.v3.RouteConfiguration"],
+  ["envoy/config/cluster/v3/cluster.proto", "envoy.config.cluster.v3.Cluster"],
+  ["envoy/config/endpoint/v3/endpoint.proto", "envoy.config.endpoint.v3.ClusterLoadAssignment"],
+  [
+    `${extensions}/transport_sockets/tls/v3/tls.proto`,
+    "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+    "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+  ],
+  [`${extensions}/transport_sockets/tls/v3/secret.proto`, "envoy.extensions.transport_sockets.tls.v3.Secret"],
+  [
+    `${extensions}/filters/network/http_connection_manager/v3/http_connection_manager.proto`,
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+  ],
+  [
+    `${extensions}/filters/network/tcp_proxy/v3/tcp_proxy.proto`,
+    "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+  ],
+  [`${extensions}/filters/network/rbac/v3/rbac.proto`, "envoy.extensions.filters.network.rbac.v3.RBAC"],
+  [
+    `${extensions}/filters/network/direct_response/v3/config.proto`,
+    "envoy.extensions.filters.network.direct_response.v3.Config",
+  ],
+  [
+    `${extensions}/retry/host/previous_hosts/v3/previous_hosts.proto`,
+    "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+  ],
+  [
+    `${extensions}/filters/http/rbac/v3/rbac.proto`,
+    "envoy.extensions.filters.http.rbac.v3.RBAC",
+    "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
+  ],
+  [`${extensions}/filters/http/router/v3/router.proto`, "envoy.extensions.filters.http.router.v3.Router"],
+  [
+    `${extensions}/filters/http/health_check/v3/health_check.proto`,
+    "envoy.extensions.filters.http.health_check.v3.HealthCheck",
+  ],
+  [
+    `${extensions}/filters/listener/tls_inspector/v3/tls_inspector.proto`,
+    "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+  ],
+  [
+    `${extensions}/filters/listener/http_inspector/v3/http_inspector.proto`,
+    "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
+  ],
+  [
+    `${extensions}/filters/listener/original_dst/v3/original_dst.proto`,
+    "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
+  ],
+  [
+    `${extensions}/upstreams/http/v3/http_protocol_options.proto`,
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+  ],
+  [`${extensions}/access_loggers/stream/v3/stream.proto`, "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"],
+  [`${extensions}/access_loggers/file/v3/file.proto`, "envoy.extensions.access_loggers.file.v3.FileAccessLog"],
+];
+
+const bootstrap: ModulePlan["messages"] = [
+  ["envoy/config/bootstrap/v3/bootstrap.proto", "envoy.config.bootstrap.v3.Bootstrap"],
+];
+
 const modules: readonly ModulePlan[] = [
   { name: "discovery", messages: [...discovery, ...wellKnown.slice(0, 1)] },
-  {
-    name: "envoy",
-    messages: [
-      ...discovery,
-      ...wellKnown,
-      ["envoy/config/bootstrap/v3/bootstrap.proto", "envoy.config.bootstrap.v3.Bootstrap"],
-      ["envoy/config/listener/v3/listener.proto", "envoy.config.listener.v3.Listener"],
-      ["envoy/config/route/v3/route.proto", "envoy.config.route.v3.RouteConfiguration"],
-      ["envoy/config/cluster/v3/cluster.proto", "envoy.config.cluster.v3.Cluster"],
-      ["envoy/config/endpoint/v3/endpoint.proto", "envoy.config.endpoint.v3.ClusterLoadAssignment"],
-      [
-        `${extensions}/transport_sockets/tls/v3/tls.proto`,
-        "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-      ],
-      [`${extensions}/transport_sockets/tls/v3/secret.proto`, "envoy.extensions.transport_sockets.tls.v3.Secret"],
-      [
-        `${extensions}/filters/network/http_connection_manager/v3/http_connection_manager.proto`,
-        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-      ],
-      [
-        `${extensions}/filters/network/tcp_proxy/v3/tcp_proxy.proto`,
-        "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
-      ],
-      [`${extensions}/filters/network/rbac/v3/rbac.proto`, "envoy.extensions.filters.network.rbac.v3.RBAC"],
-      [
-        `${extensions}/filters/network/direct_response/v3/config.proto`,
-        "envoy.extensions.filters.network.direct_response.v3.Config",
-      ],
-      [
-        `${extensions}/retry/host/previous_hosts/v3/previous_hosts.proto`,
-        "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
-      ],
-      [
-        `${extensions}/filters/http/rbac/v3/rbac.proto`,
-        "envoy.extensions.filters.http.rbac.v3.RBAC",
-        "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
-      ],
-      [`${extensions}/filters/http/router/v3/router.proto`, "envoy.extensions.filters.http.router.v3.Router"],
-      [
-        `${extensions}/filters/http/health_check/v3/health_check.proto`,
-        "envoy.extensions.filters.http.health_check.v3.HealthCheck",
-      ],
-      [
-        `${extensions}/filters/listener/tls_inspector/v3/tls_inspector.proto`,
-        "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
-      ],
-      [
-        `${extensions}/filters/listener/http_inspector/v3/http_inspector.proto`,
-        "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
-      ],
-      [
-        `${extensions}/filters/listener/original_dst/v3/original_dst.proto`,
-        "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
-      ],
-      [
-        `${extensions}/upstreams/http/v3/http_protocol_options.proto`,
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-      ],
-      [
-        `${extensions}/access_loggers/stream/v3/stream.proto`,
-        "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-      ],
-      [`${extensions}/access_loggers/file/v3/file.proto`, "envoy.extensions.access_loggers.file.v3.FileAccessLog"],
-    ],
-  },
+  { name: "resources", isEncodeOnly: true, messages: [...wellKnown, ...resources] },
+  { name: "envoy", messages: [...discovery, ...wellKnown, ...bootstrap, ...resources] },
 ];
 
 /** Finds an import in our own folder first, then among the packages'. */
@@ -141,7 +141,7 @@ function loadRoot(protobuf: typeof Protobuf, plan: ModulePlan): Protobuf.Root {
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) =>
     existsSync(target) || target in protobuf.common ? target : resolveProto(target);
-  const own = plan.name === "envoy" ? ownProtos() : [];
+  const own = plan.name === "discovery" ? [] : ownProtos();
   root.loadSync([...plan.messages.map(([file]) => file), ...own]).resolveAll();
   keepReachable(
     protobuf,
@@ -211,7 +211,6 @@ function generate(pbjs: Pbjs, root: Protobuf.Root, options: Record<string, unkno
     target: "static-module",
     wrap: "esm",
     encode: true,
-    decode: true,
     typeurl: false,
     lint: "",
   };
@@ -226,7 +225,15 @@ async function generateModule(protobuf: typeof Protobuf, pbjs: Pbjs, plan: Modul
   const root = loadRoot(protobuf, plan);
   dropComments(root);
   // The names of roots are global to an isolate: two modules in one thread must not share theirs.
-  const shared = { root: plan.name, create: false, verify: false, convert: false, delimited: false, service: false };
+  const shared = {
+    root: plan.name,
+    decode: !plan.isEncodeOnly,
+    create: false,
+    verify: false,
+    convert: false,
+    delimited: false,
+    service: false,
+  };
   // Without comments the generator writes empty types, with them code four times the size: hence two runs.
   const [code] = await generate(pbjs, root, { ...shared, comments: false });
   const [, types] = await generate(pbjs, root, { ...shared, comments: true, dts: true });

@@ -1,4 +1,4 @@
-import { envoy } from "../../proto/gen/envoy.js";
+import { envoy } from "../../proto/gen/resources.js";
 import { ACCESS_LOG_FORMAT } from "./access-log-format.ts";
 import { packAny } from "./any.ts";
 import { EXTENSIONS } from "./names.ts";

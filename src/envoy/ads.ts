@@ -1,4 +1,4 @@
-import { envoy } from "../../proto/gen/envoy.js";
+import { envoy } from "../../proto/gen/resources.js";
 
 /** Asks for a resource on the same aggregated stream as everything else. */
 export const FROM_ADS: envoy.config.core.v3.ConfigSource.$Properties = {

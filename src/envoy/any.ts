@@ -1,4 +1,4 @@
-import type { google } from "../../proto/gen/envoy.js";
+import type { google } from "../../proto/gen/resources.js";
 
 /** A generated message class, as far as packing needs it. */
 export interface MessageCodec<Message> {

@@ -1,4 +1,4 @@
-import type { envoy } from "../../proto/gen/envoy.js";
+import type { envoy } from "../../proto/gen/resources.js";
 import type { EndpointsView } from "../mesh/mod.ts";
 
 /** Endpoints of one cluster, all alike, in one locality. None is valid: requests then end with 503 at once. */

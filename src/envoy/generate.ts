@@ -1,4 +1,4 @@
-import { envoy } from "../../proto/gen/envoy.js";
+import { envoy } from "../../proto/gen/resources.js";
 import { contentHash } from "../lib/mod.ts";
 import type { ResourceView } from "../mesh/mod.ts";
 import { localCluster, metricsCluster, passthroughCluster, upstreamCluster } from "./clusters.ts";

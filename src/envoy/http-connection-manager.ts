@@ -1,4 +1,4 @@
-import { envoy } from "../../proto/gen/envoy.js";
+import { envoy } from "../../proto/gen/resources.js";
 import { ACCESS_LOGS } from "./access-log.ts";
 import { FROM_ADS } from "./ads.ts";
 import { packAny } from "./any.ts";

@@ -1,4 +1,4 @@
-import { envoy } from "../../proto/gen/envoy.js";
+import { envoy } from "../../proto/gen/resources.js";
 import { invariant } from "../lib/mod.ts";
 import type { InboundChain, InboundListenerView, TlsSettings } from "../mesh/mod.ts";
 import { ACCESS_LOGS } from "./access-log.ts";

@@ -1,4 +1,4 @@
-import { envoy } from "../../proto/gen/envoy.js";
+import { envoy } from "../../proto/gen/resources.js";
 import type { MetricsListenerView } from "../mesh/mod.ts";
 import { staticHttpFilter } from "./http-connection-manager.ts";
 import { PROXY_PORTS } from "./names.ts";

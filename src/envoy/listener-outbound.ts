@@ -1,4 +1,4 @@
-import { envoy } from "../../proto/gen/envoy.js";
+import { envoy } from "../../proto/gen/resources.js";
 import type { OutboundChain, OutboundListenerView } from "../mesh/mod.ts";
 import { ACCESS_LOGS } from "./access-log.ts";
 import { outboundHttpFilter } from "./http-connection-manager.ts";

@@ -1,4 +1,4 @@
-import { envoy } from "../../proto/gen/envoy.js";
+import { envoy } from "../../proto/gen/resources.js";
 import type { WeightedCluster } from "../mesh/mod.ts";
 import { packAny } from "./any.ts";
 import { DEFAULT_CHAINS, EXTENSIONS } from "./names.ts";

@@ -1,4 +1,4 @@
-import { envoy } from "../../proto/gen/envoy.js";
+import { envoy } from "../../proto/gen/resources.js";
 import type { NetworkPolicy } from "../mesh/mod.ts";
 import { packAny } from "./any.ts";
 import { EXTENSIONS, ROUTE_POLICY } from "./names.ts";

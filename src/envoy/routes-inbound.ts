@@ -1,4 +1,4 @@
-import type { envoy } from "../../proto/gen/envoy.js";
+import type { envoy } from "../../proto/gen/resources.js";
 import type { HeaderMatch, InboundRoute, InboundRouteView } from "../mesh/mod.ts";
 import { routeRbac } from "./rbac.ts";
 
