@@ -18,6 +18,7 @@ export const secondDoors: readonly string[] = [
   "src/envoy/secrets.ts",
   "src/kube/objects.ts",
   "src/platform/compiled-code.ts",
+  "src/platform/http.ts",
   "src/platform/json-request.ts",
   "src/xds/resource.ts",
   "workers/messages.ts",

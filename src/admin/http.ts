@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Log } from "../lib/mod.ts";
+import { http } from "../platform/http.ts";
 import type { ErrorBody } from "./api.ts";
 
 /** An answer other than 200 that a handler gives on purpose. */
@@ -64,7 +65,7 @@ export async function listenHttp(options: {
   readonly routes: readonly Route[];
   readonly log: Log;
 }): Promise<HttpListener> {
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     void answer(options.routes, request, response, options.log);
   });
   server.requestTimeout = 0;

@@ -1,5 +1,5 @@
-import { createServer } from "node:http";
 import { connect } from "node:net";
+import { http } from "../platform/http.ts";
 import { type Command, CommandError, EXIT, noPositionals, stringFlag } from "./command.ts";
 
 const DEFAULT_PORT = 15904;
@@ -23,7 +23,7 @@ export const healthcheckCommand: Command = {
     const port = parsePort(stringFlag(flags, "port") ?? String(DEFAULT_PORT));
     if (port === undefined)
       throw new CommandError(`osm healthcheck: --port is 1 to 65535, found "${stringFlag(flags, "port")}"`, EXIT.usage);
-    const server = createServer((request, response) => {
+    const server = http.createServer((request, response) => {
       const answer = (status: number, body: string) => {
         response.writeHead(status, { "content-type": "text/plain", "content-length": Buffer.byteLength(body) });
         response.end(body);

@@ -1,7 +1,7 @@
 import type { ClientRequest } from "node:http";
-import { request as httpRequest } from "node:http";
 import type { ObjectEvent, SourcedObject } from "../kube/objects.ts";
 import { backoff, type Clock, canonicalJson, type Log, objectKey } from "../lib/mod.ts";
+import { http } from "../platform/http.ts";
 import { requestJson } from "../platform/json-request.ts";
 import { pause } from "./pause.ts";
 
@@ -69,7 +69,7 @@ function objectStream(options: ControlClientOptions): Pick<ControlClient, "publi
   };
   const connect = () => {
     if (isClosed || current === undefined) return;
-    const opened = httpRequest({
+    const opened = http.request({
       socketPath: options.socketPath,
       method: "POST",
       path: "/objects",

@@ -1,6 +1,6 @@
 import { chmodSync, rmSync } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { createServer } from "node:http";
+import { http } from "../platform/http.ts";
 import { tool } from "./command.ts";
 import { enterPod } from "./container-process.ts";
 import type { LocalCluster } from "./local-cluster.ts";
@@ -56,7 +56,7 @@ export interface NodeServerOptions {
  * and `GET /pods/NS/POD/logs[?container=C]` on a unix socket that only its owner may use. Errors are `{"error": SENTENCE}`.
  */
 export function serveNode(options: NodeServerOptions): Promise<Server> {
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     try {
       respond(response, 200, answer(request, options));
     } catch (error) {

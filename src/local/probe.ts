@@ -1,7 +1,7 @@
-import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import type { Container, HttpGetAction, Probe } from "../kube/objects.ts";
+import { http } from "../platform/http.ts";
 
 /**
  * What one probe found. `absent`: nobody listens yet, which no program has noticed; it may be tried again early while a
@@ -67,7 +67,7 @@ function httpProbe(action: HttpGetAction, target: ProbeTarget, timeoutMs: number
   };
   const subject = `GET ${isTls ? "https" : "http"}://${options.host}:${port}${options.path}`;
   return new Promise((resolve) => {
-    const request = (isTls ? httpsRequest : httpRequest)(options, (response) => {
+    const request = (isTls ? httpsRequest : http.request)(options, (response) => {
       const status = response.statusCode ?? 0;
       const isSuccess = status >= 200 && status < 400;
       // A sidecar answers for a program that does not listen yet.

@@ -1,4 +1,4 @@
-import { request as httpRequest } from "node:http";
+import { http } from "./http.ts";
 
 /** Where a JSON API of the mesh's own processes listens. */
 export type ApiAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
@@ -36,7 +36,7 @@ export function requestJson(question: Question): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const failed = (cause: Error) =>
       reject(new RequestError("unreachable", `${method} ${path} at ${where}: ${cause.message}`, { cause }));
-    const request = httpRequest({
+    const request = http.request({
       ...address,
       method,
       path,
