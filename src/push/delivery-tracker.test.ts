@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { manualClock } from "../lib/mod.ts";
 import { type Peer, type Resource, TYPE_URLS } from "../xds/resource.ts";
-import { createDeliveryTracker, type PushReport } from "./delivery-tracker.ts";
+import { createDeliveryTracker } from "./delivery-tracker.ts";
+import type { PushReport } from "./push-follower.ts";
 
 function peer(name: string): Peer {
   return { uuid: `uuid-${name}`, namespace: "shop", pod: name, serviceAccount: name };

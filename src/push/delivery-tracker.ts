@@ -1,11 +1,11 @@
 /**
- * What became of what was pushed: which proxy has which generation, when the last one acknowledged a change, and who
- * still waits. It hears what the xDS server reports to its observer, and keeps nothing about proxies that are gone.
+ * What became of what was pushed: which proxy has which generation, and who still waits. It hears what the xDS server
+ * reports to its observer, and keeps nothing about proxies that are gone.
  */
 import type { Clock } from "../lib/mod.ts";
-import type { ChangeSet } from "../mesh/mod.ts";
-import type { Peer, Resource, TypeUrl } from "../xds/resource.ts";
+import { type Peer, type Resource, TYPE_URLS, type TypeUrl } from "../xds/resource.ts";
 import type { Push } from "./engine.ts";
+import { createPushFollower, type PushReport } from "./push-follower.ts";
 
 /** A stream, as the xDS server names it: the same object in every call about it. */
 export interface TrackedStream {
@@ -44,21 +44,6 @@ export interface StreamDelivery {
   readonly types: ReadonlyMap<TypeUrl, TypeDelivery>;
 }
 
-/** What became of one change. */
-export interface PushReport {
-  readonly generation: number;
-  readonly changes: readonly ChangeSet[];
-  /** Proxies that were sent something. */
-  readonly proxies: readonly Peer[];
-  readonly responses: number;
-  readonly resources: number;
-  readonly bytes: number;
-  /** From the change until the last proxy acknowledged it. */
-  readonly ms: number;
-  /** Proxies that had not acknowledged it when it was given up for newer changes. */
-  readonly waiting: readonly Peer[];
-}
-
 export interface DeliveryTracker {
   connected(stream: TrackedStream): void;
   disconnected(stream: TrackedStream): void;
@@ -77,21 +62,9 @@ export interface DeliveryTracker {
   whenAll(isDone: (stream: StreamDelivery) => boolean, timeoutMs: number): Promise<number>;
 }
 
-/** Changes that are followed at once. More means that some proxy does not answer; the oldest is reported as it stands. */
-const FOLLOWED_MAX = 64;
-
 interface StreamState extends StreamDelivery {
   readonly secretVersions: Map<string, string>;
   readonly types: Map<TypeUrl, TypeDelivery>;
-}
-
-interface Followed {
-  readonly push: Push;
-  readonly waiting: Set<string>;
-  readonly touched: Map<string, Peer>;
-  responses: number;
-  resources: number;
-  bytes: number;
 }
 
 /** Creates a {@link DeliveryTracker}. `onReport` is called once for every change. */
@@ -101,19 +74,9 @@ export function createDeliveryTracker(options: {
 }): DeliveryTracker {
   const { clock } = options;
   const states = new Map<TrackedStream, StreamState>();
-  const followed: Followed[] = [];
+  const follower = createPushFollower(clock, options.onReport);
   const waiters = new Set<() => void>();
 
-  const report = (entry: Followed) => {
-    followed.splice(followed.indexOf(entry), 1);
-    options.onReport(reportOf(entry, clock.monotonic()));
-  };
-  const stopWaiting = (uuid: string, generation: number) => {
-    for (const entry of [...followed]) {
-      if (entry.push.generation > generation || !entry.waiting.delete(uuid)) continue;
-      if (entry.waiting.size === 0) report(entry);
-    }
-  };
   const changed = () => {
     for (const check of [...waiters]) check();
   };
@@ -139,24 +102,17 @@ export function createDeliveryTracker(options: {
       states.delete(stream);
       const { uuid } = stream.peer;
       const hasAnother = [...states.values()].some(({ peer }) => peer.uuid === uuid);
-      if (!hasAnother) stopWaiting(uuid, Number.POSITIVE_INFINITY);
+      if (!hasAnother) follower.gone(uuid);
       changed();
     },
     sent(stream, delivery) {
       update(stream, delivery, (before) => ({ ...before, sent: delivery.generation }));
-      // The newest change that the response can be the consequence of.
-      const entry = followed.findLast(
-        ({ push, waiting }) => push.generation <= delivery.generation && waiting.has(stream.peer.uuid),
-      );
-      if (entry === undefined) return;
-      entry.touched.set(stream.peer.uuid, stream.peer);
-      entry.responses += 1;
-      entry.resources += delivery.resources.length;
-      entry.bytes += delivery.bytes;
+      const { generation, resources, bytes } = delivery;
+      follower.sent(stream.peer, { generation, resources: resources.length, bytes });
     },
     acked(stream, delivery) {
       update(stream, delivery, ({ sent }) => ({ sent, acknowledged: delivery.generation }));
-      if (SECRET_TYPE.test(delivery.typeUrl)) {
+      if (delivery.typeUrl === TYPE_URLS.secret) {
         for (const { name, version } of delivery.resources) states.get(stream)?.secretVersions.set(name, version);
       }
       changed();
@@ -165,20 +121,12 @@ export function createDeliveryTracker(options: {
       update(stream, delivery, (before) => ({ ...before, refused: { names, message, atMs: clock.now() } }));
       changed();
     },
-    settled: (stream, generation) => stopWaiting(stream.peer.uuid, generation),
-    pushed(push) {
-      const waiting = new Set(push.peers.map(({ uuid }) => uuid));
-      const entry = { push, waiting, touched: new Map(), responses: 0, resources: 0, bytes: 0 };
-      followed.push(entry);
-      if (waiting.size === 0) report(entry);
-      else if (followed.length > FOLLOWED_MAX && followed[0]) report(followed[0]);
-    },
+    settled: (stream, generation) => follower.settled(stream.peer.uuid, generation),
+    pushed: (push) => follower.pushed(push),
     streams: () => [...states.values()],
     whenAll: (isDone, timeoutMs) => whenAll(states, waiters, clock, isDone, timeoutMs),
   };
 }
-
-const SECRET_TYPE = /\.Secret$/;
 
 function whenAll(
   states: ReadonlyMap<TrackedStream, StreamDelivery>,
@@ -208,17 +156,4 @@ function whenAll(
     waiters.add(check);
     check();
   });
-}
-
-function reportOf({ push, touched, waiting, responses, resources, bytes }: Followed, now: number): PushReport {
-  return {
-    generation: push.generation,
-    changes: push.changes,
-    proxies: [...touched.values()],
-    responses,
-    resources,
-    bytes,
-    ms: now - push.publishedAt,
-    waiting: push.peers.filter(({ uuid }) => waiting.has(uuid)),
-  };
 }
