@@ -4,7 +4,7 @@ import { http } from "../platform/http.ts";
 import { tool } from "./command.ts";
 import { enterPod } from "./container-process.ts";
 import type { LocalCluster } from "./local-cluster.ts";
-import type { ManagedPod } from "./pod-set.ts";
+import type { ManagedPod } from "./managed-pod.ts";
 
 /** What the private socket of the node tells about a pod. */
 export interface PodSummary {

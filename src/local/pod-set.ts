@@ -1,47 +1,13 @@
-import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ObjectOrigin, Pod, SourcedObject } from "../kube/objects.ts";
-import type { Clock, Log } from "../lib/mod.ts";
+import type { Clock } from "../lib/mod.ts";
+import { type ManagedPod, type PodHost, startManagedPod } from "./managed-pod.ts";
 import type { AddressPool } from "./network.ts";
-import type { PodOptions, PodState, RunningPod } from "./pod-runner.ts";
-import { startPod } from "./pod-runner.ts";
-import { podWithStatus } from "./pod-status.ts";
 import { planRollout } from "./rollout.ts";
 import type { Workload } from "./workloads.ts";
-import { podOf } from "./workloads.ts";
 
-/** One pod, from the decision to run it until it is gone. */
-export interface ManagedPod {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly address: string;
-  readonly origin: ObjectOrigin | undefined;
-  readonly running: RunningPod;
-  /** As the API server would show it, patched and with its status. */
-  object(): Pod;
-}
-
-/** What running a pod takes, for `pod-set.ts` to hand on. */
-export type PodSetup = (
-  pod: Pod,
-  origin: ObjectOrigin | undefined,
-  setPod: (patched: Pod) => void,
-) => Pick<PodOptions, "obstacle" | "createSandbox" | "prepare">;
-
-export interface PodSetOptions {
-  readonly setUp: PodSetup;
+export interface PodSetOptions extends PodHost {
   readonly addresses: AddressPool;
-  readonly nodeName: string;
-  readonly nodeAddress: string;
-  readonly cwd: string;
-  readonly logsDir: string;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Log;
-  /** Anything that others can see of a pod has changed. */
-  readonly onChange: () => void;
 }
 
 /** The pods of all workloads: started, replaced and stopped as the workloads ask. */
@@ -63,6 +29,7 @@ const DRAIN_MS = 1000;
 const PATIENCE_MS = 60_000;
 
 interface Entry extends ManagedPod {
+  /** Key of the workload that it belongs to. */
   readonly workload: string;
   readonly templateHash: string;
   readonly startedMs: number;
@@ -71,7 +38,7 @@ interface Entry extends ManagedPod {
 export function podSet(options: PodSetOptions): PodSet {
   const { clock, addresses } = options;
   const entries = new Map<string, Entry>();
-  const delayed = new Map<string, "waiting" | "due">();
+  const delays = createDelays(clock, options.onChange);
   let workloads: ReadonlyMap<string, Workload> = new Map();
   let isStopped = false;
 
@@ -81,7 +48,9 @@ export function podSet(options: PodSetOptions): PodSet {
   const create = (key: string, workload: Workload, name: string) => {
     const id = `${workload.namespace}/${name}`;
     if (entries.has(id)) return;
-    entries.set(id, startEntry(options, key, workload, name));
+    const { templateHash } = workload;
+    const pod = startManagedPod(options, workload, name, addresses.take());
+    entries.set(id, { ...pod, workload: key, templateHash, startedMs: clock.monotonic() });
   };
   const remove = (entry: Entry) => {
     if (entry.running.state().isTerminating) return;
@@ -96,34 +65,12 @@ export function podSet(options: PodSetOptions): PodSet {
       options.log.error("a pod could not be removed", { pod: entry.name, error: String(error) }),
     );
   };
-  /** Jobs wait between attempts. */
-  const isDue = (key: string, delaySeconds: number): boolean => {
-    if (delaySeconds === 0 || delayed.get(key) === "due") {
-      delayed.delete(key);
-      return true;
-    }
-    if (!delayed.has(key)) {
-      delayed.set(key, "waiting");
-      clock.after(delaySeconds * 1000, () => {
-        if (!delayed.has(key)) return;
-        delayed.set(key, "due");
-        options.onChange();
-      });
-    }
-    return false;
-  };
-  const isSettledPod = (entry: Entry): boolean => {
-    const { isReady, isHopeless, isTerminating, phase } = entry.running.state();
-    if (isTerminating) return false;
-    const isLate = clock.monotonic() - entry.startedMs > PATIENCE_MS;
-    return isReady || isHopeless || isLate || phase === "Succeeded" || phase === "Failed";
-  };
   return {
     setWorkloads(next) {
       workloads = new Map(
         next.map((workload) => [`${workload.kind}/${workload.namespace}/${workload.name}`, workload]),
       );
-      for (const key of delayed.keys()) if (!workloads.has(key)) delayed.delete(key);
+      delays.retain((key) => workloads.has(key));
     },
     reconcile() {
       if (isStopped) return;
@@ -134,14 +81,14 @@ export function podSet(options: PodSetOptions): PodSet {
           const entry = entries.get(`${workload.namespace}/${name}`);
           if (entry?.workload === key) remove(entry);
         }
-        if (step.create.length > 0 && isDue(key, step.createDelaySeconds)) {
+        if (step.create.length > 0 && delays.isDue(key, step.createDelaySeconds * 1000)) {
           for (const name of step.create) create(key, workload, name);
         }
       }
     },
     pods: () => [...entries.values()],
     isSettled() {
-      for (const entry of entries.values()) if (!isSettledPod(entry)) return false;
+      for (const entry of entries.values()) if (!isSettledPod(entry, clock.monotonic())) return false;
       for (const [key, workload] of workloads) {
         const { create: missing, createDelaySeconds } = plan(key, workload);
         if (createDelaySeconds === 0 && missing.some((name) => !entries.has(`${workload.namespace}/${name}`)))
@@ -156,77 +103,45 @@ export function podSet(options: PodSetOptions): PodSet {
   };
 }
 
-function runningPodOf({ name, templateHash, running }: Entry) {
-  const { phase, isReady, isTerminating } = running.state();
-  return { name, templateHash, phase, isReady, isTerminating };
+/** Whether nothing more is to be expected of it, or it has taken too long. One that is ending is still to be waited for. */
+function isSettledPod({ running, startedMs }: Entry, nowMs: number): boolean {
+  const { isReady, isHopeless, isTerminating, phase } = running.state();
+  if (isTerminating) return false;
+  return isReady || isHopeless || nowMs - startedMs > PATIENCE_MS || phase === "Succeeded" || phase === "Failed";
 }
 
-function startEntry(options: PodSetOptions, key: string, workload: Workload, name: string): Entry {
-  const { clock } = options;
-  const address = options.addresses.take();
-  const uid = randomUUID();
-  const createdAt = new Date(clock.now()).toISOString();
-  let pod = podOf(workload, name);
-  let deletedAt: string | undefined;
-  const describe = (state: PodState) =>
-    podWithStatus(pod, {
-      uid,
-      createdAt,
-      ...(deletedAt === undefined ? {} : { deletedAt }),
-      nodeName: options.nodeName,
-      nodeAddress: options.nodeAddress,
-      address,
-      phase: state.phase,
-      isInitialized: state.phase !== "Pending",
-      isReady: state.isReady,
-      ...(state.reason === "" ? {} : { reason: "ContainersNotReady", message: state.reason }),
-    });
-  const starting: PodState = {
-    phase: "Pending",
-    isReady: false,
-    isTerminating: false,
-    reason: "starting",
-    isHopeless: false,
-    containers: [],
-  };
-  const setUp = options.setUp(describe(starting), workload.origin, (patched) => {
-    pod = { ...patched, metadata: { ...pod.metadata, ...patched.metadata } };
-    options.onChange();
-  });
-  const running = startPod({
-    namespace: workload.namespace,
-    name,
-    address,
-    cwd: options.cwd,
-    logsDir: options.logsDir,
-    ...setUp,
-    clock,
-    random: options.random,
-    log: options.log,
-    onChange: options.onChange,
-  });
+/** Times that have to pass before something may be done, each beginning when it is first asked for. */
+interface Delays {
+  /** Whether `delayMs` have passed since the first call for `key`; once that is so, the next call begins anew. */
+  isDue(key: string, delayMs: number): boolean;
+  retain(isWanted: (key: string) => boolean): void;
+}
+
+function createDelays(clock: Clock, onDue: () => void): Delays {
+  const states = new Map<string, "waiting" | "due">();
   return {
-    namespace: workload.namespace,
-    name,
-    uid,
-    address,
-    origin: workload.origin,
-    running,
-    workload: key,
-    templateHash: workload.templateHash,
-    startedMs: clock.monotonic(),
-    object() {
-      const state = running.state();
-      if (state.isTerminating) deletedAt ??= new Date(clock.now()).toISOString();
-      return describe(state);
+    isDue(key, delayMs) {
+      if (delayMs === 0 || states.get(key) === "due") {
+        states.delete(key);
+        return true;
+      }
+      if (!states.has(key)) {
+        states.set(key, "waiting");
+        clock.after(delayMs, () => {
+          if (!states.has(key)) return;
+          states.set(key, "due");
+          onDue();
+        });
+      }
+      return false;
+    },
+    retain(isWanted) {
+      for (const key of states.keys()) if (!isWanted(key)) states.delete(key);
     },
   };
 }
 
-/** Objects as they are told to the control plane. */
-export function podObjects(pods: readonly ManagedPod[]): (SourcedObject & { readonly object: Pod })[] {
-  return pods.map((pod) => {
-    const object = pod.object();
-    return pod.origin === undefined ? { object } : { object, origin: pod.origin };
-  });
+function runningPodOf({ name, templateHash, running }: Entry) {
+  const { phase, isReady, isTerminating } = running.state();
+  return { name, templateHash, phase, isReady, isTerminating };
 }

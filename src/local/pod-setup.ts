@@ -5,11 +5,11 @@ import { containerCommand, type ImageCommands, type LocalHost } from "./containe
 import type { ControlClient } from "./control-client.ts";
 import { BORROWED } from "./etc-skeleton.ts";
 import { LOCAL_FILE } from "./image-commands.ts";
+import type { PodSetup } from "./managed-pod.ts";
 import { DNS_ADDRESS } from "./network.ts";
 import type { PreparedPod } from "./pod-containers.ts";
 import { containerEnvironment, hostnameOf, hostsFile, resolvConf } from "./pod-environment.ts";
 import { createSandbox } from "./pod-sandbox.ts";
-import type { PodSetup } from "./pod-set.ts";
 import type { LocalService } from "./services.ts";
 import { decideInjection, type InjectedPod, injectSidecar, type MeshIdentity } from "./sidecar.ts";
 

@@ -16,9 +16,9 @@ export interface TemplateProblem extends ShapeProblem {
 }
 
 const strings: Shape = { map: "string" };
-const port: Shape = "number-or-string";
+const port: Shape = "port-or-name";
 const security: Shape = {
-  fields: { runAsUser: "integer", runAsGroup: "integer", runAsNonRoot: "boolean", privileged: "boolean" },
+  fields: { runAsUser: "count", runAsGroup: "count", runAsNonRoot: "boolean", privileged: "boolean" },
 };
 const probe: Shape = {
   fields: {
@@ -34,17 +34,17 @@ const probe: Shape = {
     },
     tcpSocket: { fields: { port, host: "string" }, required: ["port"] },
     exec: { fields: { command: { list: "string" } } },
-    grpc: { fields: { port: "integer", service: "string" }, required: ["port"] },
-    initialDelaySeconds: "integer",
-    periodSeconds: "integer",
-    timeoutSeconds: "integer",
-    successThreshold: "integer",
-    failureThreshold: "integer",
+    grpc: { fields: { port: "port", service: "string" }, required: ["port"] },
+    initialDelaySeconds: "count",
+    periodSeconds: "count",
+    timeoutSeconds: "count",
+    successThreshold: "count",
+    failureThreshold: "count",
   },
 };
 const container: Shape = {
   fields: {
-    name: "string",
+    name: "dns-label",
     image: "string",
     imagePullPolicy: "string",
     command: { list: "string" },
@@ -52,7 +52,7 @@ const container: Shape = {
     env: {
       list: {
         fields: {
-          name: "string",
+          name: "variable-name",
           value: "string",
           valueFrom: { fields: { fieldRef: { fields: { fieldPath: "string" }, required: ["fieldPath"] } } },
         },
@@ -62,7 +62,7 @@ const container: Shape = {
     envFrom: { list: "any" },
     ports: {
       list: {
-        fields: { name: "string", containerPort: "integer", protocol: "string" },
+        fields: { name: "string", containerPort: "port", protocol: "string" },
         required: ["containerPort"],
       },
     },
@@ -81,19 +81,19 @@ const container: Shape = {
 /** The fields of a PodSpec that are read here or by what runs the pod. */
 export const podSpecShape: Shape = {
   fields: {
-    serviceAccountName: "string",
-    serviceAccount: "string",
+    serviceAccountName: "dns-name",
+    serviceAccount: "dns-name",
     hostNetwork: "boolean",
-    hostname: "string",
-    subdomain: "string",
+    hostname: "dns-label",
+    subdomain: "dns-label",
     nodeName: "string",
     restartPolicy: "string",
     nodeSelector: strings,
     initContainers: { list: container },
     containers: { list: container },
-    volumes: { list: { fields: { name: "string" }, required: ["name"] } },
+    volumes: { list: { fields: { name: "dns-label" }, required: ["name"] } },
     securityContext: security,
-    terminationGracePeriodSeconds: "integer",
+    terminationGracePeriodSeconds: "count",
     enableServiceLinks: "boolean",
     hostAliases: { list: { fields: { ip: "string", hostnames: { list: "string" } }, required: ["ip"] } },
   },

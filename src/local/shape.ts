@@ -3,7 +3,13 @@ export type Shape =
   | "string"
   | "boolean"
   | "integer"
+  | "count"
+  | "port"
+  | "port-or-name"
   | "number-or-string"
+  | "dns-label"
+  | "dns-name"
+  | "variable-name"
   | "any"
   | { readonly list: Shape }
   | { readonly map: Shape }
@@ -49,22 +55,55 @@ export function readShape(value: unknown, shape: Shape, field: string, problems:
 }
 
 const scalarNames = {
-  string: "a string (numbers and booleans need quotes)",
+  string: "a string without NUL (numbers and booleans need quotes)",
   boolean: "true or false",
   integer: "a whole number",
+  count: "a whole number from 0 to 2147483647",
+  port: "a port from 1 to 65535",
+  "port-or-name": "a port from 1 to 65535, or the name of one",
   "number-or-string": "a number or a string",
+  "dns-label": "at most 63 lower-case letters, digits and -",
+  "dns-name": "lower-case letters, digits, - and .",
+  "variable-name": "a name without = and NUL",
 } as const;
+
+const COUNT_MAX = 2 ** 31 - 1;
+const PORT_MAX = 65_535;
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 function isScalar(value: unknown, shape: keyof typeof scalarNames): boolean {
   switch (shape) {
     case "string":
+      return isText(value);
     case "boolean":
-      return typeof value === shape;
+      return typeof value === "boolean";
     case "integer":
       return Number.isInteger(value);
+    case "count":
+      return isBetween(value, 0, COUNT_MAX);
+    case "port":
+      return isBetween(value, 1, PORT_MAX);
+    case "port-or-name":
+      return isBetween(value, 1, PORT_MAX) || isText(value);
     case "number-or-string":
-      return typeof value === "number" || typeof value === "string";
+      return typeof value === "number" || isText(value);
+    case "dns-label":
+      return isText(value) && DNS_LABEL.test(value);
+    case "dns-name":
+      return isText(value) && DNS_NAME.test(value);
+    case "variable-name":
+      return isText(value) && value !== "" && !value.includes("=");
   }
+}
+
+/** The operating system takes no NUL in arguments, variables and paths. */
+function isText(value: unknown): value is string {
+  return typeof value === "string" && !value.includes("\0");
+}
+
+function isBetween(value: unknown, min: number, max: number): boolean {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 }
 
 function describe(value: unknown): string {
