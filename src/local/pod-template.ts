@@ -18,7 +18,7 @@ export interface TemplateProblem extends ShapeProblem {
 const strings: Shape = { map: "string" };
 const port: Shape = "port-or-name";
 const security: Shape = {
-  fields: { runAsUser: "count", runAsGroup: "count", runAsNonRoot: "boolean", privileged: "boolean" },
+  fields: { runAsUser: "id", runAsGroup: "id", runAsNonRoot: "boolean", privileged: "boolean" },
 };
 const probe: Shape = {
   fields: {
@@ -35,11 +35,11 @@ const probe: Shape = {
     tcpSocket: { fields: { port, host: "string" }, required: ["port"] },
     exec: { fields: { command: { list: "string" } } },
     grpc: { fields: { port: "port", service: "string" }, required: ["port"] },
-    initialDelaySeconds: "count",
-    periodSeconds: "count",
-    timeoutSeconds: "count",
-    successThreshold: "count",
-    failureThreshold: "count",
+    initialDelaySeconds: "seconds",
+    periodSeconds: "seconds",
+    timeoutSeconds: "seconds",
+    successThreshold: "id",
+    failureThreshold: "id",
   },
 };
 const container: Shape = {
@@ -93,7 +93,7 @@ export const podSpecShape: Shape = {
     containers: { list: container },
     volumes: { list: { fields: { name: "dns-label" }, required: ["name"] } },
     securityContext: security,
-    terminationGracePeriodSeconds: "count",
+    terminationGracePeriodSeconds: "seconds",
     enableServiceLinks: "boolean",
     hostAliases: { list: { fields: { ip: "string", hostnames: { list: "string" } }, required: ["ip"] } },
   },

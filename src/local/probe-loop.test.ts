@@ -52,3 +52,8 @@ test("a port on which nobody listens fails once a period, however often it is lo
   expect(heard).toHaveLength(1);
   expect(heard[0]?.[0]).toBeGreaterThanOrEqual(6000);
 });
+
+test("a period of 0 is the default one, not a probe without pause", async () => {
+  const zeros = { periodSeconds: 0, failureThreshold: 0, successThreshold: 0 };
+  expect((await run(zeros, () => "success", 25_000)).carriedOut).toHaveLength(3);
+});

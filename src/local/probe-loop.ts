@@ -2,8 +2,8 @@ import type { Probe } from "../kube/objects.ts";
 import type { Clock } from "../lib/mod.ts";
 import type { ProbeOutcome } from "./probe.ts";
 
-/** Kubernetes' defaults (core/v1 Probe). */
-const DEFAULTS = { initialDelaySeconds: 0, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 };
+/** Kubernetes' defaults (core/v1 Probe); they also stand for 0. */
+const DEFAULTS = { periodSeconds: 10, successThreshold: 1, failureThreshold: 3 };
 /** How soon a port on which nobody listens yet is looked at again. */
 const ABSENT_RETRY_MS = 100;
 
@@ -24,14 +24,14 @@ export function probeLoop(options: {
   readonly onChange: (isPassing: boolean, message: string) => void;
 }): ProbeLoop {
   const { probe, clock } = options;
-  const periodMs = (probe.periodSeconds ?? DEFAULTS.periodSeconds) * 1000;
+  const periodMs = (probe.periodSeconds || DEFAULTS.periodSeconds) * 1000;
   let isStopped = false;
   let isFirst = true;
   let isPassing: boolean | undefined;
   let hasSucceeded = false;
   let successes = 0;
   let failures = 0;
-  let dueMs = clock.monotonic() + (probe.initialDelaySeconds ?? DEFAULTS.initialDelaySeconds) * 1000;
+  let dueMs = clock.monotonic() + (probe.initialDelaySeconds ?? 0) * 1000;
   let cancel = () => {};
 
   const change = (next: boolean, message: string) => {
@@ -44,11 +44,11 @@ export function probeLoop(options: {
       hasSucceeded = true;
       failures = 0;
       successes += 1;
-      if (successes >= (probe.successThreshold ?? DEFAULTS.successThreshold)) change(true, "");
+      if (successes >= (probe.successThreshold || DEFAULTS.successThreshold)) change(true, "");
     } else {
       successes = 0;
       failures += 1;
-      if (failures >= (probe.failureThreshold ?? DEFAULTS.failureThreshold)) change(false, outcome.message);
+      if (failures >= (probe.failureThreshold || DEFAULTS.failureThreshold)) change(false, outcome.message);
     }
   };
   const round = async () => {

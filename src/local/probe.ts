@@ -18,6 +18,7 @@ export interface ProbeTarget {
   run(argv: readonly string[], timeoutMs: number): Promise<number | undefined>;
 }
 
+/** Kubernetes' default; it also stands for 0. */
 const DEFAULT_TIMEOUT_SECONDS = 1;
 const SUCCESS: ProbeOutcome = { result: "success" };
 
@@ -26,7 +27,17 @@ const SUCCESS: ProbeOutcome = { result: "success" };
  * (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes). A gRPC probe only connects.
  */
 export async function carryOutProbe(probe: Probe, target: ProbeTarget): Promise<ProbeOutcome> {
-  const timeoutMs = (probe.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS) * 1000;
+  try {
+    return await attempt(probe, target);
+  } catch (error) {
+    // A path, header or host that cannot be sent: the author of the probe has to see it, nobody else is concerned.
+    const reason = error instanceof Error ? error.message : String(error);
+    return { result: "failure", message: `the probe cannot be carried out: ${reason}` };
+  }
+}
+
+async function attempt(probe: Probe, target: ProbeTarget): Promise<ProbeOutcome> {
+  const timeoutMs = (probe.timeoutSeconds || DEFAULT_TIMEOUT_SECONDS) * 1000;
   if (probe.httpGet !== undefined) return httpProbe(probe.httpGet, target, timeoutMs);
   if (probe.tcpSocket !== undefined) {
     return tcpProbe(

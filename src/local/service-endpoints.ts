@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import type { KubeObject } from "../kube/objects.ts";
 import type { NamedService } from "./dns-zone.ts";
 import type { RoutedService } from "./service-rules.ts";
@@ -48,7 +49,7 @@ function sliceBackends(slice: KubeObject): Backend[] {
   const ports = portNumbers(slice.ports);
   return mappings(slice.endpoints).flatMap(({ addresses, conditions, hostname }) => {
     if ((conditions as { ready?: unknown } | undefined)?.ready === false) return [];
-    const all = Array.isArray(addresses) ? addresses.filter((each) => typeof each === "string") : [];
+    const all = Array.isArray(addresses) ? addresses.filter(isAddress) : [];
     return all.map((address) => ({ address, ports, ...(typeof hostname === "string" ? { hostname } : {}) }));
   });
 }
@@ -56,14 +57,23 @@ function sliceBackends(slice: KubeObject): Backend[] {
 function subsetBackends(subset: Mapping): Backend[] {
   const ports = portNumbers(subset.ports);
   return mappings(subset.addresses).flatMap(({ ip, hostname }) =>
-    typeof ip === "string" ? [{ address: ip, ports, ...(typeof hostname === "string" ? { hostname } : {}) }] : [],
+    isAddress(ip) ? [{ address: ip, ports, ...(typeof hostname === "string" ? { hostname } : {}) }] : [],
   );
+}
+
+/** Pods have IPv4 alone; what else stands in a slice would make iptables refuse the rules of all Services. */
+function isAddress(value: unknown): value is string {
+  return typeof value === "string" && isIPv4(value);
+}
+
+function isPort(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535;
 }
 
 function portNumbers(value: unknown): ReadonlyMap<string, number> {
   const numbers = new Map<string, number>();
   for (const { name, port } of mappings(value)) {
-    if (typeof port === "number") numbers.set(typeof name === "string" ? name : "", port);
+    if (isPort(port)) numbers.set(typeof name === "string" ? name : "", port);
   }
   return numbers;
 }

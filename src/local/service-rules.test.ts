@@ -71,3 +71,24 @@ test("names follow the kind of service: cluster IP, or ready pods with their hos
   ]);
   expect(names[0]?.endpoints).toMatchObject([{ address: "10.244.0.2", hostname: "web-0" }]);
 });
+
+test("what no packet can be sent to is left out, and costs no other Service its rules", () => {
+  const endpoints = {
+    apiVersion: "v1",
+    kind: "Endpoints",
+    metadata: { name: "db", namespace: "shop" },
+    subsets: [
+      { addresses: [{ ip: "2001:db8::1" }, { ip: "10.9.9.9 -j ACCEPT" }], ports: [{ port: 5432 }] },
+      { addresses: [{ ip: "10.1.1.1" }], ports: [{ port: 99_999 }] },
+      { addresses: [{ ip: "10.1.1.2" }], ports: [{ port: 5432 }] },
+    ],
+  };
+  const db = service("db", { clusterIP: "10.96.1.1", ports: [{ port: 5432 }] });
+  const routed = routedServices([db], allocateClusterIps([db], new Map()), readyEndpoints([endpoints]));
+  expect(routed[0]?.ports[0]?.endpoints).toEqual([{ address: "10.1.1.2", port: 5432 }]);
+});
+
+test("a Service with a protocol that no packet has gets no rules", () => {
+  const spec = { ports: [{ port: 80, protocol: "TCP --dport 1 -j ACCEPT" }] };
+  expect(readService({ apiVersion: "v1", kind: "Service", metadata: { name: "web" }, spec })).toBeUndefined();
+});

@@ -28,6 +28,8 @@ export interface LocalService {
   readonly externalName?: string;
 }
 
+const protocols: readonly string[] = ["TCP", "UDP", "SCTP"];
+
 const shape: Shape = {
   fields: {
     type: "string",
@@ -39,8 +41,8 @@ const shape: Shape = {
       list: {
         fields: {
           name: "string",
-          port: "integer",
-          targetPort: "number-or-string",
+          port: "port",
+          targetPort: "port-or-name",
           protocol: "string",
           appProtocol: "string",
         },
@@ -76,7 +78,8 @@ export function readService(object: KubeObject): LocalService | undefined {
   const isKnown = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"].includes(spec.type ?? "ClusterIP");
   const isAddress = clusterIp === "" || clusterIp === "None" || isIPv4(clusterIp);
   const ports = spec.ports ?? [];
-  if (problems.length > 0 || !isKnown || !isAddress || ports.some(({ port }) => !isPort(port))) return undefined;
+  const isRouted = ports.every(({ protocol }) => protocols.includes(protocol ?? "TCP"));
+  if (problems.length > 0 || !isKnown || !isAddress || !isRouted) return undefined;
   const type = spec.type ?? "ClusterIP";
   const hasSelector = spec.selector !== undefined && Object.keys(spec.selector).length > 0;
   return {
@@ -104,8 +107,4 @@ export function isSelected(
   labels: Readonly<Record<string, string>> | undefined,
 ): boolean {
   return Object.entries(selector).every(([key, value]) => labels?.[key] === value);
-}
-
-function isPort(value: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= 65535;
 }

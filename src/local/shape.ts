@@ -3,7 +3,8 @@ export type Shape =
   | "string"
   | "boolean"
   | "integer"
-  | "count"
+  | "id"
+  | "seconds"
   | "port"
   | "port-or-name"
   | "number-or-string"
@@ -24,7 +25,8 @@ export interface ShapeProblem {
 
 /**
  * Holds `value` against `shape`, as an API server holds an object against its schema: an explicit null counts as
- * absent, unknown fields pass. Returns the value without those nulls; problems are added to `problems`.
+ * absent, an empty name too, unknown fields pass. Returns the value without what is absent; problems are added to
+ * `problems`.
  */
 export function readShape(value: unknown, shape: Shape, field: string, problems: ShapeProblem[]): unknown {
   const wrong = (expected: string) => {
@@ -46,7 +48,7 @@ export function readShape(value: unknown, shape: Shape, field: string, problems:
   }
   const read: Record<string, unknown> = { ...value };
   for (const [name, member] of Object.entries(shape.fields)) {
-    if (read[name] === null || read[name] === undefined) {
+    if (isAbsent(read[name], member)) {
       delete read[name];
       if (shape.required?.includes(name)) problems.push({ field: `${field}.${name}`, message: "is missing" });
     } else read[name] = readShape(read[name], member, `${field}.${name}`, problems);
@@ -58,7 +60,8 @@ const scalarNames = {
   string: "a string without NUL (numbers and booleans need quotes)",
   boolean: "true or false",
   integer: "a whole number",
-  count: "a whole number from 0 to 2147483647",
+  id: "a whole number from 0 to 2147483647",
+  seconds: "a whole number from 0 to 2147483",
   port: "a port from 1 to 65535",
   "port-or-name": "a port from 1 to 65535, or the name of one",
   "number-or-string": "a number or a string",
@@ -67,7 +70,9 @@ const scalarNames = {
   "variable-name": "a name without = and NUL",
 } as const;
 
-const COUNT_MAX = 2 ** 31 - 1;
+const ID_MAX = 2 ** 31 - 1;
+/** What a timer of the runtime can wait, in whole seconds. */
+const SECONDS_MAX = Math.trunc(ID_MAX / 1000);
 const PORT_MAX = 65_535;
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -80,8 +85,10 @@ function isScalar(value: unknown, shape: keyof typeof scalarNames): boolean {
       return typeof value === "boolean";
     case "integer":
       return Number.isInteger(value);
-    case "count":
-      return isBetween(value, 0, COUNT_MAX);
+    case "id":
+      return isBetween(value, 0, ID_MAX);
+    case "seconds":
+      return isBetween(value, 0, SECONDS_MAX);
     case "port":
       return isBetween(value, 1, PORT_MAX);
     case "port-or-name":
@@ -95,6 +102,11 @@ function isScalar(value: unknown, shape: keyof typeof scalarNames): boolean {
     case "variable-name":
       return isText(value) && value !== "" && !value.includes("=");
   }
+}
+
+function isAbsent(value: unknown, shape: Shape): boolean {
+  if (value === "") return shape === "dns-label" || shape === "dns-name";
+  return value === null || value === undefined;
 }
 
 /** The operating system takes no NUL in arguments, variables and paths. */

@@ -126,3 +126,31 @@ test("parts that have no effect here are named, and the rest of the pod runs", (
     "part spec.template.spec.containers[0].env[1].valueFrom",
   ]);
 });
+
+test.each([
+  ["a container whose name is a path", { containers: [{ name: "../../../etc/cron", image: "app:1" }] }],
+  ["a host name that is a line of /etc/hosts", { hostname: "web\n10.0.0.1 bank" }],
+  ["a probe of a port that cannot be", { containers: [{ name: "app", readinessProbe: { httpGet: { port: 99999 } } }] }],
+  ["a negative user", { securityContext: { runAsUser: -1 } }],
+  ["a variable that no program can be given", { containers: [{ name: "app", env: [{ name: "A", value: "\0" }] }] }],
+  ["a wait longer than any timer", { terminationGracePeriodSeconds: 3_000_000 }],
+])("%s is refused where it is read, before anything on the machine is called by it", (_case, spec) => {
+  const { workload, rejections } = readWorkload(object("Deployment", { template: template(spec) }), origin);
+  expect(workload).toBeUndefined();
+  expect(rejections).toMatchObject([{ ...origin, strength: "object", reason: "schema" }]);
+});
+
+test.each([
+  ["../../../etc/cron.d/x", "shop"],
+  ["web", "../.."],
+])("a Pod %s of namespace %s makes no folder outside the state dir", (name, namespace) => {
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name, namespace }, spec: { containers: [{ name: "app" }] } };
+  const { workload, rejections } = readWorkload(pod, origin);
+  expect(workload).toBeUndefined();
+  expect(rejections).toMatchObject([{ strength: "object", reason: "schema" }]);
+});
+
+test("names left empty count as absent, as an API server has it", () => {
+  const workload = workloadOf("Deployment", { template: template({ serviceAccountName: "", hostname: "" }) });
+  expect(podOf(workload, "web-a").spec).toMatchObject({ serviceAccountName: "default" });
+});

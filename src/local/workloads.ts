@@ -4,6 +4,8 @@ import { canonicalJson } from "../lib/mod.ts";
 import { shortHash } from "./pod-names.ts";
 import type { PodTemplate } from "./pod-template.ts";
 import { readPodTemplate } from "./pod-template.ts";
+import type { ShapeProblem } from "./shape.ts";
+import { readShape } from "./shape.ts";
 import type { Scale, WorkloadKind } from "./workload-scale.ts";
 import { readScale, workloadKinds } from "./workload-scale.ts";
 
@@ -38,6 +40,10 @@ export function readWorkload(
     ...(origin ?? {}),
     ...problem,
   });
+  const misnamed = nameProblems(object);
+  if (misnamed.length > 0) {
+    return { rejections: misnamed.map((p) => reject({ ...p, strength: "object", reason: "schema" })) };
+  }
   const scale = readScale(kind, object.spec);
   if ("problems" in scale) {
     return { rejections: scale.problems.map((p) => reject({ ...p, strength: "object", reason: "schema" })) };
@@ -113,6 +119,14 @@ function ownLabels(kind: WorkloadKind, { name, templateHash }: Workload, pod: st
 /** A claim is served with scratch space: what is kept beyond a pod's life is not a mesh's business. */
 function claimedVolumes(scale: Scale) {
   return scale.kind === "ordinals" ? scale.claims.map((name) => ({ name, emptyDir: {} })) : [];
+}
+
+/** Names become paths and host names: one that an API server would refuse goes no further. */
+function nameProblems({ metadata }: KubeObject): readonly ShapeProblem[] {
+  const problems: ShapeProblem[] = [];
+  const fields = { name: "dns-name", namespace: "dns-label" } as const;
+  readShape(metadata, { fields, required: ["name"] }, "metadata", problems);
+  return problems;
 }
 
 function asTemplate(value: unknown): { readonly metadata: unknown; readonly spec: unknown } {
