@@ -2,16 +2,20 @@ import { expect, test, vi } from "vitest";
 import { type ClientCredentials, connectDelta } from "../../support/delta-client.ts";
 import { testAuthority } from "../../support/xds-mesh.ts";
 import { AT_ONCE_MS, expectRefused, until } from "./expectations.ts";
-import { httpRoutes, pod, service, split, target } from "./manifests.ts";
-import type { Load } from "./pod-client-link.ts";
+import { httpRoutes, pod, service, split, target, tcpRoute } from "./manifests.ts";
+import type { Load, PodClient } from "./pod-client-link.ts";
+import type { TcpAnswer } from "./protocol.ts";
 import type { ServedMesh } from "./served-mesh.ts";
 
 const CLUSTERS = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const permissive = { isPermissive: true };
 const anyRoute = httpRoutes("shop", "any", [{ name: "all", methods: ["*"] }]);
-const everybody = ["v1", "v2"].map((account) =>
-  target("shop", account, { to: `shop/${account}`, from: ["shop/buyer"], rules: ["any:all"] }),
-);
+const everybody = [
+  tcpRoute("shop", "tcp", []),
+  ...["v1", "v2"].map((account) =>
+    target("shop", account, { to: `shop/${account}`, from: ["shop/buyer"], rules: ["any:all", "tcp"] }),
+  ),
+];
 
 /** Rows about identity, certificates, and changes while requests go on. */
 export function changeRows(mesh: () => ServedMesh): void {
@@ -111,13 +115,14 @@ export function changeRows(mesh: () => ServedMesh): void {
     const client = await buyer();
     await until(() => client.status("http://server/"), 200);
     const loads = await Promise.all(["http://server/", "http://v1/"].map((url) => client.startLoad(url)));
-    const others = httpRoutes("shop", "others", [{ name: "x", pathRegex: "/x", methods: ["GET"] }]);
+    const others = startConnections(client);
+    const otherRoutes = httpRoutes("shop", "others", [{ name: "x", pathRegex: "/x", methods: ["GET"] }]);
     const thief = target("shop", "thief", { to: "shop/v1", from: ["shop/thief"], rules: ["others:x"] });
     const ports = [{ name: "web", port: 80, targetPort: 8080 }];
     for (let round = 0; round < 3; round++) {
       await mesh().policy({}, anyRoute, ...everybody);
       await mesh().policy({}, anyRoute, ...everybody, split("shop", "server", { v1: 50, v2: 50 }));
-      await mesh().policy({}, anyRoute, ...everybody, others, thief, split("shop", "server", { v1: 0, v2: 100 }));
+      await mesh().policy({}, anyRoute, ...everybody, otherRoutes, thief, split("shop", "server", { v1: 0, v2: 100 }));
       await mesh().policy({ hasEgress: true }, anyRoute, ...everybody, split("shop", "server", { v1: 100, v2: 0 }));
       mesh().put("extra.json", [service("shop", "extra", { app: "server" }, ports)]);
       await until(() => client.status("http://extra/"), 200);
@@ -129,6 +134,21 @@ export function changeRows(mesh: () => ServedMesh): void {
       await answered(load, 10);
       expect((await load.stop()).failures).toEqual([]);
     }
+    expect(await others.stop()).toEqual([]);
+  });
+
+  test("the control plane is killed while its folder is edited: the edit takes effect, and no request fails", async () => {
+    await mesh().policy(permissive, split("shop", "server", { v1: 1, v2: 0 }));
+    const client = await buyer();
+    const seen = async () => Object.keys(await client.tally("http://server/", 20)).sort();
+    await until(seen, ["200 server-1"]);
+    const load = await client.startLoad("http://server/");
+    mesh().killControlPlane();
+    mesh().putPolicy({}, anyRoute, ...everybody, split("shop", "server", { v1: 0, v2: 1 }));
+    await vi.waitUntil(async () => (await seen()).join() === "200 server-2", { timeout: 20_000, interval: 50 });
+    await mesh().policy(permissive);
+    await until(seen, ["200 server-1", "200 server-2"]);
+    expect((await load.stop()).failures).toEqual([]);
   });
 
   test("row 71: a pod that is not ready any more gets no requests, comes back, and no request fails", async () => {
@@ -145,6 +165,35 @@ export function changeRows(mesh: () => ServedMesh): void {
     await until(seen, both);
     expect((await load.stop()).failures).toEqual([]);
   });
+}
+
+/** Connections, calls and sockets one after the other until it is told to stop; then those that failed. */
+function startConnections(client: PodClient): { stop(): Promise<readonly string[]> } {
+  const failures: string[] = [];
+  let isStopped = false;
+  const repeat = async (name: string, ask: () => Promise<string>) => {
+    while (!isStopped) {
+      const answer = await ask();
+      if (!answer.startsWith("server-")) failures.push(`${name}: ${answer}`);
+    }
+  };
+  const finished = Promise.all([
+    repeat("tcp", async () => textOf(await client.tcp("server", 9000, "x"))),
+    repeat("banner", async () => textOf(await client.tcp("server", 9001))),
+    repeat("grpc", async () => (await client.grpc("server", 9090, "x")).text),
+    repeat("websocket", () => client.websocket("ws://v1/", "x")),
+  ]);
+  return {
+    async stop() {
+      isStopped = true;
+      await finished;
+      return failures;
+    },
+  };
+}
+
+function textOf({ text, end, ms }: TcpAnswer): string {
+  return text === "" ? `${end} after ${ms.toFixed(0)} ms` : text;
 }
 
 /** Waits until `more` requests have been answered from now on. */

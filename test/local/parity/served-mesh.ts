@@ -21,6 +21,8 @@ export interface ServedMesh {
   readonly addresses: ServeAddresses;
   /** Replaces mode and policies, and waits until every proxy has acknowledged them. */
   policy(mode: Mode, ...manifests: readonly Manifest[]): Promise<void>;
+  /** As `policy`, without waiting for anything. */
+  putPolicy(mode: Mode, ...manifests: readonly Manifest[]): void;
   /** Replaces a file of the folder. */
   put(name: string, manifests: readonly Manifest[]): void;
   /** The program in a pod; started at first use. */
@@ -36,6 +38,8 @@ export interface ServedMesh {
   rotate(): Promise<{ proxies: number }>;
   /** The credential with which a proxy connects to the control plane. */
   credential(subject: { namespace: string; serviceAccount: string; uuid: string }): Promise<ClientCredentials>;
+  /** Ends the control plane as the kernel would for want of memory. */
+  killControlPlane(): void;
   stop(): Promise<void>;
 }
 
@@ -105,6 +109,11 @@ function meshOf({ root, running, addresses, put, lines }: Parts): ServedMesh {
   return {
     addresses,
     put,
+    putPolicy: (mode, ...policies) => put("policy.json", [meshConfig(mode), ...policies]),
+    killControlPlane() {
+      const pid = running.controlPlanePid();
+      if (pid !== undefined) process.kill(pid, "SIGKILL");
+    },
     async policy(mode, ...manifests) {
       // An object that says nothing to anybody, so that its line tells when the edit has arrived everywhere.
       const marker = httpRoutes("aaa", "revision", [{ name: `n${++revision}` }]);
