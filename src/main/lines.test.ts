@@ -27,7 +27,7 @@ const report: PushReport = {
 
 test("a person sees what changed, to whom it went and how long the last proxy took", () => {
   expect(pushLine(report)).toBe(
-    "#7 Namespace shop, Service shop/web changed: pushed 1 resource (90 B) to shop/a, shop/b, shop/c and 1 more proxies, acknowledged by the last after 4.3 ms",
+    "#7 Namespace shop, Service shop/web changed: pushed 1 resource (90 B) to shop/a, shop/b, shop/c and 1 more proxy, acknowledged by the last after 4.3 ms",
   );
   expect(pushLine({ ...report, proxies: [] })).toBe("#7 Namespace shop, Service shop/web changed: nothing to push");
   expect(pushLine({ ...report, waiting: [peer("d")] })).toContain("still waiting for shop/d");

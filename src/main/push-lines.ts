@@ -18,17 +18,18 @@ function changedObjects({ changes }: PushReport): string {
   for (const { changed } of changes) {
     for (const [kind, keys] of changed) for (const key of keys) names.add(`${kind} ${key.replace(/^\//, "")}`);
   }
-  return listed([...names].sort(), "objects");
+  return listed([...names].sort(), "object", "objects");
 }
 
 function people(peers: readonly Peer[]): string {
   const names = [...new Set(peers.map(({ namespace, pod }) => `${namespace}/${pod}`))].sort();
-  return listed(names, "proxies");
+  return listed(names, "proxy", "proxies");
 }
 
-function listed(names: readonly string[], what: string): string {
-  if (names.length <= NAMES_MAX) return names.join(", ");
-  return `${names.slice(0, NAMES_MAX).join(", ")} and ${names.length - NAMES_MAX} more ${what}`;
+function listed(names: readonly string[], one: string, many: string): string {
+  const left = names.length - NAMES_MAX;
+  if (left <= 0) return names.join(", ");
+  return `${names.slice(0, NAMES_MAX).join(", ")} and ${left} more ${left === 1 ? one : many}`;
 }
 
 const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? "" : "s"}`;
