@@ -65,7 +65,7 @@ export function parseManifestText(text: string, file: string): ParsedFile {
   const rejections: Rejection[] = [];
   const json = parseJson(text);
   const read = json === undefined ? readYaml(text) : { documents: [json], lineOf: () => undefined };
-  if ("message" in read) return unreadableFile(file, read.line, "syntax-error", `Line ${read.line}: ${read.message}`);
+  if ("message" in read) return unreadableFile(file, read.line, "syntax-error", `The text is no YAML: ${read.message}`);
 
   const visit = (value: unknown, line: number, depth: number): void => {
     if (value === null || value === undefined) return;
