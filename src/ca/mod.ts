@@ -25,4 +25,4 @@ export {
   type LeafPolicy,
   leafVersion,
 } from "./leaf-keeper.ts";
-export { SecretText } from "./secret-text.ts";
+export type { SecretText } from "./secret-text.ts";

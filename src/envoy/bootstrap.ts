@@ -36,7 +36,7 @@ export interface BootstrapInput {
 }
 
 /** Names of the files, which are the keys of OSM's bootstrap secret. */
-export const BOOTSTRAP_FILES = {
+const BOOTSTRAP_FILES = {
   bootstrap: "bootstrap.yaml",
   certificateSecret: "tls_certificate_sds_secret.yaml",
   validationSecret: "validation_context_sds_secret.yaml",
@@ -48,7 +48,7 @@ export const BOOTSTRAP_FILES = {
 export type BootstrapFileName = (typeof BOOTSTRAP_FILES)[keyof typeof BOOTSTRAP_FILES];
 
 /** Static cluster of the control plane. */
-export const XDS_CLUSTER = "osm-controller";
+const XDS_CLUSTER = "osm-controller";
 
 const DEFAULT_DIRECTORY = "/etc/envoy";
 const CERTIFICATE_SECRET = "tls_sds";

@@ -15,19 +15,15 @@ const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
 const { Listener } = envoy.config.listener.v3;
 const { RouteConfiguration } = envoy.config.route.v3;
 
-/** Type and name under which a view's resource is subscribed to. */
-export interface ResourceName {
+/** One encoded resource; `version` is the hash of `bytes`. */
+export interface GeneratedResource {
   readonly typeUrl: (typeof RESOURCE_TYPE_URLS)[keyof typeof RESOURCE_TYPE_URLS];
   readonly name: string;
-}
-
-/** One encoded resource; `version` is the hash of `bytes`. */
-export interface GeneratedResource extends ResourceName {
   readonly version: string;
   readonly bytes: Uint8Array;
 }
 
-const TYPE_OF_KIND: Readonly<Record<ResourceView["kind"], ResourceName["typeUrl"]>> = {
+const TYPE_OF_KIND: Readonly<Record<ResourceView["kind"], GeneratedResource["typeUrl"]>> = {
   "upstream-cluster": RESOURCE_TYPE_URLS.cluster,
   "local-cluster": RESOURCE_TYPE_URLS.cluster,
   "passthrough-cluster": RESOURCE_TYPE_URLS.cluster,
@@ -40,15 +36,10 @@ const TYPE_OF_KIND: Readonly<Record<ResourceView["kind"], ResourceName["typeUrl"
   "inbound-route": RESOURCE_TYPE_URLS.route,
 };
 
-/** What {@link generate} will call the resource, without generating it. */
-export function resourceName(view: Pick<ResourceView, "kind" | "name">): ResourceName {
-  return { typeUrl: TYPE_OF_KIND[view.kind], name: view.name };
-}
-
 /** Generates one Envoy resource. Pure: equal views give equal bytes, on every runtime. */
 export function generate(view: ResourceView): GeneratedResource {
   const bytes = encode(view);
-  return { ...resourceName(view), version: contentHash(bytes), bytes };
+  return { typeUrl: TYPE_OF_KIND[view.kind], name: view.name, version: contentHash(bytes), bytes };
 }
 
 function encode(view: ResourceView): Uint8Array {

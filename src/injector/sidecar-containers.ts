@@ -16,7 +16,7 @@ export const sidecarNames = {
 } as const;
 
 /** Where the bootstrap files are mounted in the proxy's container. */
-export const ENVOY_CONFIG_DIR = "/etc/envoy";
+const ENVOY_CONFIG_DIR = "/etc/envoy";
 
 /** Name of the Secret that holds the bootstrap files of one proxy. */
 export function bootstrapSecretName(uuid: string): string {

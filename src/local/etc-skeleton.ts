@@ -6,8 +6,6 @@ import { runCommand } from "./command.ts";
 export const BORROWED = "/etc/.osm";
 /** Where a pod finds the Envoy binary: traversable for uid 1500, whatever the modes of the folder that it is installed in. */
 export const POD_ENVOY = `${BORROWED}/envoy`;
-/** Where Envoy finds its bootstrap, as in OSM. */
-export const ENVOY_FILES = "/etc/envoy";
 
 /** Files of /etc that are each pod's own; they are mounted over the skeleton's. */
 export const POD_ETC_FILES = ["hosts", "resolv.conf", "hostname"] as const;

@@ -27,7 +27,7 @@ export interface ExecPlan {
   readonly cwd: string;
 }
 
-export function podSummaries(cluster: LocalCluster): PodSummary[] {
+function podSummaries(cluster: LocalCluster): PodSummary[] {
   return cluster.pods.pods().map(({ namespace, name, address, running, object }) => {
     const { phase, isReady, reason, containers } = running.state();
     return {

@@ -79,7 +79,7 @@ const container: Shape = {
 };
 
 /** The fields of a PodSpec that are read here or by what runs the pod. */
-export const podSpecShape: Shape = {
+const podSpecShape: Shape = {
   fields: {
     serviceAccountName: "dns-name",
     serviceAccount: "dns-name",

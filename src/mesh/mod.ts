@@ -28,7 +28,6 @@ export type {
   TrafficSplitRecord,
   TrafficTargetRecord,
 } from "./records.ts";
-export { principalName } from "./resource-names.ts";
 export { classOf, isMeshed, type MeshOptions, type MeshSnapshot, podOfProxy } from "./snapshot.ts";
 export { type ChangeSet, createMeshStore, type MeshStore } from "./store.ts";
 export type {
@@ -53,4 +52,4 @@ export type {
   UpstreamClusterView,
   WeightedCluster,
 } from "./view.ts";
-export type { ChangedKeys, RecordByKind, RecordChange, RecordKind } from "./world.ts";
+export type { RecordChange } from "./world.ts";

@@ -6,7 +6,7 @@ const IPV4_RANGE = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}/(?:3[0-2]|[12]?\\d)$`
 const IPV6_GROUP = /^[0-9a-fA-F]{1,4}$/;
 
 /** Whether the text is an IPv4 or IPv6 address without zone or prefix length (RFC 4291 §2.2). */
-export function isIpAddress(text: string): boolean {
+function isIpAddress(text: string): boolean {
   return IPV4.test(text) || isIpv6(text);
 }
 

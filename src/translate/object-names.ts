@@ -22,12 +22,12 @@ const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /** Whether `name` may name a Namespace, a Service or a container port's service. */
-export function isDnsLabel(name: string): boolean {
+function isDnsLabel(name: string): boolean {
   return LABEL.test(name);
 }
 
 /** Whether `name` may name most other objects. */
-export function isDnsSubdomain(name: string): boolean {
+function isDnsSubdomain(name: string): boolean {
   return SUBDOMAIN.test(name);
 }
 
@@ -55,7 +55,7 @@ export function translateWith<R extends MeshRecord>(
 }
 
 /** A problem as the report shows it. */
-export function rejectionOf(ref: ObjectRef, problem: Problem): Rejection {
+function rejectionOf(ref: ObjectRef, problem: Problem): Rejection {
   return { ...ref, ...problem };
 }
 

@@ -22,7 +22,6 @@ export {
   type TypeUrl,
 } from "./resource.ts";
 export {
-  DEFAULT_SERVER_LIMITS,
   startXdsServer,
   XdsListenError,
   type XdsServer,

@@ -25,7 +25,7 @@ export interface XdsServerLimits extends SessionLimits {
   readonly streamsPerConnectionMax: number;
 }
 
-export const DEFAULT_SERVER_LIMITS: XdsServerLimits = {
+const DEFAULT_SERVER_LIMITS: XdsServerLimits = {
   ...DEFAULT_STREAM_LIMITS,
   streamsMax: 20_000,
   streamsPerPeerMax: 4,
