@@ -42,44 +42,32 @@ interface FileEntry {
 /** Creates an empty set. */
 export function createManifestSet(): ManifestSet {
   const files = new Map<string, FileEntry>();
-  /** Files that hold a key, in code-unit order. */
-  const claims = new Map<string, readonly string[]>();
-  const contested = new Set<string>();
+  const claims = createClaims();
   const told = new Map<string, StandingObject>();
   const touched = new Set<string>();
   let version = 0;
 
-  const setClaims = (key: string, claiming: readonly string[]) => {
-    touched.add(key);
-    if (claiming.length === 0) claims.delete(key);
-    else claims.set(key, claiming);
-    if (claiming.length > 1) contested.add(key);
-    else contested.delete(key);
+  const replaceObjects = (file: string, entry: FileEntry) => {
+    const before = files.get(file)?.objects;
+    files.set(file, entry);
+    for (const key of before?.keys() ?? []) {
+      if (entry.objects.has(key)) continue;
+      touched.add(key);
+      claims.remove(key, file);
+    }
+    for (const [key, manifest] of entry.objects) {
+      const old = before?.get(key);
+      if (old?.hash === manifest.hash && old.line === manifest.line) continue;
+      touched.add(key);
+      claims.add(key, file);
+    }
   };
-  const claim = (key: string, file: string) => {
-    const claiming = claims.get(key) ?? [];
-    setClaims(key, claiming.includes(file) ? claiming : [...claiming, file].sort(byCodeUnits));
-  };
-  const unclaim = (key: string, file: string) =>
-    setClaims(
-      key,
-      (claims.get(key) ?? []).filter((other) => other !== file),
-    );
   const standingOf = (key: string): StandingObject | undefined => {
-    const file = claims.get(key)?.[0];
+    const [file] = claims.of(key);
     const manifest = file === undefined ? undefined : files.get(file)?.objects.get(key);
     return file === undefined || manifest === undefined
       ? undefined
       : { manifest, origin: { file, line: manifest.line } };
-  };
-  const replaceObjects = (file: string, entry: FileEntry) => {
-    const before = files.get(file)?.objects;
-    files.set(file, entry);
-    for (const key of before?.keys() ?? []) if (!entry.objects.has(key)) unclaim(key, file);
-    for (const [key, manifest] of entry.objects) {
-      const old = before?.get(key);
-      if (old?.hash !== manifest.hash || old.line !== manifest.line) claim(key, file);
-    }
   };
   const isGone = (key: string) => standingOf(key) === undefined && told.has(key);
   const take = (key: string): readonly ManifestChange[] => {
@@ -105,7 +93,10 @@ export function createManifestSet(): ManifestSet {
       if (entry === undefined) return;
       version += 1;
       files.delete(file);
-      for (const key of entry.objects.keys()) unclaim(key, file);
+      for (const key of entry.objects.keys()) {
+        touched.add(key);
+        claims.remove(key, file);
+      }
     },
     has: (file) => files.has(file),
     filesUnder: (path) => [...files.keys()].filter((file) => file === path || file.startsWith(`${path}/`)),
@@ -129,8 +120,45 @@ export function createManifestSet(): ManifestSet {
     rejections: () =>
       [
         ...[...files.values()].flatMap((entry) => entry.rejections),
-        ...[...contested].flatMap((key) => duplicates(key, claims.get(key) ?? [], files)),
+        ...claims.contested().flatMap((key) => duplicates(key, claims.of(key), files)),
       ].sort(comparePlaces),
+  };
+}
+
+/** Which files hold which keys. */
+interface Claims {
+  add(key: string, file: string): void;
+  remove(key: string, file: string): void;
+  /** Files that hold the key, in code-unit order: what the first one says stands. */
+  of(key: string): readonly string[];
+  keys(): Iterable<string>;
+  /** Keys that several files hold. */
+  contested(): readonly string[];
+}
+
+function createClaims(): Claims {
+  const filesByKey = new Map<string, readonly string[]>();
+  const contested = new Set<string>();
+  const of = (key: string) => filesByKey.get(key) ?? [];
+  const set = (key: string, files: readonly string[]) => {
+    if (files.length === 0) filesByKey.delete(key);
+    else filesByKey.set(key, files);
+    if (files.length > 1) contested.add(key);
+    else contested.delete(key);
+  };
+  return {
+    add(key, file) {
+      if (!of(key).includes(file)) set(key, [...of(key), file].sort(byCodeUnits));
+    },
+    remove(key, file) {
+      set(
+        key,
+        of(key).filter((other) => other !== file),
+      );
+    },
+    of,
+    keys: () => filesByKey.keys(),
+    contested: () => [...contested],
   };
 }
 

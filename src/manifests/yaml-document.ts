@@ -73,11 +73,9 @@ export function readYaml(text: string): YamlText | SyntaxProblem {
   const lineAt = lineFinder(text);
   const offsets = new WeakMap<object, number>();
   try {
-    const events = parseEvents(text, { maxDepth: DEPTH_MAX });
-    const documents = buildDocuments(text, events, offsets).map(({ value, offset }) => ({
-      value,
-      line: lineAt(offset),
-    }));
+    const builder = new DocumentBuilder(text, offsets);
+    for (const event of parseEvents(text, { maxDepth: DEPTH_MAX })) builder.add(event);
+    const documents = builder.documents.map(({ value, offset }) => ({ value, line: lineAt(offset) }));
     const lineOf = (collection: object) => {
       const offset = offsets.get(collection);
       return offset === undefined ? undefined : lineAt(offset);
@@ -90,74 +88,90 @@ export function readYaml(text: string): YamlText | SyntaxProblem {
   }
 }
 
-function buildDocuments(
-  text: string,
-  events: readonly Event[],
-  offsets: WeakMap<object, number>,
-): readonly { value: unknown; offset: number }[] {
-  const documents: { value: unknown; offset: number }[] = [];
-  const frames: Frame[] = [];
-  let anchors = new Map<string, Sized>();
-  let offset = 0;
-  let rootOffset = 0;
-  const budget = text.length * EXPANSION_MAX + EXPANSION_FREE;
-  const spend = (frame: Frame, size: number) => {
-    frame.size += size;
-    if (frame.size > budget) throw new DocumentError(offset, "its aliases expand to too much; write the parts out");
-  };
-  const place = (node: Sized) => {
-    const frame = frames.at(-1);
-    if (frame === undefined) {
-      documents.push({ value: node.value, offset: rootOffset });
-      return;
-    }
-    spend(frame, node.size + 1);
-    placeIn(frame, node.value, offset);
-  };
-  const remember = (anchor: string | undefined, node: Sized) => {
-    if (anchor !== undefined) anchors.set(anchor, node);
-    return node;
-  };
+interface BuiltDocument {
+  readonly value: unknown;
+  readonly offset: number;
+}
 
-  for (const event of events) {
+/** Makes documents of a parser's events. */
+class DocumentBuilder {
+  readonly documents: BuiltDocument[] = [];
+  readonly #text: string;
+  readonly #offsets: WeakMap<object, number>;
+  readonly #frames: Frame[] = [];
+  #anchors = new Map<string, Sized>();
+  /** Of the node that was read last, and of the document's first. */
+  #offset = 0;
+  #rootOffset = 0;
+
+  /** Notes in `offsets` where each mapping and list starts. */
+  constructor(text: string, offsets: WeakMap<object, number>) {
+    this.#text = text;
+    this.#offsets = offsets;
+  }
+
+  add(event: Event): void {
     switch (event.type) {
       case EVENT_ID.DOCUMENT:
-        anchors = new Map();
-        frames.length = 0;
+        this.#anchors = new Map();
+        this.#frames.length = 0;
         break;
       case EVENT_ID.SEQUENCE:
-      case EVENT_ID.MAPPING: {
-        if (frames.length === 0) rootOffset = event.start;
-        const target = event.type === EVENT_ID.SEQUENCE ? [] : {};
-        offsets.set(target, event.start);
-        frames.push({ target, anchor: anchorOf(text, event), size: 1, key: undefined, merges: [] });
+        this.#open([], event);
         break;
-      }
-      case EVENT_ID.SCALAR: {
-        offset = event.valueStart < 0 ? offset : event.valueStart;
-        if (frames.length === 0) rootOffset = offset;
-        const isMerge = isMergeKey(text, event, frames.at(-1));
-        const value = isMerge ? MERGE : scalarValue(text, event, offset);
-        place(remember(anchorOf(text, event), { value, size: typeof value === "string" ? value.length : 1 }));
+      case EVENT_ID.MAPPING:
+        this.#open({}, event);
         break;
-      }
-      case EVENT_ID.ALIAS: {
-        offset = event.anchorStart;
-        const name = text.slice(event.anchorStart, event.anchorEnd);
-        const node = anchors.get(name);
-        if (node === undefined) throw new DocumentError(offset, `the alias *${name} names no anchor before it`);
-        place(node);
+      case EVENT_ID.SCALAR:
+        this.#scalar(event);
         break;
-      }
+      case EVENT_ID.ALIAS:
+        this.#alias(event);
+        break;
       case EVENT_ID.POP: {
-        const frame = frames.pop();
+        const frame = this.#frames.pop();
         // The end of the document itself has no frame.
-        if (frame !== undefined) place(remember(frame.anchor, { value: finish(frame), size: frame.size }));
+        if (frame !== undefined) this.#place({ value: finish(frame), size: frame.size }, frame.anchor);
         break;
       }
     }
   }
-  return documents;
+
+  #open(target: Frame["target"], event: { start: number; anchorStart: number; anchorEnd: number }): void {
+    if (this.#frames.length === 0) this.#rootOffset = event.start;
+    this.#offsets.set(target, event.start);
+    this.#frames.push({ target, anchor: anchorOf(this.#text, event), size: 1, key: undefined, merges: [] });
+  }
+
+  #scalar(event: ScalarEvent): void {
+    if (event.valueStart >= 0) this.#offset = event.valueStart;
+    if (this.#frames.length === 0) this.#rootOffset = this.#offset;
+    const isMerge = isMergeKey(this.#text, event, this.#frames.at(-1));
+    const value = isMerge ? MERGE : scalarValue(this.#text, event, this.#offset);
+    this.#place({ value, size: typeof value === "string" ? value.length : 1 }, anchorOf(this.#text, event));
+  }
+
+  #alias(event: { anchorStart: number; anchorEnd: number }): void {
+    this.#offset = event.anchorStart;
+    const name = this.#text.slice(event.anchorStart, event.anchorEnd);
+    const node = this.#anchors.get(name);
+    if (node === undefined) throw new DocumentError(this.#offset, `the alias *${name} names no anchor before it`);
+    this.#place(node, undefined);
+  }
+
+  #place(node: Sized, anchor: string | undefined): void {
+    if (anchor !== undefined) this.#anchors.set(anchor, node);
+    const frame = this.#frames.at(-1);
+    if (frame === undefined) {
+      this.documents.push({ value: node.value, offset: this.#rootOffset });
+      return;
+    }
+    frame.size += node.size + 1;
+    if (frame.size > this.#text.length * EXPANSION_MAX + EXPANSION_FREE) {
+      throw new DocumentError(this.#offset, "its aliases expand to too much; write the parts out");
+    }
+    placeIn(frame, node.value, this.#offset);
+  }
 }
 
 function isMergeKey(text: string, event: ScalarEvent, frame: Frame | undefined): boolean {
