@@ -73,6 +73,17 @@ describe("what an API server would refuse is rejected alone, with its field", ()
     ],
     ["a regex with look-ahead", group({ pathRegex: "/(?=a)" }), ["regex-invalid spec.matches[0].pathRegex"]],
     ["a regex that blows up", group({ pathRegex: "(a{100}){10}" }), ["regex-invalid spec.matches[0].pathRegex"]],
+    [
+      "a regex with a class that Envoy lacks",
+      group({ pathRegex: "\\p{Emoji}" }),
+      ["regex-invalid spec.matches[0].pathRegex"],
+    ],
+    [
+      "a regex with a code point past a byte",
+      group({ pathRegex: "\\x{100}" }),
+      ["regex-invalid spec.matches[0].pathRegex"],
+    ],
+    ["a regex with half a character", group({ pathRegex: "\ud800" }), ["regex-invalid spec.matches[0].pathRegex"]],
     ["a method of one's own", group({ methods: ["FETCH"] }), ["field-enum spec.matches[0].methods[0]"]],
     ["headers as the SMI text prints them", group({ headers: { a: "b" } }), ["field-type spec.matches[0].headers"]],
     [
