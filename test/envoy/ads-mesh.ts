@@ -6,12 +6,17 @@ import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
+import { envoy } from "../../proto/gen/envoy.js";
 import { bootstrapFiles } from "../../src/envoy/bootstrap.ts";
-import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
+import { generate } from "../../src/envoy/mod.ts";
+import { contentHash, metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
+import type { ResourceView } from "../../src/mesh/mod.ts";
 import { type DeliveryObserver, startXdsServer, TYPE_URLS } from "../../src/xds/mod.ts";
 import type { Resource, ResourceTable, TableSource } from "../../src/xds/resource.ts";
 import { type TestAuthority, testAuthority } from "../support/xds-mesh.ts";
 import { envoyBinary } from "./binary.ts";
+
+const { Listener } = envoy.config.listener.v3;
 
 export interface AdsMesh {
   /** Starts an Envoy whose table is empty, and waits until it serves. */
@@ -68,11 +73,11 @@ export async function startAdsMesh(): Promise<AdsMesh> {
     async startProxy(name) {
       const state: ProxyState = { table: EMPTY, onChange: () => undefined, held: new Map(), refusals: [] };
       proxies.set(name, state);
-      const envoy = await startEnvoy(name, authority, port);
-      stops.unshift(envoy.stop);
+      const started = await startEnvoy(name, authority, port);
+      stops.unshift(started.stop);
       return {
         refusals: state.refusals,
-        stat: envoy.stat,
+        stat: started.stat,
         async publish(resources) {
           const refusedBefore = state.refusals.length;
           state.table = tableOf(++generation, resources);
@@ -88,6 +93,16 @@ export async function startAdsMesh(): Promise<AdsMesh> {
       for (const stop of stops) await stop();
     },
   };
+}
+
+/** What views make of themselves, but that listeners take no port of the machine. */
+export function unbound(views: readonly ResourceView[]): readonly Resource[] {
+  return views.map((view) => {
+    const made = generate(view);
+    if (made.typeUrl !== TYPE_URLS.listener) return made;
+    const bytes = Listener.encode({ ...Listener.decode(made.bytes), bindToPort: { value: false } }).finish();
+    return { ...made, bytes, version: contentHash(bytes) };
+  });
 }
 
 function missingOf({ held }: ProxyState, resources: readonly Resource[]): readonly string[] {

@@ -1,19 +1,14 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { envoy } from "../../proto/gen/envoy.js";
-import { generate } from "../../src/envoy/mod.ts";
-import { contentHash } from "../../src/lib/mod.ts";
 import { type MeshRecord, type ProxyView, proxyView } from "../../src/mesh/mod.ts";
-import { TYPE_URLS } from "../../src/xds/mod.ts";
 import type { Resource } from "../../src/xds/resource.ts";
 import { denseWorld } from "../support/dense-world.ts";
 import { snapshotOf } from "../support/mesh.ts";
 import { worldRecords } from "../support/random-world.ts";
-import { type AdsMesh, type AdsProxy, startAdsMesh } from "./ads-mesh.ts";
+import { type AdsMesh, type AdsProxy, startAdsMesh, unbound } from "./ads-mesh.ts";
 import { describeWithEnvoy } from "./binary.ts";
 import { leafMaker } from "./leaves.ts";
 
-const { Listener } = envoy.config.listener.v3;
 /** Fewer or more with `PROPERTY_RUNS`. */
 const worlds = Number(process.env["PROPERTY_RUNS"] ?? 500);
 
@@ -23,17 +18,6 @@ function viewsOf(records: readonly MeshRecord[]): readonly ProxyView[] {
   return [...snapshot.namespaces.values()].flatMap(({ workloads }) =>
     [...workloads.classes.keys()].map((key) => proxyView(snapshot, key)),
   );
-}
-
-/** All of a view as Envoy gets it, but that its listeners take no port of the machine. */
-function resourcesOf(view: ProxyView): readonly Resource[] {
-  return view.resources.map((own) => {
-    const made = generate(own);
-    if (made.typeUrl !== TYPE_URLS.listener) return made;
-    const listener = Object.assign(Listener.decode(made.bytes), { bindToPort: { value: false } });
-    const bytes = Listener.encode(listener).finish();
-    return { ...made, bytes, version: contentHash(bytes) };
-  });
 }
 
 describeWithEnvoy("row 72: whatever the objects say", () => {
@@ -50,7 +34,7 @@ describeWithEnvoy("row 72: whatever the objects say", () => {
   /** Secrets only where a view asks for them, so that each resource of the table is one that Envoy wants. */
   const publish = async (view: ProxyView) => {
     const isSecured = view.resources.some(({ kind }) => kind === "upstream-cluster" || kind === "inbound-listener");
-    await proxy.publish([...resourcesOf(view), ...(isSecured ? credentials : [])]);
+    await proxy.publish([...unbound(view.resources), ...(isSecured ? credentials : [])]);
   };
 
   test(`Envoy accepts every resource of ${worlds} random worlds, one after the other`, {
