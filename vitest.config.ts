@@ -1,6 +1,13 @@
 import { defineConfig } from "vitest/config";
 
-const own = ["test/envoy/**", "test/local/**", "test/property/**", "test/runtime/**", "test/tidy.test.ts"];
+const own = [
+  "test/envoy/**",
+  "test/local/**",
+  "test/property/**",
+  "test/runtime/**",
+  "test/serve/**",
+  "test/tidy.test.ts",
+];
 const nowhere = ["node_modules/**", "proto/gen/**"];
 
 /**
@@ -43,7 +50,12 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "runtime", include: ["test/runtime/**/*.test.ts"], exclude: nowhere, testTimeout: 60_000 },
+        test: {
+          name: "runtime",
+          include: ["test/{runtime,serve}/**/*.test.ts"],
+          exclude: nowhere,
+          testTimeout: 60_000,
+        },
       },
       { extends: true, test: { name: "tidy", include: ["test/tidy.test.ts"], exclude: nowhere, testTimeout: 30_000 } },
       {

@@ -1,8 +1,9 @@
 /** A CA in a folder: `ca.crt` and `private.key`, the keys of OSM's CA secret. */
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { link, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { contentHash } from "../lib/mod.ts";
+import { makeFolder } from "../platform/mod.ts";
 import type { Authority } from "./authority.ts";
 import { AuthorityError, createAuthorityPem, openAuthority } from "./authority.ts";
 import { SecretText } from "./secret-text.ts";
@@ -19,7 +20,7 @@ export async function openAuthorityFolder(dir: string, nowMs: number): Promise<A
   const certificatePath = join(dir, "ca.crt");
   const keyPath = join(dir, "private.key");
   const names = { certificate: certificatePath, key: keyPath };
-  await attempt("create", dir, () => mkdir(dir, { recursive: true, mode: 0o700 }));
+  await attempt("create", dir, async () => makeFolder(dir, 0o700));
   let certificatePem = await readIfThere(certificatePath);
   if (certificatePem === undefined) {
     if ((await readIfThere(keyPath)) !== undefined) {

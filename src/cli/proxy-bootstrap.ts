@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { makeFolder } from "../platform/mod.ts";
 import { meshClient, parseHostPort } from "./client.ts";
 import { ADMIN_FLAG, type Command, CommandError, EXIT, NAMESPACE_FLAG, onlyPositional, stringFlag } from "./command.ts";
 
@@ -46,9 +47,12 @@ export const proxyBootstrapCommand: Command = {
 
 async function writeFiles(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    for (const [name, content] of Object.entries(files))
+    makeFolder(directory, 0o700);
+    for (const [name, content] of Object.entries(files)) {
+      // A file that is there would keep its mode.
+      await rm(join(directory, name), { force: true });
       await writeFile(join(directory, name), content, { mode: 0o600 });
+    }
   } catch (error) {
     throw new CommandError(
       `The folder ${directory} cannot be written: ${error instanceof Error ? error.message : String(error)}`,

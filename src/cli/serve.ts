@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { ServeOptions } from "../main/mod.ts";
@@ -104,6 +104,7 @@ function requireFolder(dir: string): void {
   let isFolder: boolean;
   try {
     isFolder = statSync(dir).isDirectory();
+    accessSync(dir, constants.R_OK | constants.X_OK);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown";
     const reason = code === "ENOENT" ? "it does not exist" : `it cannot be read (${code})`;

@@ -1,13 +1,15 @@
 import type { Rejection } from "../lib/mod.ts";
 import type { PodSummary } from "../local/mod.ts";
 import { RequestError, requestJson } from "../platform/json-request.ts";
-import type { PodAddress } from "./options.ts";
+import { type PodAddress, StartError } from "./options.ts";
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /** The node's pods; each that is not ready is named on `note` with the reason. */
 export async function nodePods(socketPath: string, note: (text: string) => void): Promise<readonly PodAddress[]> {
-  const pods = (await ask(socketPath, "/pods")) as readonly PodSummary[];
+  const pods = (await ask(socketPath, "/pods").catch((error: unknown) => {
+    throw new StartError(`the pods cannot be listed: ${error instanceof Error ? error.message : String(error)}`);
+  })) as readonly PodSummary[];
   for (const { namespace, name, isReady, phase, reason } of pods) {
     if (!isReady && phase !== "Succeeded") note(`Pod ${namespace}/${name} is not ready: ${reason}\n`);
   }

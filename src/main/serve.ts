@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../lib/mod.ts";
 import { type NodeProcess, NodeStartError, startNode } from "../local/mod.ts";
+import { makeFolder } from "../platform/mod.ts";
 import { keepControlPlane } from "./control-plane-child.ts";
 import { socketPaths } from "./control-plane-state.ts";
 import { nodePods } from "./node-questions.ts";
@@ -70,10 +71,10 @@ export async function serve(options: ServeOptions, io: ServeIo & { readonly sign
 export async function startServe(options: ServeOptions, io: ServeIo): Promise<RunningServe> {
   const socketDir = socketDirOf(options.stateDir);
   const lock = await lockStateDir(options.stateDir, socketDir);
-  removeReadyFile(options);
   const full: ControlPlaneOptions = { ...options, socketDir, version: ownVersion() };
   let parts: RunningServe;
   try {
+    prepareReadyFile(options);
     parts = options.hasPods ? startParts(full, io) : await startAlone(full, io);
   } catch (error) {
     await lock.release();
@@ -85,10 +86,22 @@ export async function startServe(options: ServeOptions, io: ServeIo): Promise<Ru
     return addresses;
   });
   ready.catch(() => undefined);
+  const never = new Promise<never>(() => undefined);
+  const unannounced = ready.then(
+    () => never,
+    (error: unknown) => {
+      if (error instanceof StartError) throw error;
+      // A part has ended, which `parts.ended` says in words.
+      return never;
+    },
+  );
+  const ended = Promise.race([parts.ended, unannounced]);
+  ended.catch(() => undefined);
   let stopped: Promise<void> | undefined;
   return {
     ...parts,
     ready,
+    ended,
     stop() {
       stopped ??= end(parts, options, lock);
       return stopped;
@@ -193,16 +206,31 @@ function writeReadyFile({ readyFile }: ServeOptions, { xds, admin, pods }: Serve
   if (readyFile === undefined) return;
   const content = { xds: formatHostPort(xds), admin: formatHostPort(admin), pods };
   try {
-    mkdirSync(dirname(readyFile), { recursive: true });
-    writeFileSync(`${readyFile}.${process.pid}`, `${JSON.stringify(content, null, 2)}\n`);
-    renameSync(`${readyFile}.${process.pid}`, readyFile);
+    writeFileSync(stagedReadyFile(readyFile), `${JSON.stringify(content, null, 2)}\n`);
+    renameSync(stagedReadyFile(readyFile), readyFile);
   } catch (error) {
-    throw new StartError(
-      `the ready file ${readyFile} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new StartError(`the ready file ${readyFile} cannot be written: ${reasonOf(error)}`);
+  }
+}
+
+/** An earlier run's is gone, and this run's can be written. */
+function prepareReadyFile(options: ServeOptions): void {
+  const { readyFile } = options;
+  if (readyFile === undefined) return;
+  try {
+    removeReadyFile(options);
+    makeFolder(dirname(readyFile), 0o777);
+    writeFileSync(stagedReadyFile(readyFile), "");
+    rmSync(stagedReadyFile(readyFile));
+  } catch (error) {
+    throw new StartError(`the ready file ${readyFile} cannot be written: ${reasonOf(error)}`);
   }
 }
 
 function removeReadyFile({ readyFile }: ServeOptions): void {
   if (readyFile !== undefined) rmSync(readyFile, { force: true });
 }
+
+const stagedReadyFile = (readyFile: string) => `${readyFile}.${process.pid}`;
+
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

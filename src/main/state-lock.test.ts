@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -30,4 +30,12 @@ test("nobody else may look into the state dir", async () => {
   expect(existsSync(dir)).toBe(true);
   expect(statSync(dir).mode & 0o777).toBe(0o700);
   await lock.release();
+});
+
+test("sockets never lie in a folder that somebody else has put in their way", async () => {
+  const [stateDir, target, sockets] = [join(root, "mine"), join(root, "theirs"), join(root, "sockets")];
+  mkdirSync(target, { mode: 0o755 });
+  symlinkSync(target, sockets);
+  await expect(lockStateDir(stateDir, sockets)).rejects.toThrow("belongs to somebody else");
+  expect(statSync(target).mode & 0o777).toBe(0o755);
 });

@@ -1,6 +1,8 @@
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
+import process from "node:process";
+import { makeFolder } from "../platform/mod.ts";
 import { StartError } from "./options.ts";
 
 export interface StateLock {
@@ -13,7 +15,11 @@ export interface StateLock {
  */
 export async function lockStateDir(stateDir: string, socketDir: string): Promise<StateLock> {
   makePrivate(stateDir);
-  makePrivate(socketDir);
+  if (socketDir !== stateDir) {
+    if (existsSync(socketDir)) requireOwn(socketDir);
+    makePrivate(socketDir);
+    requireOwn(socketDir);
+  }
   const path = join(socketDir, "lock.sock");
   const server = createServer((socket) => socket.destroy());
   if (!(await listens(server, path))) {
@@ -27,19 +33,34 @@ export async function lockStateDir(stateDir: string, socketDir: string): Promise
       throw new StartError(`the state dir ${stateDir} was taken by another mesh meanwhile; give --state-dir`);
   }
   return {
-    release: () => new Promise((resolve) => server.close(() => resolve())),
+    async release() {
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      if (socketDir !== stateDir) rmSync(socketDir, { recursive: true, force: true });
+    },
   };
 }
 
 function makePrivate(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeFolder(dir, 0o700);
     chmodSync(dir, 0o700);
   } catch (error) {
     throw new StartError(
       `the state dir ${dir} cannot be made: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+}
+
+/**
+ * The system's folder for temporary files is everybody's: whoever has guessed our folder's name and made it before us could
+ * put sockets of their own in it.
+ */
+function requireOwn(dir: string): void {
+  const found = lstatSync(dir);
+  if (found.isDirectory() && found.uid === (process.getuid?.() ?? found.uid)) return;
+  throw new StartError(
+    `${dir}, in which the sockets would lie, belongs to somebody else: remove it, or give a shorter --state-dir`,
+  );
 }
 
 function listens(server: Server, path: string): Promise<boolean> {
