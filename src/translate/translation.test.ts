@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject, ObjectEvent } from "../kube/objects.ts";
+import type { RecordChange } from "../mesh/mod.ts";
 import { createTranslation } from "./mod.ts";
 
 const OPTIONS = { meshName: "osm", osmNamespace: "osm-system" };
@@ -131,13 +132,19 @@ describe("several sources", () => {
     ]);
   });
 
-  test("the first source keeps an object, the second is reported and takes over when the first goes", () => {
-    const translation = createTranslation(OPTIONS);
-    translation.apply([apply(split("a", [1]), "folder"), apply(split("a", [2]), "node")]);
-    expect(translation.rejections()).toMatchObject([{ reason: "duplicate-object", strength: "object", name: "a" }]);
-    expect(translation.apply([remove("a", "folder")])).toMatchObject([
-      { type: "put", record: { backends: [{ weight: 2 }] } },
-    ]);
-    expect(translation.rejections()).toEqual([]);
-  });
+  test.each([[["folder", "node"]], [["node", "folder"]]])(
+    "of two with one object the same one stands whoever speaks first (%j); the other is reported and takes over",
+    (order) => {
+      const translation = createTranslation(OPTIONS);
+      const weights: Record<string, number[]> = { folder: [1], node: [2] };
+      let last: readonly RecordChange[] = [];
+      for (const source of order) last = translation.apply([apply(split("a", weights[source]), source)]);
+      expect(last).toMatchObject([{ type: "put", record: { backends: [{ weight: 1 }] } }]);
+      expect(translation.rejections()).toMatchObject([{ reason: "duplicate-object", strength: "object", name: "a" }]);
+      expect(translation.apply([remove("a", "folder")])).toMatchObject([
+        { type: "put", record: { backends: [{ weight: 2 }] } },
+      ]);
+      expect(translation.rejections()).toEqual([]);
+    },
+  );
 });

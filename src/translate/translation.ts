@@ -28,7 +28,7 @@ interface Claim {
   readonly ignoredKind?: string;
 }
 
-/** One object's key and all claims to it; the first stands. */
+/** One object's key and all claims to it, by the names of their sources: whoever spoke first, the same one stands. */
 interface Entry {
   readonly kind: string;
   readonly namespace: string;
@@ -55,7 +55,7 @@ export function createTranslation(options: TranslationOptions): Translation {
     const before = entries.get(key)?.claims ?? [];
     const position = before.findIndex((other) => other.source === source);
     const claim = keepSettings(before[position], claimOf(source, object, origin, options.osmNamespace));
-    const claims = position < 0 ? [...before, claim] : before.with(position, claim);
+    const claims = position < 0 ? [...before, claim].sort(bySource) : before.with(position, claim);
     setClaims(key, { kind, namespace, name, claims }, touched);
     const keys = keysBySource.get(source) ?? new Set<string>();
     keysBySource.set(source, keys.add(key));
@@ -102,6 +102,10 @@ export function createTranslation(options: TranslationOptions): Translation {
       return counts;
     },
   };
+}
+
+function bySource(a: Claim, b: Claim): number {
+  return a.source < b.source ? -1 : 1;
 }
 
 function standing(entry: Entry | undefined): Claim | undefined {
@@ -157,7 +161,7 @@ function versionRejection(object: KubeObject, origin: ObjectOrigin | undefined, 
   };
 }
 
-/** Those of the claim that stands, and one for each claim that came too late. */
+/** Those of the claim that stands, and one for each of the others. */
 function rejectionsOf(entry: Entry): readonly Rejection[] {
   const [first, ...late] = entry.claims;
   if (first?.translated === undefined) return [];
