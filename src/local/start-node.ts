@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { delimiter } from "node:path";
 import { createInterface } from "node:readline";
+import type { Clock } from "../lib/mod.ts";
 import { findProgram } from "./command.ts";
 import type { NodeConfig, NodeMessage } from "./node-config.ts";
 import { childOf } from "./pod-sandbox.ts";
@@ -19,6 +20,7 @@ export type NodeOptions = Omit<NodeConfig, "caller" | "isRootless" | "environmen
   readonly entry: string;
   /** Environment of whoever started the program: PATH, HOME, USER, LANG and TZ of it reach the containers. */
   readonly callerEnvironment: NodeJS.ProcessEnv;
+  readonly clock: Clock;
   /** Lines of the process's log. */
   readonly onLog: (line: string) => void;
 };
@@ -53,7 +55,7 @@ const WAY_OUT = "start as root (in a container: a privileged one), or use --no-p
 
 /** Starts the process that runs the pods, in namespaces of its own. Throws {@link NodeStartError} when that cannot work here. */
 export function startNode(options: NodeOptions): NodeProcess {
-  const { entry, callerEnvironment, onLog, ...rest } = options;
+  const { entry, callerEnvironment, clock, onLog, ...rest } = options;
   const obstacle = localPodsObstacle(callerEnvironment);
   if (obstacle !== undefined) throw new NodeStartError(obstacle);
   const uid = process.getuid?.() ?? 0;
@@ -62,7 +64,7 @@ export function startNode(options: NodeOptions): NodeProcess {
   for (const name of PASSED_ON) if (callerEnvironment[name] !== undefined) environment[name] = callerEnvironment[name];
   const config: NodeConfig = { ...rest, environment, isRootless, caller: { uid, gid: process.getgid?.() ?? 0 } };
   const child = spawnNode(entry, config, toolPath(callerEnvironment).join(delimiter));
-  return follow(child, onLog);
+  return follow(child, clock, onLog);
 }
 
 function spawnNode(entry: string, config: NodeConfig, path: string): ChildProcess {
@@ -79,7 +81,7 @@ function spawnNode(entry: string, config: NodeConfig, path: string): ChildProces
   });
 }
 
-function follow(child: ChildProcess, onLog: (line: string) => void): NodeProcess {
+function follow(child: ChildProcess, clock: Clock, onLog: (line: string) => void): NodeProcess {
   const { promise: listening, resolve: nowListening, reject: neverListening } = Promise.withResolvers<void>();
   const { promise: settled, resolve: nowSettled } = Promise.withResolvers<void>();
   let isStopping = false;
@@ -116,6 +118,7 @@ function follow(child: ChildProcess, onLog: (line: string) => void): NodeProcess
       onLog(line);
     });
   }
+  // Its end is heard of by itself.
   child.stdin?.on("error", () => undefined);
   return {
     listening,
@@ -124,9 +127,9 @@ function follow(child: ChildProcess, onLog: (line: string) => void): NodeProcess
     async stop() {
       isStopping = true;
       child.stdin?.end();
-      const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+      const cancel = clock.after(STOP_MS, () => child.kill("SIGKILL"));
       await ended;
-      clearTimeout(timer);
+      cancel();
     },
   };
 }

@@ -179,6 +179,7 @@ function startPods(options: ControlPlaneOptions, io: ServeIo): NodeProcess {
       osmNamespace: options.osmNamespace,
       clusterDomain: CLUSTER_DOMAIN,
       callerEnvironment: { ...io.env },
+      clock: systemClock(),
       onLog: (line) => io.note(`${line}\n`),
     });
   } catch (error) {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { systemClock } from "../../src/lib/mod.ts";
 import type { ExecPlan, PodSummary } from "../../src/local/mod.ts";
 import { localPodsObstacle, type NodeProcess, startNode } from "../../src/local/mod.ts";
 import { requestJson } from "../../src/platform/json-request.ts";
@@ -48,6 +49,7 @@ export function nodeOptions(paths: ReturnType<typeof folderPaths>) {
     osmNamespace: "osm-system",
     clusterDomain: "cluster.local",
     callerEnvironment: process.env,
+    clock: systemClock(),
     onLog: () => undefined,
   };
 }
