@@ -41,9 +41,16 @@ test("only the sidecar's own containers run without an entry", () => {
 test("a wrong entry is named and leaves the others in force", () => {
   const { images, problems } = readImageCommands("images:\n  a: [sleep]\n  b: sleep 5\n  c: []\n");
   expect([...(images ?? new Map()).keys()]).toEqual(["a"]);
-  expect(problems).toEqual([expect.stringContaining('images["b"]'), expect.stringContaining('images["c"]')]);
-  expect(readImageCommands("images: [").problems).toEqual([expect.stringContaining("is no YAML")]);
-  expect(readImageCommands("image:\n  a: [b]\n").problems).toEqual([expect.stringContaining('no mapping "images"')]);
+  expect(problems).toMatchObject([
+    { file: "osm.local.yaml", strength: "part", field: 'images["b"]' },
+    { file: "osm.local.yaml", strength: "part", field: 'images["c"]' },
+  ]);
+  expect(readImageCommands("images:\n  a: [").problems).toMatchObject([
+    { file: "osm.local.yaml", line: 2, strength: "object", reason: "syntax-error" },
+  ]);
+  expect(readImageCommands("image:\n  a: [b]\n").problems).toMatchObject([
+    { strength: "object", message: expect.stringContaining('no mapping "images"') },
+  ]);
   expect(readImageCommands("")).toEqual({ images: new Map(), problems: [] });
 });
 

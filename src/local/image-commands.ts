@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { loadAll } from "js-yaml";
-import type { Clock } from "../lib/mod.ts";
+import { loadAll, YAMLException } from "js-yaml";
+import type { Clock, Rejection } from "../lib/mod.ts";
 import type { ImageCommands } from "./container-command.ts";
 import { pause } from "./pause.ts";
 
@@ -15,36 +15,51 @@ const REST_MS = 20;
 const FIRST_TRIES = 100;
 
 /**
- * Reads the text of `osm.local.yaml`; `problems` are sentences that say what of it has no effect. Without `images` nothing of it
- * could be read.
+ * Reads the text of `osm.local.yaml`; `problems` say what of it has no effect. Without `images` nothing of it could be read.
  */
 export function readImageCommands(text: string): {
   readonly images?: ImageCommands;
-  readonly problems: readonly string[];
+  readonly problems: readonly Rejection[];
 } {
   const images = new Map<string, readonly string[]>();
-  const problems: string[] = [];
+  const problems: Rejection[] = [];
   let document: unknown;
   try {
     [document] = loadAll(text);
   } catch (error) {
-    return {
-      problems: [`${LOCAL_FILE} is no YAML: ${error instanceof Error ? error.message : String(error)}`],
-    };
+    if (!(error instanceof YAMLException)) throw error;
+    return { problems: [{ ...unreadable(`is no YAML: ${error.reason}`, "syntax-error"), line: lineOf(error) }] };
   }
   if (document === null || document === undefined) return { images, problems };
   const entries = isMapping(document) ? document.images : undefined;
   if (!isMapping(entries)) {
-    return { problems: [`${LOCAL_FILE} has no mapping "images": write images: {IMAGE: [PROGRAM, ARG...]}`] };
+    return { problems: [unreadable('has no mapping "images": write images: {IMAGE: [PROGRAM, ARG...]}', "schema")] };
   }
   for (const [image, command] of Object.entries(entries)) {
     const words = Array.isArray(command)
       ? command.map((word: unknown) => (typeof word === "number" ? String(word) : word))
       : [];
     if (words.length > 0 && words.every((word) => typeof word === "string")) images.set(image, words);
-    else problems.push(`${LOCAL_FILE}: images["${image}"] is no list of strings: write [PROGRAM, ARG...]`);
+    else problems.push(wrongEntry(image));
   }
   return { images, problems };
+}
+
+const OBJECT = { kind: "", namespace: "", name: "", file: LOCAL_FILE } as const;
+
+function unreadable(what: string, reason: string): Rejection {
+  const message = `the file ${what}. Correct it; until then what it said last stays in force`;
+  return { ...OBJECT, strength: "object", field: "", reason, message };
+}
+
+function lineOf({ mark }: YAMLException): number {
+  return (mark?.line ?? 0) + 1;
+}
+
+function wrongEntry(image: string): Rejection {
+  const field = `images["${image}"]`;
+  const message = `${field} is no list of strings: write [PROGRAM, ARG...]`;
+  return { ...OBJECT, strength: "part", field, reason: "schema", message };
 }
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -58,7 +73,7 @@ function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
 export async function watchImageCommands(options: {
   readonly dir: string;
   readonly clock: Clock;
-  readonly onChange: (images: ImageCommands, problems: readonly string[]) => void;
+  readonly onChange: (images: ImageCommands, problems: readonly Rejection[]) => void;
 }): Promise<{ stop(): void }> {
   const path = join(options.dir, LOCAL_FILE);
   let seen: string | undefined;

@@ -24,6 +24,8 @@ export interface LocalClusterOptions {
   readonly publish: (objects: readonly SourcedObject[]) => void;
   readonly replaceZone: (zone: DnsZone) => void;
   readonly replaceRules: (rules: string) => Promise<void>;
+  /** Hears what has no effect whenever that has changed. */
+  readonly onRejections: (rejections: readonly Rejection[]) => void;
   /** Called once, when every pod is ready or has been named as unable to be. */
   readonly onSettled: () => void;
 }
@@ -34,7 +36,8 @@ export interface LocalClusterOptions {
  */
 export interface LocalCluster {
   accept(events: readonly ObjectEvent[]): void;
-  setImages(images: ImageCommands): void;
+  /** `problems`: what has no effect of the file that says so. */
+  setImages(images: ImageCommands, problems: readonly Rejection[]): void;
   images(): ImageCommands;
   namespace(name: string): KubeObject | undefined;
   /** Whether some Service sends to pods like this one. */
@@ -55,6 +58,8 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
   const objects = new Map<string, SourcedObject>();
   const replaceRules = rulesWriter(options);
   let images: ImageCommands = new Map();
+  let imageProblems: readonly Rejection[] = [];
+  let told = "[]";
   let folder: Folder = { services: [], clusterIps: new Map(), workloads: [], rejections: [] };
   let isLoaded = false;
   let isSettled = false;
@@ -73,7 +78,14 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
   const reread = () => {
     folder = readFolder([...objects.values()], folder.clusterIps, images);
     pods.setWorkloads(folder.workloads);
+    tellRejections();
     schedule();
+  };
+  const rejections = () => [...imageProblems, ...folder.rejections];
+  const tellRejections = () => {
+    const all = canonicalJson(rejections());
+    if (all !== told) options.onRejections(rejections());
+    told = all;
   };
   const step = () => {
     pods.reconcile();
@@ -96,8 +108,9 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
       isLoaded = true;
       reread();
     },
-    setImages(next) {
+    setImages(next, problems) {
       images = next;
+      imageProblems = problems;
       reread();
     },
     images: () => images,
@@ -112,7 +125,7 @@ export function localCluster(options: LocalClusterOptions): LocalCluster {
         const address = folder.clusterIps.get(`${service.namespace}/${service.name}`);
         return address === undefined ? [] : [{ ...service, address }];
       }),
-    rejections: () => folder.rejections,
+    rejections,
   };
 }
 

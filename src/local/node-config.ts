@@ -1,3 +1,5 @@
+import type { Rejection } from "../lib/mod.ts";
+
 /** What the runner tells the process that runs the pods, as JSON in its first argument. */
 export interface NodeConfig {
   /** The served folder; containers run in it. */
@@ -32,4 +34,6 @@ export type NodeMessage =
   /** The private socket answers. */
   | { readonly type: "listening" }
   /** Every pod is ready or has been named as unable to be. */
-  | { readonly type: "settled" };
+  | { readonly type: "settled" }
+  /** What cannot be made into pods, and parts without effect: all there is now. */
+  | { readonly type: "rejections"; readonly rejections: readonly Rejection[] };

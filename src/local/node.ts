@@ -80,15 +80,13 @@ export async function runNode(config: NodeConfig, { clock, random, log, parse }:
     publish: control.publish,
     replaceZone: dns.replace,
     replaceRules: replaceServiceRules,
+    onRejections: (rejections) => tell({ type: "rejections", rejections }),
     onSettled: () => tell({ type: "settled" }),
   });
   await watchImageCommands({
     dir: config.dir,
     clock,
-    onChange(images, problems) {
-      for (const problem of problems) log.warn(problem);
-      cluster.setImages(images);
-    },
+    onChange: (images, problems) => cluster.setImages(images, problems),
   });
   watchFolder({
     dir: config.dir,

@@ -78,8 +78,8 @@ export function readService(object: KubeObject): LocalService | undefined {
   const isKnown = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"].includes(spec.type ?? "ClusterIP");
   const isAddress = clusterIp === "" || clusterIp === "None" || isIPv4(clusterIp);
   const ports = spec.ports ?? [];
-  const isRouted = ports.every(({ protocol }) => protocols.includes(protocol ?? "TCP"));
-  if (problems.length > 0 || !isKnown || !isAddress || !isRouted) return undefined;
+  if (problems.length > 0 || !isKnown || !isAddress) return undefined;
+  if (ports.some(({ protocol }) => !protocols.includes(protocol ?? "TCP"))) return undefined;
   const type = spec.type ?? "ClusterIP";
   const hasSelector = spec.selector !== undefined && Object.keys(spec.selector).length > 0;
   return {

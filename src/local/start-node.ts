@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { delimiter } from "node:path";
 import { createInterface } from "node:readline";
-import type { Clock } from "../lib/mod.ts";
+import type { Clock, Rejection } from "../lib/mod.ts";
 import { findProgram } from "./command.ts";
 import type { NodeConfig, NodeMessage } from "./node-config.ts";
 import { childOf } from "./pod-sandbox.ts";
@@ -23,6 +23,8 @@ export type NodeOptions = Omit<NodeConfig, "caller" | "isRootless" | "environmen
   readonly clock: Clock;
   /** Lines of the process's log. */
   readonly onLog: (line: string) => void;
+  /** Hears what cannot be made into pods, and parts without effect, whenever that has changed. */
+  readonly onRejections: (rejections: readonly Rejection[]) => void;
 };
 
 export interface NodeProcess {
@@ -55,7 +57,7 @@ const WAY_OUT = "start as root (in a container: a privileged one), or use --no-p
 
 /** Starts the process that runs the pods, in namespaces of its own. Throws {@link NodeStartError} when that cannot work here. */
 export function startNode(options: NodeOptions): NodeProcess {
-  const { entry, callerEnvironment, clock, onLog, ...rest } = options;
+  const { entry, callerEnvironment, clock, onLog, onRejections, ...rest } = options;
   const obstacle = localPodsObstacle(callerEnvironment);
   if (obstacle !== undefined) throw new NodeStartError(obstacle);
   const uid = process.getuid?.() ?? 0;
@@ -64,7 +66,7 @@ export function startNode(options: NodeOptions): NodeProcess {
   for (const name of PASSED_ON) if (callerEnvironment[name] !== undefined) environment[name] = callerEnvironment[name];
   const config: NodeConfig = { ...rest, environment, isRootless, caller: { uid, gid: process.getgid?.() ?? 0 } };
   const child = spawnNode(entry, config, toolPath(callerEnvironment).join(delimiter));
-  return follow(child, clock, onLog);
+  return follow(child, { clock, onLog, onRejections });
 }
 
 function spawnNode(entry: string, config: NodeConfig, path: string): ChildProcess {
@@ -81,7 +83,10 @@ function spawnNode(entry: string, config: NodeConfig, path: string): ChildProces
   });
 }
 
-function follow(child: ChildProcess, clock: Clock, onLog: (line: string) => void): NodeProcess {
+function follow(
+  child: ChildProcess,
+  { clock, onLog, onRejections }: Pick<NodeOptions, "clock" | "onLog" | "onRejections">,
+): NodeProcess {
   const { promise: listening, resolve: nowListening, reject: neverListening } = Promise.withResolvers<void>();
   const { promise: settled, resolve: nowSettled } = Promise.withResolvers<void>();
   let isStopping = false;
@@ -108,6 +113,7 @@ function follow(child: ChildProcess, clock: Clock, onLog: (line: string) => void
       const message = JSON.parse(line) as NodeMessage;
       if (message.type === "listening") nowListening();
       else if (message.type === "settled") nowSettled();
+      else if (message.type === "rejections") onRejections(message.rejections);
       else hasStarted = true;
       if (message.type === "started") child.stdin?.write(`${JSON.stringify({ hostPid: childOf(child.pid ?? 0) })}\n`);
     });

@@ -18,6 +18,7 @@ import {
   type ServeOptions,
   StartError,
 } from "./options.ts";
+import { createRejectionLines } from "./rejection-lines.ts";
 import { lockStateDir, type StateLock } from "./state-lock.ts";
 import { ownVersion } from "./version.ts";
 
@@ -181,6 +182,7 @@ function startPods(options: ControlPlaneOptions, io: ServeIo): NodeProcess {
       callerEnvironment: { ...io.env },
       clock: systemClock(),
       onLog: (line) => io.note(`${line}\n`),
+      onRejections: createRejectionLines((line) => io.write(`${line}\n`)),
     });
   } catch (error) {
     if (error instanceof NodeStartError) throw new StartError(error.message);

@@ -3,7 +3,8 @@ import { systemClock } from "../../src/lib/mod.ts";
 import { startNode } from "../../src/local/mod.ts";
 
 const options = JSON.parse(process.argv[2] ?? "");
-const node = startNode({ ...options, clock: systemClock(), callerEnvironment: process.env, onLog: () => undefined });
+const edge = { clock: systemClock(), onLog: () => undefined, onRejections: () => undefined };
+const node = startNode({ ...options, ...edge, callerEnvironment: process.env });
 await node.settled;
 process.stdout.write("settled\n");
 await node.ended;

@@ -51,6 +51,7 @@ export function nodeOptions(paths: ReturnType<typeof folderPaths>) {
     callerEnvironment: process.env,
     clock: systemClock(),
     onLog: () => undefined,
+    onRejections: () => undefined,
   };
 }
 
