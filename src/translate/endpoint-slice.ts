@@ -14,8 +14,8 @@ import {
   reject,
   rejectPart,
 } from "./field.ts";
-import { checkAddress } from "./ip-address.ts";
-import { metadata, type Translated, translateWith } from "./object-names.ts";
+import { readAddress } from "./ip-address.ts";
+import { metadata, readHostname, type Translated, translateWith } from "./object-names.ts";
 
 const SERVICE_LABEL = "kubernetes.io/service-name";
 
@@ -43,8 +43,8 @@ export function translateEndpointSlice(object: KubeObject, origin?: ObjectOrigin
 }
 
 function readEndpoint(item: Field, namespace: string): EndpointAddress {
-  const addresses = readStrings(member(item, "addresses"));
-  for (const address of addresses) checkAddress(member(item, "addresses"), address);
+  const list = member(item, "addresses");
+  const addresses = readStrings(list).map((address) => readAddress(list, address));
   // An unknown readiness counts as ready (API reference, `EndpointConditions.ready`).
   const isReady = readBoolean(memberAt(item, "conditions", "ready")) ?? true;
   return { addresses, isReady, ...readEndpointTarget(item, namespace) };
@@ -52,7 +52,7 @@ function readEndpoint(item: Field, namespace: string): EndpointAddress {
 
 /** Host name and pod of an endpoint, for slices and Endpoints alike. */
 export function readEndpointTarget(item: Field, namespace: string): Pick<EndpointAddress, "hostname" | "pod"> {
-  const hostname = readString(member(item, "hostname")) ?? "";
+  const hostname = readHostname(member(item, "hostname"));
   const target = member(item, "targetRef");
   const isPod = readString(member(target, "kind")) === "Pod";
   const isLocal = (readString(member(target, "namespace")) ?? namespace) === namespace;

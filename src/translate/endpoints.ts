@@ -2,7 +2,7 @@ import type { KubeObject, ObjectOrigin } from "../kube/objects.ts";
 import type { EndpointAddress, EndpointsRecord } from "../mesh/mod.ts";
 import { readEndpointPort, readEndpointTarget } from "./endpoint-slice.ts";
 import { type Field, member, readList, requireString } from "./field.ts";
-import { checkAddress } from "./ip-address.ts";
+import { readAddress } from "./ip-address.ts";
 import { type Translated, translateWith } from "./object-names.ts";
 
 /** Endpoints (core/v1), often written by hand for a Service without selector. It belongs to the Service of its name. */
@@ -21,8 +21,12 @@ export function translateEndpoints(object: KubeObject, origin?: ObjectOrigin): T
 
 function readAddresses(list: Field, isReady: boolean, namespace: string): readonly EndpointAddress[] {
   return readList(list).map((item) => {
-    const address = requireString(member(item, "ip"));
-    if (address !== "") checkAddress(member(item, "ip"), address);
-    return { addresses: [address], isReady, ...readEndpointTarget(item, namespace) };
+    const field = member(item, "ip");
+    const address = requireString(field);
+    return {
+      addresses: [address === "" ? "" : readAddress(field, address)],
+      isReady,
+      ...readEndpointTarget(item, namespace),
+    };
   });
 }

@@ -26,8 +26,14 @@ function isIpv6(text: string): boolean {
   return plain.every((group) => IPV6_GROUP.test(group)) && (halves.length === 2 ? count <= 7 : count === 8);
 }
 
-/** Notes an address that is none. */
-export function checkAddress(field: Field, address: string): void {
-  if (isIpAddress(address)) return;
-  reject(field, "address-invalid", `${field.path} is ${shown(address)}: write an IPv4 or IPv6 address.`);
+/**
+ * The one spelling of an address (RFC 5952 for IPv6), so that equal addresses are equal texts: Envoy refuses a listener
+ * that names one twice. Notes what is no address.
+ */
+export function readAddress(field: Field, address: string): string {
+  if (!isIpAddress(address)) {
+    reject(field, "address-invalid", `${field.path} is ${shown(address)}: write an IPv4 or IPv6 address.`);
+    return address;
+  }
+  return address.includes(":") ? new URL(`http://[${address}]/`).hostname.slice(1, -1) : address;
 }

@@ -231,7 +231,7 @@ describe("what is accepted means what it means to OSM", () => {
   });
 
   test("a pod's identity, addresses, sidecar and state", () => {
-    const status = { podIP: "10.0.0.1", podIPs: [{ ip: "10.0.0.1" }, { ip: "fd00::1" }], phase: "Running" };
+    const status = { podIP: "10.0.0.1", podIPs: [{ ip: "10.0.0.1" }, { ip: "FD00:0::1" }], phase: "Running" };
     const spec = {
       containers: [
         {
@@ -251,6 +251,21 @@ describe("what is accepted means what it means to OSM", () => {
       ports: [{ name: "web", port: 80 }],
     });
     expect(translate("Pod", { status: { phase: "Succeeded" } }).record).toMatchObject({ isTerminated: true });
+  });
+
+  test("a host name that is none is reported and has no effect; the endpoint stays", () => {
+    const endpoints = ["web-0", "Web-0", "*", "a.b"].map((hostname, position) => ({
+      addresses: [`10.0.0.${position}`],
+      hostname,
+    }));
+    const labels = { "kubernetes.io/service-name": "web" };
+    const { record, rejections } = translate("EndpointSlice", { addressType: "IPv4", endpoints }, { labels });
+    expect(record).toMatchObject({
+      subsets: [{ endpoints: [{ hostname: "web-0" }, {}, {}, { addresses: ["10.0.0.3"] }] }],
+    });
+    expect(rejections.map(({ reason, strength }) => `${reason} ${strength}`)).toEqual(
+      Array(3).fill("name-invalid part"),
+    );
   });
 
   test("an endpoint of unknown readiness is ready, and its pod is known by targetRef", () => {

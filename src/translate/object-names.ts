@@ -1,7 +1,17 @@
 import type { KubeObject, ObjectOrigin } from "../kube/objects.ts";
 import type { ObjectRef, Rejection } from "../lib/mod.ts";
 import type { MeshRecord } from "../mesh/mod.ts";
-import { type Field, member, memberAt, type Problem, reject, rootField, shown } from "./field.ts";
+import {
+  type Field,
+  member,
+  memberAt,
+  type Problem,
+  readString,
+  reject,
+  rejectPart,
+  rootField,
+  shown,
+} from "./field.ts";
 
 /** What one object means to the mesh: a record unless some problem takes all effect from it. */
 export interface Translated<R extends MeshRecord = MeshRecord> {
@@ -29,6 +39,18 @@ function isDnsLabel(name: string): boolean {
 /** Whether `name` may name most other objects. */
 function isDnsSubdomain(name: string): boolean {
   return SUBDOMAIN.test(name);
+}
+
+/** A name within a Service, empty when there is none; what cannot be one has no effect. */
+export function readHostname(field: Field): string {
+  const name = readString(field) ?? "";
+  if (name === "" || isDnsLabel(name)) return name;
+  rejectPart(
+    field,
+    "name-invalid",
+    `${field.path} is ${shown(name)}: use at most 63 lower-case letters, digits and -.`,
+  );
+  return "";
 }
 
 /** Names the object, with file and line when it came from a folder. */

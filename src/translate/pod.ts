@@ -13,8 +13,8 @@ import {
   rejectPart,
   shown,
 } from "./field.ts";
-import { checkAddress } from "./ip-address.ts";
-import { checkServiceAccountName, metadata, type Translated, translateWith } from "./object-names.ts";
+import { readAddress } from "./ip-address.ts";
+import { checkServiceAccountName, metadata, readHostname, type Translated, translateWith } from "./object-names.ts";
 
 const PROXY_LABEL = "osm-proxy-uuid";
 /** What Go's `strconv.ParseBool` takes for true. */
@@ -37,8 +37,8 @@ export function translatePod(object: KubeObject, origin?: ObjectOrigin): Transla
       serviceAccount: readServiceAccount(spec),
       labels,
       addresses: readAddresses(member(root, "status")),
-      hostname: readString(member(spec, "hostname")) ?? "",
-      subdomain: readString(member(spec, "subdomain")) ?? "",
+      hostname: readHostname(member(spec, "hostname")),
+      subdomain: readHostname(member(spec, "subdomain")),
       isHostNetwork: readBoolean(member(spec, "hostNetwork")) ?? false,
       isTerminated:
         phase === "Succeeded" || phase === "Failed" || metadata(root, "deletionTimestamp").value !== undefined,
@@ -73,8 +73,7 @@ function readAddresses(status: Field): readonly string[] {
   for (const field of fields) {
     const address = readString(field) ?? "";
     if (address === "") continue;
-    checkAddress(field, address);
-    addresses.add(address);
+    addresses.add(readAddress(field, address));
   }
   return [...addresses];
 }

@@ -14,7 +14,7 @@ import {
   rejectPart,
   shown,
 } from "./field.ts";
-import { checkAddress } from "./ip-address.ts";
+import { readAddress } from "./ip-address.ts";
 import { type Translated, translateWith } from "./object-names.ts";
 
 /** In the order in which port names are tried: `tcp-server-first-` also starts with `tcp-`. */
@@ -44,8 +44,7 @@ export function translateService(object: KubeObject, origin?: ObjectOrigin): Tra
 function readClusterIps(spec: Field, clusterIp: string): readonly string[] {
   const all = readStrings(member(spec, "clusterIPs"));
   const addresses = [...new Set([clusterIp, ...all])].filter((address) => address !== "" && address !== "None");
-  for (const address of addresses) checkAddress(member(spec, "clusterIP"), address);
-  return addresses;
+  return [...new Set(addresses.map((address) => readAddress(member(spec, "clusterIP"), address)))];
 }
 
 function readPorts(list: Field): readonly ServicePort[] {
