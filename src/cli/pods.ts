@@ -1,4 +1,5 @@
 import { type ProxyStatus, RESOURCE_TYPES, type TypeStatus } from "../admin/api.ts";
+import { printable } from "../lib/mod.ts";
 import { meshClient } from "./client.ts";
 import { ADMIN_FLAG, type Command, EXIT, noPositionals, OUTPUT_FLAG, outputFormat, stringFlag } from "./command.ts";
 import { table } from "./table.ts";
@@ -25,10 +26,10 @@ export const podsCommand: Command = {
     }
     const headers = ["namespace", "pod", "ready", "address", "service account", "proxy", ...RESOURCE_TYPES];
     context.write(table(headers, pods.map(podRow)));
-    for (const pod of pods) for (const line of refusals(pod)) context.note(`${line}\n`);
+    for (const pod of pods) for (const line of refusals(pod)) context.note(`${printable(line)}\n`);
     for (const pod of pods) {
       if (!pod.isPodReady && pod.reason !== "")
-        context.note(`${pod.namespace}/${pod.pod} is not ready: ${pod.reason}\n`);
+        context.note(`${pod.namespace}/${pod.pod} is not ready: ${printable(pod.reason)}\n`);
     }
     return EXIT.ok;
   },

@@ -15,4 +15,5 @@ export {
   type Series,
 } from "./metrics.ts";
 export { type ObjectRef, objectKey } from "./object-ref.ts";
+export { printable } from "./printable.ts";
 export type { Rejection } from "./rejection.ts";

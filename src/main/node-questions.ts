@@ -1,4 +1,4 @@
-import type { Rejection } from "../lib/mod.ts";
+import { printable, type Rejection } from "../lib/mod.ts";
 import type { PodSummary } from "../local/mod.ts";
 import { RequestError, requestJson } from "../platform/json-request.ts";
 import { type PodAddress, StartError } from "./options.ts";
@@ -11,7 +11,7 @@ export async function nodePods(socketPath: string, note: (text: string) => void)
     throw new StartError(`the pods cannot be listed: ${error instanceof Error ? error.message : String(error)}`);
   })) as readonly PodSummary[];
   for (const { namespace, name, isReady, phase, reason } of pods) {
-    if (!isReady && phase !== "Succeeded") note(`Pod ${namespace}/${name} is not ready: ${reason}\n`);
+    if (!isReady && phase !== "Succeeded") note(`Pod ${namespace}/${name} is not ready: ${printable(reason)}\n`);
   }
   return pods.map(({ namespace, name, address, serviceAccount }) => ({ namespace, name, address, serviceAccount }));
 }

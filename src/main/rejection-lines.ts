@@ -1,4 +1,4 @@
-import type { Rejection } from "../lib/mod.ts";
+import { printable, type Rejection } from "../lib/mod.ts";
 import { describeRef } from "./proxy-status.ts";
 
 /** Lines of one change; one more says how many were left out. */
@@ -21,5 +21,5 @@ export function createRejectionLines(line: (text: string) => void): (rejections:
 function describeRejection(rejection: Rejection): string {
   const { strength, field, message } = rejection;
   const what = strength === "part" && field !== "" ? `${field} of ${describeRef(rejection)}` : describeRef(rejection);
-  return `no effect: ${what}: ${message}`;
+  return printable(`no effect: ${what}: ${message}`);
 }
