@@ -83,7 +83,7 @@ export async function startAdsMesh(): Promise<AdsMesh> {
           state.table = tableOf(++generation, resources);
           state.onChange();
           const isDone = () => state.refusals.length > refusedBefore || missingOf(state, resources).length === 0;
-          await vi.waitUntil(isDone, { timeout: 10_000, interval: 2 }).catch(() => {
+          await vi.waitUntil(isDone, { timeout: 20_000, interval: 2 }).catch(() => {
             throw new Error(`Envoy "${name}" never acknowledged ${missingOf(state, resources).join(", ")}`);
           });
         },

@@ -28,7 +28,7 @@ const CLUSTER_IPS = NAMESPACES.flatMap((namespace) => SERVICES.map((service) => 
 const POD_ADDRESSES = NAMESPACES.flatMap((namespace) => [0, 1, 2].map((position) => podAddress(namespace, position)));
 const SERVED = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
 /** A proxy's workers take over what it has acknowledged a moment later. */
-const TAKEOVER_MS = 2000;
+const TAKEOVER_MS = 5000;
 
 interface Request {
   readonly address: string;

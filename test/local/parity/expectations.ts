@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import type { TcpAnswer } from "./protocol.ts";
 
 /** What policy refuses ends at once. */
-export const AT_ONCE_MS = 1000;
+export const AT_ONCE_MS = 1500;
 /** A connection that says nothing cannot be told from mTLS that is about to begin: the server's proxy gives it 2 s. */
 export const SILENCE_MS = 3000;
 
@@ -14,5 +14,5 @@ export function expectRefused({ text, end, ms }: TcpAnswer, withinMs = AT_ONCE_M
 
 /** Asks again until the answer is `wanted`; fails with the last one. */
 export async function until<T>(ask: () => Promise<T>, wanted: T): Promise<void> {
-  await expect.poll(ask, { timeout: 5000, interval: 20 }).toEqual(wanted);
+  await expect.poll(ask, { timeout: 10_000, interval: 20 }).toEqual(wanted);
 }
