@@ -70,7 +70,7 @@ export function parseFlags(command: Command, args: readonly string[]): ParsedFla
     const { values, positionals } = parseArgs({ args: [...own], options, allowPositionals: true, strict: true });
     return { values: values as ParsedFlags["values"], positionals, rest };
   } catch (error) {
-    const reason = error instanceof Error ? (error.message.split(". ")[0] ?? error.message) : String(error);
+    const reason = error instanceof Error ? (error.message.split(/\.\s/)[0] ?? error.message) : String(error);
     throw new CommandError(`osm ${command.name}: ${reason}. See "osm ${command.name} --help"`, EXIT.usage);
   }
 }

@@ -63,18 +63,23 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 async function dispatch(args: readonly string[], context: CommandContext): Promise<number> {
   const [first] = args;
   if (first === undefined || first === "help" || first === "--help" || first === "-h") {
-    (first === undefined ? context.note : context.write)(overview());
+    (first === undefined ? context.note : context.write)(overview(COMMANDS));
     return first === undefined ? EXIT.usage : EXIT.ok;
   }
   if (first === "--version") return await dispatch(["version", ...args.slice(1)], context);
   const entry = COMMANDS.find(({ name }) => name === args.slice(0, name.split(" ").length).join(" "));
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+  if (entry === undefined && group.length > 0 && (args.length === 1 || asksForHelp(args.slice(1)))) {
+    (args.length === 1 ? context.note : context.write)(overview(group));
+    return args.length === 1 ? EXIT.usage : EXIT.ok;
+  }
   if (entry === undefined) {
     throw new CommandError(`osm: there is no command "${unknownName(args)}". "osm --help" lists them`, EXIT.usage);
   }
   const rest = args.slice(entry.name.split(" ").length);
   const command = await entry.load();
   const own = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
-  if (own.includes("--help") || own.includes("-h")) {
+  if (asksForHelp(own)) {
     context.write(helpOf(command));
     return EXIT.ok;
   }
@@ -86,9 +91,11 @@ function unknownName(args: readonly string[]): string {
   return isGroup ? args.slice(0, 2).join(" ") : (args[0] ?? "");
 }
 
-function overview(): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
-  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}   ${summary}`);
+const asksForHelp = (args: readonly string[]) => args.includes("--help") || args.includes("-h");
+
+function overview(commands: readonly Entry[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}   ${summary}`);
   return [
     "osm: a service mesh for Kubernetes manifests, with Envoy sidecars",
     "",

@@ -80,9 +80,8 @@ export class XdsListenError extends Error {
   constructor(address: string, cause: unknown) {
     // grpc-js wraps the system's error into words about its own name resolution.
     const words = cause instanceof Error ? cause.message : String(cause);
-    super(`cannot listen for proxies on ${address}: ${words.includes("EADDRINUSE") ? "the port is in use" : words}`, {
-      cause,
-    });
+    const reason = words.includes("EADDRINUSE") ? "the port is in use" : (/\[(.+)\]$/.exec(words)?.[1] ?? words);
+    super(`cannot listen for proxies on ${address}: ${reason}`, { cause });
     this.address = address;
   }
 }
