@@ -6,6 +6,7 @@ import type { Metrics } from "../lib/mod.ts";
 import type { ChangeSet, Identity, MeshSnapshot } from "../mesh/mod.ts";
 import type { Peer, ResourceTable, TableSource, TableSubscription } from "../xds/resource.ts";
 import { fanOutWindow } from "./fan-out-window.ts";
+import { latestWorld, type Published } from "./latest-world.ts";
 import { type TableUpdateOptions, updateTables } from "./table-update.ts";
 import { createWorkloadSet, type Workload, type WorkloadSet } from "./workload-set.ts";
 
@@ -37,12 +38,6 @@ export interface PushEngine extends TableSource {
   stop(): void;
 }
 
-/** A change that waits for its turn. */
-interface Published {
-  readonly changes: ChangeSet[];
-  readonly at: number;
-}
-
 /** What one pass has to do. */
 interface Pass {
   readonly snapshot: MeshSnapshot;
@@ -56,25 +51,18 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   const { clock, resources } = options;
   const set = createWorkloadSet();
   const runPass = passRunner(options, set);
-  let latest: MeshSnapshot | undefined;
-  /** The snapshot that tables are made of: the latest one, or one before it while that waits for its turn. */
-  let adopted: MeshSnapshot | undefined;
-  let published: Published | undefined;
-  let notBefore = Number.NEGATIVE_INFINITY;
+  const world = latestWorld(clock);
   let isRunning = false;
   let isStopped = false;
   let cancelTimer: (() => void) | undefined;
 
   const nextPass = (): Pass | undefined => {
-    const due = published !== undefined && clock.monotonic() >= notBefore ? published : undefined;
-    if (due !== undefined) {
-      adopted = latest;
-      published = undefined;
-    }
-    if (adopted === undefined) return undefined;
-    const workloads = due === undefined ? set.placeNew(adopted) : set.placeAll(adopted);
-    if (due === undefined && workloads.size === 0) return undefined;
-    return { snapshot: adopted, workloads, published: due };
+    const published = world.takeDue();
+    const snapshot = world.adopted();
+    if (snapshot === undefined) return undefined;
+    const workloads = published === undefined ? set.placeNew(snapshot) : set.placeAll(snapshot);
+    if (published === undefined && workloads.size === 0) return undefined;
+    return { snapshot, workloads, published };
   };
   const run = async () => {
     isRunning = true;
@@ -84,7 +72,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
       for (let pass = nextPass(); pass !== undefined && !isStopped; pass = nextPass()) {
         const startedAt = clock.monotonic();
         const touched = await runPass(pass);
-        if (pass.published !== undefined) notBefore = startedAt + fanOutWindow(touched);
+        if (pass.published !== undefined) world.holdUntil(startedAt + fanOutWindow(touched));
       }
     } catch (error) {
       // Tables stay as they were; the next change starts a new pass.
@@ -101,7 +89,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     cancelTimer?.();
     cancelTimer = undefined;
     const retryAt = resources.retryAt() ?? Number.POSITIVE_INFINITY;
-    const at = published === undefined ? retryAt : Math.min(notBefore, retryAt);
+    const at = Math.min(world.dueAt(), retryAt);
     if (isStopped || at === Number.POSITIVE_INFINITY) return;
     cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
       if (clock.monotonic() >= retryAt) set.mark(() => true);
@@ -111,15 +99,12 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
 
   return {
     subscribe(peer, onChange): TableSubscription {
-      const subscription = set.subscribe(peer, onChange, adopted);
+      const subscription = set.subscribe(peer, onChange, world.adopted());
       start();
       return { current: () => subscription.table, close: () => set.close(subscription) };
     },
     publish(next, changes) {
-      if (next.generation === latest?.generation) return;
-      latest = next;
-      published ??= { changes: [], at: clock.monotonic() };
-      published.changes.push(changes);
+      world.publish(next, changes);
       start();
     },
     secretsChanged(identity) {
