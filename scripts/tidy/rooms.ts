@@ -19,6 +19,7 @@ export const secondDoors: readonly string[] = [
   "src/kube/objects.ts",
   "src/platform/compiled-code.ts",
   "src/platform/http.ts",
+  "src/platform/process-memory.ts",
   "src/platform/json-request.ts",
   "src/xds/resource.ts",
   "workers/messages.ts",

@@ -1,8 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
+import process from "node:process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { backoff, type Clock } from "../lib/mod.ts";
+import { smallHeapFlags, smallMallocEnvironment } from "../platform/process-memory.ts";
 import { type ControlPlaneOptions, type HostPort, StartError } from "./options.ts";
 
 /** What the child tells the runner. */
@@ -112,7 +114,11 @@ function startChild(options: ControlPlaneOptions, edge: ChildEdge, hear: (messag
   const entry = fileURLToPath(new URL("./control-plane-process.ts", import.meta.url));
   let child: ChildProcess;
   try {
-    child = fork(entry, [JSON.stringify(options)], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    child = fork(entry, [JSON.stringify(options)], {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      execArgv: [...process.execArgv, ...smallHeapFlags],
+      env: smallMallocEnvironment(process.env),
+    });
   } catch (error) {
     // The system has no room for a process just now.
     return { ended: Promise.resolve(String(error)), pid: () => undefined, signal: () => undefined };

@@ -5,7 +5,8 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { appsFolder, bookstoreFolder, localFile, programs, stepsFolder } from "../../demo/mod.ts";
 import { StartError } from "./options.ts";
-import { type RunningServe, type ServeIo, startServe } from "./serve.ts";
+import type { RunningServe, ServeIo } from "./running-serve.ts";
+import { startServe } from "./serve.ts";
 
 export interface DemoMesh extends Omit<RunningServe, "controlPlanePid"> {
   /** Puts a file of a step into the served folder; `from` is relative to the folder of the steps. */

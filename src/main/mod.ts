@@ -10,5 +10,6 @@ export {
 export { type DemoMesh, type DemoOptions, startDemoMesh } from "./demo-mesh.ts";
 export type { ServeOptions } from "./options.ts";
 export { formatHostPort, StartError } from "./options.ts";
-export { type RunningServe, type ServeAddresses, type ServeIo, serve, startServe } from "./serve.ts";
+export type { RunningServe, ServeAddresses, ServeIo } from "./running-serve.ts";
+export { serve, startServe } from "./serve.ts";
 export { ownVersion } from "./version.ts";

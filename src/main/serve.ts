@@ -3,55 +3,14 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { systemClock } from "../lib/mod.ts";
-import { type NodeProcess, NodeStartError, startNode } from "../local/mod.ts";
 import { makeFolder } from "../platform/mod.ts";
-import { keepControlPlane } from "./control-plane-child.ts";
-import { socketPaths } from "./control-plane-state.ts";
-import { nodePods } from "./node-questions.ts";
-import {
-  type ControlPlaneOptions,
-  formatHostPort,
-  type HostPort,
-  type PodAddress,
-  type ServeOptions,
-  StartError,
-} from "./options.ts";
-import { createRejectionLines } from "./rejection-lines.ts";
+import { type ControlPlaneOptions, formatHostPort, type ServeOptions, StartError } from "./options.ts";
+import type { RunningServe, ServeAddresses, ServeIo } from "./running-serve.ts";
 import { lockStateDir, type StateLock } from "./state-lock.ts";
 import { ownVersion } from "./version.ts";
 
-export interface ServeIo {
-  /** Data. */
-  readonly write: (text: string) => void;
-  /** Everything else. */
-  readonly note: (text: string) => void;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-export interface RunningServe {
-  /** Resolves when proxies are served and every pod is ready or has been named as unable to be. */
-  readonly ready: Promise<ServeAddresses>;
-  /** The admin address in use, known before the mesh is ready. */
-  readonly admin: Promise<HostPort>;
-  /** Process id of the control plane; undefined while it is being started again. */
-  controlPlanePid(): number | undefined;
-  /** Ends when the mesh does by itself: rejects with {@link StartError} saying why. */
-  readonly ended: Promise<never>;
-  stop(): Promise<void>;
-}
-
-/** What the ready file says, but for its form. */
-export interface ServeAddresses {
-  readonly xds: HostPort;
-  readonly admin: HostPort;
-  readonly pods: readonly PodAddress[];
-}
-
 /** Longest path of a unix socket that every system takes, less the longest name that is put below. */
 const SOCKET_DIR_MAX = 100 - "/control.sock".length;
-const CLUSTER_DOMAIN = "cluster.local";
 
 /** Runs a mesh until `signal` aborts. Throws {@link StartError} when it cannot be started or cannot go on. */
 export async function serve(options: ServeOptions, io: ServeIo & { readonly signal: AbortSignal }): Promise<void> {
@@ -76,7 +35,7 @@ export async function startServe(options: ServeOptions, io: ServeIo): Promise<Ru
   let parts: RunningServe;
   try {
     prepareReadyFile(options);
-    parts = options.hasPods ? startParts(full, io) : await startAlone(full, io);
+    parts = options.hasPods ? await startWithPods(full, io) : await startAlone(full, io);
   } catch (error) {
     await lock.release();
     throw error;
@@ -120,6 +79,11 @@ async function end(parts: RunningServe, options: ServeOptions, lock: StateLock):
   }
 }
 
+/** The control plane and the pods, in processes of their own. Loaded when asked for, as what is not needed takes memory. */
+async function startWithPods(options: ControlPlaneOptions, io: ServeIo): Promise<RunningServe> {
+  return (await import("./serve-with-pods.ts")).startParts(options, io);
+}
+
 /** Only the control plane, in this process. */
 async function startAlone(options: ControlPlaneOptions, io: ServeIo): Promise<RunningServe> {
   const { startControlPlane } = await import("./control-plane.ts");
@@ -136,58 +100,6 @@ async function startAlone(options: ControlPlaneOptions, io: ServeIo): Promise<Ru
     ended,
     stop: () => plane.stop(),
   };
-}
-
-/** The control plane as a child, and the process that runs the pods. */
-function startParts(options: ControlPlaneOptions, io: ServeIo): RunningServe {
-  const sockets = socketPaths(options.socketDir);
-  const node = startPods(options, io);
-  const plane = keepControlPlane(options, { clock: systemClock(), random: Math.random, ...io });
-  const nodeEnded = node.ended.then((why) => {
-    throw new StartError(why ?? "the pods were stopped");
-  });
-  const ended = Promise.race([nodeEnded, plane.serving.then(() => new Promise<never>(() => undefined))]);
-  ended.catch(() => undefined);
-  nodeEnded.catch(() => undefined);
-  const ready = async (): Promise<ServeAddresses> => {
-    const addresses = await plane.serving;
-    await Promise.all([node.listening, node.settled]);
-    return { ...addresses, pods: await nodePods(sockets.node, io.note) };
-  };
-  return {
-    ready: ready(),
-    admin: plane.admin,
-    controlPlanePid: () => plane.pid(),
-    ended,
-    async stop() {
-      await node.stop();
-      await plane.stop();
-    },
-  };
-}
-
-function startPods(options: ControlPlaneOptions, io: ServeIo): NodeProcess {
-  try {
-    const envoy = io.env["OSM_ENVOY"];
-    return startNode({
-      entry: fileURLToPath(new URL("./node-process.ts", import.meta.url)),
-      dir: options.dir,
-      stateDir: options.stateDir,
-      sockets: socketPaths(options.socketDir),
-      ...(envoy === undefined || envoy === "" ? {} : { envoy }),
-      healthcheckCommand: [process.execPath, fileURLToPath(new URL("./cli.ts", import.meta.url)), "healthcheck"],
-      meshName: options.meshName,
-      osmNamespace: options.osmNamespace,
-      clusterDomain: CLUSTER_DOMAIN,
-      callerEnvironment: { ...io.env },
-      clock: systemClock(),
-      onLog: (line) => io.note(`${line}\n`),
-      onRejections: createRejectionLines((line) => io.write(`${line}\n`)),
-    });
-  } catch (error) {
-    if (error instanceof NodeStartError) throw new StartError(error.message);
-    throw error;
-  }
 }
 
 /** The state dir itself, or a private folder of the system's for temporary files where that path is too long. */

@@ -53,7 +53,7 @@ export interface PoolOptions extends PoolReporting {
 }
 
 /** Young generation of a thread: threads are many and their garbage is short-lived, so memory counts more than speed. */
-const YOUNG_MAX_MB = 8;
+const YOUNG_MAX_MB = 3;
 
 interface Waiting<Job, Result> {
   readonly job: Job;
