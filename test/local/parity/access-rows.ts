@@ -186,7 +186,7 @@ export function accessRows(mesh: () => ServedMesh): void {
     const rogue = await mesh().in("shop", "rogue");
     const ask = async (pem: string, port: number, say?: string) => {
       const call = { host: mesh().addressOf("shop", "server-1"), port, serverName: "v1.shop.svc.cluster.local", pem };
-      return await rogue.meshTls(say === undefined ? call : { ...call, say });
+      return await rogue.tls(say === undefined ? call : { ...call, say });
     };
     const books = "GET /books HTTP/1.1\r\nhost: v1.shop\r\n\r\n";
     await until(async () => (await ask("buyer.pem", 9001)).text, banner);

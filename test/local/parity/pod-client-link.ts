@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { ExecPlan } from "../../../src/local/mod.ts";
-import type { Answer, Command, HttpAnswer, HttpCall, LoadReport, MeshTlsCall, TcpAnswer } from "./protocol.ts";
+import type { Answer, Command, HttpAnswer, HttpCall, LoadReport, TcpAnswer, TlsCall } from "./protocol.ts";
 
 const PROGRAM = fileURLToPath(new URL("./pod-client.ts", import.meta.url));
 
@@ -13,8 +13,8 @@ export interface PodClient {
   /** Status alone: 0 when the connection was refused or ended. */
   status(url: string, more?: Pick<HttpCall, "method" | "headers">): Promise<number>;
   tcp(host: string, port: number, say?: string): Promise<TcpAnswer>;
-  /** Speaks the mesh's TLS itself, as no honest pod does. */
-  meshTls(call: MeshTlsCall): Promise<TcpAnswer>;
+  /** Shows a certificate of the mesh itself: to an application, or around the sidecar, as no honest pod does. */
+  tls(call: TlsCall): Promise<TcpAnswer>;
   grpc(host: string, port: number, say: string): Promise<Answer["grpc"]>;
   websocket(url: string, say: string): Promise<string>;
   /** How many of `count` requests ended how: `200 server-1`. */
@@ -56,7 +56,7 @@ export function linkPodClient(plan: ExecPlan): PodClient {
     http,
     status: async (url, more) => (await http(url, more)).status,
     tcp: (host, port, say) => ask({ do: "tcp", host, port, ...(say === undefined ? {} : { say }) }),
-    meshTls: (call) => ask({ do: "mesh-tls", call }),
+    tls: (call) => ask({ do: "tls", call }),
     grpc: (host, port, say) => ask({ do: "grpc", host, port, say }),
     websocket: (url, say) => ask({ do: "websocket", url, say }),
     tally: (url, count) => ask({ do: "tally", call: callOf(url), count }),

@@ -7,7 +7,7 @@ import { Agent, request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { connect as connectTls } from "node:tls";
-import type { Answer, Command, HttpAnswer, HttpCall, LoadReport, MeshTlsCall, TcpAnswer } from "./protocol.ts";
+import type { Answer, Command, HttpAnswer, HttpCall, LoadReport, TcpAnswer, TlsCall } from "./protocol.ts";
 
 /** Nothing that a test asks for takes as long: what policy refuses ends at once. */
 const PATIENCE_MS = 5000;
@@ -35,7 +35,7 @@ function http(call: HttpCall, agent: Agent | false = false): Promise<HttpAnswer>
   });
 }
 
-function meshTls({ host, port, serverName, pem, say }: MeshTlsCall): Promise<TcpAnswer> {
+function tls({ host, port, serverName, pem, say }: TlsCall): Promise<TcpAnswer> {
   const both = readFileSync(pem, "utf8");
   // Whom it talks to does not matter here.
   const trust = { ca: [], rejectUnauthorized: false };
@@ -154,8 +154,8 @@ async function carryOut(command: Command): Promise<Answer[Command["do"]]> {
       return await http(command.call);
     case "tcp":
       return await tcp(command.host, command.port, command.say);
-    case "mesh-tls":
-      return await meshTls(command.call);
+    case "tls":
+      return await tls(command.call);
     case "grpc":
       return await grpc(command.host, command.port, command.say);
     case "websocket":

@@ -37,8 +37,8 @@ export interface LoadReport {
   readonly failures: readonly string[];
 }
 
-/** mTLS of the mesh, spoken by the program itself: for a pod without a sidecar. */
-export interface MeshTlsCall {
+/** TLS as the mesh speaks it, but by the program itself. */
+export interface TlsCall {
   readonly host: string;
   readonly port: number;
   readonly serverName: string;
@@ -50,7 +50,7 @@ export interface MeshTlsCall {
 export type Command =
   | { readonly do: "http"; readonly call: HttpCall }
   | { readonly do: "tcp"; readonly host: string; readonly port: number; readonly say?: string }
-  | { readonly do: "mesh-tls"; readonly call: MeshTlsCall }
+  | { readonly do: "tls"; readonly call: TlsCall }
   | { readonly do: "grpc"; readonly host: string; readonly port: number; readonly say: string }
   | { readonly do: "websocket"; readonly url: string; readonly say: string }
   | { readonly do: "tally"; readonly call: HttpCall; readonly count: number }
@@ -62,7 +62,7 @@ export type Command =
 export interface Answer {
   readonly http: HttpAnswer;
   readonly tcp: TcpAnswer;
-  readonly "mesh-tls": TcpAnswer;
+  readonly tls: TcpAnswer;
   readonly grpc: { readonly code: number; readonly text: string };
   readonly websocket: string;
   readonly tally: Readonly<Record<string, number>>;

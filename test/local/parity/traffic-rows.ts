@@ -192,6 +192,15 @@ export function trafficRows(mesh: () => ServedMesh): void {
     expect(await client.grpc("v1", 9090, "hello")).toEqual({ code: 0, text: "server-1 hello" });
   });
 
+  test("row 29: an application that speaks TLS itself is carried as TCP", async () => {
+    await mesh().policy(permissive);
+    const client = await buyer();
+    const say = "GET / HTTP/1.1\r\nhost: own\r\n\r\n";
+    const ask = async () =>
+      (await client.tls({ host: "v1", port: 8443, serverName: "own", pem: "buyer.pem", say })).text;
+    await until(async () => (await ask()).split("\r\n")[0], "HTTP/1.1 200 OK");
+  });
+
   test("row 30: a websocket is opened through both proxies and carries both ways", async () => {
     await mesh().policy(permissive);
     const client = await buyer();

@@ -10,8 +10,9 @@ const everyPort: readonly PortWishes[] = [
   { name: "tcp-echo", port: 9000 },
   { name: "other", port: 9001, appProtocol: "tcp-server-first" },
   { name: "grpc-say", port: 9090 },
+  { name: "tcp-secure", port: 8443 },
 ];
-const serves = ["http:8080", "http:8081", "tcp:9000", "banner:9001", "grpc:9090"];
+const serves = ["http:8080", "http:8081", "tcp:9000", "banner:9001", "grpc:9090", "tls:8443:own.pem"];
 
 function server(account: string) {
   return { account, labels: { app: "server", version: account }, serves, probed: 8080 };
