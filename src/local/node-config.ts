@@ -6,6 +6,8 @@ export interface NodeConfig {
   readonly dir: string;
   /** Private folder for logs and for what files last said. */
   readonly stateDir: string;
+  /** Folder of the CA's key: no pod sees into it. */
+  readonly caDir: string;
   readonly sockets: {
     /** Where the control plane serves xDS. */
     readonly xds: string;

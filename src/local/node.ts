@@ -103,7 +103,7 @@ export async function runNode(config: NodeConfig, { clock, random, log, parse }:
 }
 
 /** Folders for logs and for what pods mount. Keys of pods lie in memory alone, and nothing of it outlives this process. */
-async function privateFolders({ stateDir, envoy }: NodeConfig) {
+async function privateFolders({ dir, stateDir, caDir, envoy }: NodeConfig) {
   const runDir = join(stateDir, "run");
   const logsDir = join(stateDir, "logs");
   await rm(logsDir, { recursive: true, force: true });
@@ -113,7 +113,10 @@ async function privateFolders({ stateDir, envoy }: NodeConfig) {
   const podsDir = join(runDir, "pods");
   for (const dir of [etcDir, podsDir]) await mkdir(dir);
   await buildEtcSkeleton(etcDir, envoy, stateDir);
-  return { logsDir, etcDir, podsDir };
+  // Made by now, so that the first pod finds nothing either. The control plane says so when it cannot be.
+  await mkdir(caDir, { recursive: true, mode: 0o700 }).catch(() => undefined);
+  const hiddenDirs = [runDir, caDir].filter((hidden) => !`${dir}/`.startsWith(`${hidden}/`));
+  return { logsDir, etcDir, podsDir, hiddenDirs };
 }
 
 /** Makes this network namespace the pods' hub, with DNS and the way to the control plane. */

@@ -18,6 +18,8 @@ export interface SandboxOptions {
   readonly etc: string;
   /** Private folder in which each pod has one. */
   readonly podsDir: string;
+  /** Folders with keys: a program that may read all that the caller may finds them empty. */
+  readonly hiddenDirs: readonly string[];
   readonly hosts: string;
   readonly resolvConf: string;
 }
@@ -47,6 +49,9 @@ done
 mount --rbind "$OSM_ETC" /etc
 for file in ${POD_ETC_FILES.join(" ")}; do mount --bind "$OSM_POD/$file" /etc/$file; done
 mount --bind "$OSM_POD/envoy" /etc/envoy
+for dir in "$@"; do
+  if [ -d "$dir" ]; then mount -t tmpfs -o mode=0755,ro tmpfs "$dir"; fi
+done
 ip -batch - <<COMMANDS
 link set lo up
 link add eth0 type veth peer name $OSM_LINK netns /proc/self/fd/3
@@ -92,17 +97,34 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
 function startHolder(options: SandboxOptions, dir: string): ChildProcess {
   const hub = openSync("/proc/self/ns/net", "r");
   try {
-    return spawn("unshare", ["-n", "-m", "-u", "-p", "--fork", "--kill-child", "--mount-proc", "sh", "-c", SETUP], {
-      stdio: ["ignore", "pipe", "pipe", hub],
-      env: {
-        PATH: process.env.PATH,
-        OSM_ETC: options.etc,
-        OSM_POD: dir,
-        OSM_LINK: options.link,
-        OSM_ADDRESS: options.address,
-        OSM_HOSTNAME: options.hostname,
+    return spawn(
+      "unshare",
+      [
+        "-n",
+        "-m",
+        "-u",
+        "-p",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "sh",
+        "-c",
+        SETUP,
+        "sh",
+        ...options.hiddenDirs,
+      ],
+      {
+        stdio: ["ignore", "pipe", "pipe", hub],
+        env: {
+          PATH: process.env.PATH,
+          OSM_ETC: options.etc,
+          OSM_POD: dir,
+          OSM_LINK: options.link,
+          OSM_ADDRESS: options.address,
+          OSM_HOSTNAME: options.hostname,
+        },
       },
-    });
+    );
   } finally {
     closeSync(hub);
   }

@@ -26,6 +26,7 @@ export interface PodSurroundings {
   readonly hasEnvoy: boolean;
   readonly etcDir: string;
   readonly podsDir: string;
+  readonly hiddenDirs: readonly string[];
   readonly images: () => ImageCommands;
   readonly namespace: (name: string) => KubeObject | undefined;
   /** Whether some Service sends to pods like this one. */
@@ -66,6 +67,7 @@ export function podSetup(surroundings: PodSurroundings): PodSetup {
             link: `pod${address.split(".").slice(2).join("-")}`,
             etc: surroundings.etcDir,
             podsDir: surroundings.podsDir,
+            hiddenDirs: surroundings.hiddenDirs,
             hosts: hostsFile(pod, clusterDomain),
             resolvConf: resolvConf(namespace, clusterDomain, DNS_ADDRESS),
           }),

@@ -46,6 +46,7 @@ function startPods(options: ControlPlaneOptions, io: ServeIo): NodeProcess {
       entry: fileURLToPath(new URL("./node-process.ts", import.meta.url)),
       dir: options.dir,
       stateDir: options.stateDir,
+      caDir: options.caDir,
       sockets: socketPaths(options.socketDir),
       ...(envoy === undefined || envoy === "" ? {} : { envoy }),
       healthcheckCommand: [process.execPath, fileURLToPath(new URL("./cli.ts", import.meta.url)), "healthcheck"],

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PodSummary } from "../../src/local/mod.ts";
@@ -146,6 +147,13 @@ describe.skipIf(obstacle !== undefined)(`local pods${obstacle === undefined ? ""
     );
     const processes = await folder.exec("shop", "client", "sh", "-c", "ls -d /proc/[0-9]* | wc -l");
     expect(Number(processes.stdout)).toBeLessThan(10);
+  });
+
+  test("a program of another user, which reads DIR whatever its modes, finds no keys in the state dir", async () => {
+    const key = join(folder.stateDir, "ca", "private.key");
+    writeFileSync(key, "a key", { mode: 0o600 });
+    const seen = await folder.exec("shop", "other-user", "sh", "-c", `cat ${key}; ls -R ${folder.stateDir}/run`);
+    expect(seen.stdout).toBe(`${folder.stateDir}/run:\n`);
   });
 
   test("a container without a program is named with file, pod and image, and holds up nobody else", async () => {

@@ -20,6 +20,7 @@ export interface Output {
 export interface ServedFolder {
   readonly node: NodeProcess;
   readonly dir: string;
+  readonly stateDir: string;
   readonly socket: string;
   put(file: string, text: string): void;
   pods(): Promise<readonly PodSummary[]>;
@@ -43,6 +44,7 @@ export function nodeOptions(paths: ReturnType<typeof folderPaths>) {
     entry: fileURLToPath(new URL("../../src/main/node-process.ts", import.meta.url)),
     dir: paths.dir,
     stateDir: paths.stateDir,
+    caDir: join(paths.stateDir, "ca"),
     sockets: paths.sockets,
     healthcheckCommand: ["false"],
     meshName: "osm",
@@ -65,6 +67,7 @@ export async function serveFolder(files: Readonly<Record<string, string>>): Prom
   return {
     node,
     dir: paths.dir,
+    stateDir: paths.stateDir,
     socket,
     pods,
     put: (file, text) => writeFileSync(join(paths.dir, file), text),
