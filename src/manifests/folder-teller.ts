@@ -38,69 +38,69 @@ const SLICE_MS = 5;
 export class FolderTeller {
   /** Resolves when the reset has been handed over. */
   readonly ready: Promise<void>;
-  private readonly setReady: () => void;
-  private readonly listener: FolderListener;
-  private readonly set: ManifestSet;
-  private readonly startedMs: number;
-  private isFirst = true;
-  private heldSinceMs: number | undefined;
-  private lastAbsenceMs = Number.NEGATIVE_INFINITY;
-  private problems: readonly ScanProblem[] = [];
-  private isProblemNews = false;
-  private reportedVersion = 0;
+  readonly #setReady: () => void;
+  readonly #listener: FolderListener;
+  readonly #set: ManifestSet;
+  readonly #startedMs: number;
+  #isFirst = true;
+  #heldSinceMs: number | undefined;
+  #lastAbsenceMs = Number.NEGATIVE_INFINITY;
+  #problems: readonly ScanProblem[] = [];
+  #isProblemNews = false;
+  #reportedVersion = 0;
 
   constructor(listener: FolderListener, set: ManifestSet) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ready = promise;
-    this.setReady = resolve;
-    this.listener = listener;
-    this.set = set;
-    this.startedMs = listener.clock.monotonic();
+    this.#setReady = resolve;
+    this.#listener = listener;
+    this.#set = set;
+    this.#startedMs = listener.clock.monotonic();
   }
 
   /** A file is gone: where its objects went may show only now. */
   noteAbsence(): void {
-    this.lastAbsenceMs = this.listener.clock.monotonic();
+    this.#lastAbsenceMs = this.#listener.clock.monotonic();
   }
 
   rejections(): readonly Rejection[] {
     const names = { kind: "", namespace: "", name: "", field: "", strength: "object" } as const;
-    const problems = this.problems.map(({ path, reason, message }) => ({ ...names, file: path, reason, message }));
-    return [...problems, ...this.set.rejections()];
+    const problems = this.#problems.map(({ path, reason, message }) => ({ ...names, file: path, reason, message }));
+    return [...problems, ...this.#set.rejections()];
   }
 
   /** Hands over what has changed; true when it was the reset. Nothing is handed over once `isStopped`. */
   async tell(progress: Progress, isStopped: () => boolean): Promise<boolean> {
-    const wasFirst = this.isFirst;
-    if (!isDeepStrictEqual(this.problems, progress.problems)) {
-      this.problems = progress.problems;
-      this.isProblemNews = true;
+    const wasFirst = this.#isFirst;
+    if (!isDeepStrictEqual(this.#problems, progress.problems)) {
+      this.#problems = progress.problems;
+      this.#isProblemNews = true;
     }
-    if (wasFirst) await this.tellFirst(progress, isStopped);
-    else await this.tellChanges(progress, isStopped);
-    if (!isStopped()) this.tellRejections();
-    return wasFirst && !this.isFirst;
+    if (wasFirst) await this.#tellFirst(progress, isStopped);
+    else await this.#tellChanges(progress, isStopped);
+    if (!isStopped()) this.#tellRejections();
+    return wasFirst && !this.#isFirst;
   }
 
-  private async tellFirst({ isReading, isUnsettled }: Progress, isStopped: () => boolean): Promise<void> {
-    const { clock, source, onBatch } = this.listener;
-    const isWaiting = isUnsettled && clock.monotonic() - this.startedMs < FIRST_WAIT_MAX_MS;
+  async #tellFirst({ isReading, isUnsettled }: Progress, isStopped: () => boolean): Promise<void> {
+    const { clock, source, onBatch } = this.#listener;
+    const isWaiting = isUnsettled && clock.monotonic() - this.#startedMs < FIRST_WAIT_MAX_MS;
     // However long it takes, nothing is left out that can be read.
     if (isWaiting || isReading) return;
-    this.isFirst = false;
-    const objects = await sourcedObjects(this.set.takeAll(), clock);
+    this.#isFirst = false;
+    const objects = await sourcedObjects(this.#set.takeAll(), clock);
     if (isStopped()) return;
     onBatch([{ type: "reset", source, objects }]);
-    this.setReady();
+    this.#setReady();
   }
 
-  private async tellChanges({ isUnsettled }: Progress, isStopped: () => boolean): Promise<void> {
-    const { clock, source, onBatch } = this.listener;
+  async #tellChanges({ isUnsettled }: Progress, isStopped: () => boolean): Promise<void> {
+    const { clock, source, onBatch } = this.#listener;
     const nowMs = clock.monotonic();
-    const isQuiet = !isUnsettled && nowMs - this.lastAbsenceMs >= SETTLE_MS;
-    const hasHeldLong = this.heldSinceMs !== undefined && nowMs - this.heldSinceMs >= HOLD_DELETES_MAX_MS;
-    const changes = this.set.takeChanges(isQuiet || hasHeldLong);
-    this.heldSinceMs = this.set.hasDeletes() ? (this.heldSinceMs ?? nowMs) : undefined;
+    const isQuiet = !isUnsettled && nowMs - this.#lastAbsenceMs >= SETTLE_MS;
+    const hasHeldLong = this.#heldSinceMs !== undefined && nowMs - this.#heldSinceMs >= HOLD_DELETES_MAX_MS;
+    const changes = this.#set.takeChanges(isQuiet || hasHeldLong);
+    this.#heldSinceMs = this.#set.hasDeletes() ? (this.#heldSinceMs ?? nowMs) : undefined;
     if (changes.length === 0) return;
     const applied = changes.flatMap((change) => (change.type === "apply" ? [change.standing] : []));
     const deleted = changes.flatMap((change) => (change.type === "delete" ? [change.manifest] : []));
@@ -121,12 +121,12 @@ export class FolderTeller {
     ]);
   }
 
-  private tellRejections(): void {
-    const version = this.set.reportVersion();
-    const isNews = this.isProblemNews || this.reportedVersion !== version;
-    this.isProblemNews = false;
-    this.reportedVersion = version;
-    if (isNews) this.listener.onRejections(this.rejections());
+  #tellRejections(): void {
+    const version = this.#set.reportVersion();
+    const isNews = this.#isProblemNews || this.#reportedVersion !== version;
+    this.#isProblemNews = false;
+    this.#reportedVersion = version;
+    if (isNews) this.#listener.onRejections(this.rejections());
   }
 }
 

@@ -68,221 +68,221 @@ export function watchFolder(options: FolderOptions): FolderSource {
 
 class FolderFollower {
   readonly teller: FolderTeller;
-  private readonly options: FolderOptions;
-  private readonly set: ManifestSet = createManifestSet();
-  private readonly lastGood: LastGood;
-  private readonly settling: Settling;
-  private readonly watchers: DirectoryWatchers;
+  readonly #options: FolderOptions;
+  readonly #set: ManifestSet = createManifestSet();
+  readonly #lastGood: LastGood;
+  readonly #settling: Settling;
+  readonly #watchers: DirectoryWatchers;
   /** State of each file when it was last read. */
-  private readonly known = new Map<string, Fingerprint>();
+  readonly #known = new Map<string, Fingerprint>();
   /** Of two readings of one file, the later counts. */
-  private readonly readings = new Map<string, symbol>();
-  private readonly dirty = new Set<string>();
+  readonly #readings = new Map<string, symbol>();
+  readonly #dirty = new Set<string>();
   /** Big files that wait for others of their kind. */
-  private readonly putOff = new Set<string>();
-  private bigReadings = 0;
-  private scan: FolderScan | undefined;
-  private isRescanDue = true;
-  private isStopped = false;
-  private running: Promise<void> | undefined;
+  readonly #putOff = new Set<string>();
+  #bigReadings = 0;
+  #scan: FolderScan | undefined;
+  #isRescanDue = true;
+  #isStopped = false;
+  #running: Promise<void> | undefined;
   /** Woken while running: what woke it may have come too late for this round. */
-  private isWokenAgain = false;
-  private wakeAtMs = Number.POSITIVE_INFINITY;
-  private cancelWake: () => void = () => {};
-  private cancelRescan: () => void = () => {};
+  #isWokenAgain = false;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #cancelWake: () => void = () => {};
+  #cancelRescan: () => void = () => {};
 
   constructor(options: FolderOptions) {
-    this.options = options;
-    this.teller = new FolderTeller(options, this.set);
-    this.lastGood = createLastGood(options.stateDir, options.log);
-    this.settling = createSettling(options.clock);
-    const onEvent = (directory: string, name: string | undefined) => this.noteEvent(directory, name);
-    this.watchers = watchDirectories({ root: options.dir, log: options.log, onEvent });
+    this.#options = options;
+    this.teller = new FolderTeller(options, this.#set);
+    this.#lastGood = createLastGood(options.stateDir, options.log);
+    this.#settling = createSettling(options.clock);
+    const onEvent = (directory: string, name: string | undefined) => this.#noteEvent(directory, name);
+    this.#watchers = watchDirectories({ root: options.dir, log: options.log, onEvent });
   }
 
   async stop(): Promise<void> {
-    this.isStopped = true;
-    this.cancelWake();
-    this.cancelRescan();
-    this.watchers.close();
-    await this.running;
-    await this.lastGood.flushed();
+    this.#isStopped = true;
+    this.#cancelWake();
+    this.#cancelRescan();
+    this.#watchers.close();
+    await this.#running;
+    await this.#lastGood.flushed();
   }
 
   /** Looks again after `delayMs` at the latest. */
   wake(delayMs: number): void {
-    const { clock } = this.options;
+    const { clock } = this.#options;
     const atMs = clock.monotonic() + delayMs;
-    if (this.isStopped || atMs >= this.wakeAtMs) return;
-    this.cancelWake();
-    this.wakeAtMs = atMs;
-    this.cancelWake = clock.after(delayMs, () => {
-      this.wakeAtMs = Number.POSITIVE_INFINITY;
-      this.isWokenAgain = true;
-      this.running ??= this.run();
+    if (this.#isStopped || atMs >= this.#wakeAtMs) return;
+    this.#cancelWake();
+    this.#wakeAtMs = atMs;
+    this.#cancelWake = clock.after(delayMs, () => {
+      this.#wakeAtMs = Number.POSITIVE_INFINITY;
+      this.#isWokenAgain = true;
+      this.#running ??= this.#run();
     });
   }
 
-  private noteEvent(directory: string, name: string | undefined): void {
+  #noteEvent(directory: string, name: string | undefined): void {
     const isHidden = name?.startsWith(".") === true;
     // What a hidden entry is about is seen through links only, as in a mounted ConfigMap.
-    if (isHidden && this.scan?.withLinks.has(directory) !== true) return;
-    if (name === undefined || isHidden) this.isRescanDue = true;
-    else this.dirty.add(directory === "" ? name : `${directory}/${name}`);
+    if (isHidden && this.#scan?.withLinks.has(directory) !== true) return;
+    if (name === undefined || isHidden) this.#isRescanDue = true;
+    else this.#dirty.add(directory === "" ? name : `${directory}/${name}`);
     this.wake(GATHER_MS);
   }
 
-  private async run(): Promise<void> {
-    while (!this.isStopped && (this.isWokenAgain || this.dirty.size > 0 || this.isRescanDue)) {
-      this.isWokenAgain = false;
-      if (this.isRescanDue) await this.rescan();
-      await eachOf(this.takePaths(), READERS, (path) => this.look(path));
-      if (!this.isStopped) await this.tell();
+  async #run(): Promise<void> {
+    while (!this.#isStopped && (this.#isWokenAgain || this.#dirty.size > 0 || this.#isRescanDue)) {
+      this.#isWokenAgain = false;
+      if (this.#isRescanDue) await this.#rescan();
+      await eachOf(this.#takePaths(), READERS, (path) => this.#look(path));
+      if (!this.#isStopped) await this.#tell();
     }
-    this.running = undefined;
-    if (this.isUnsettled() || this.set.hasDeletes()) this.wake(SETTLE_MS);
+    this.#running = undefined;
+    if (this.#isUnsettled() || this.#set.hasDeletes()) this.wake(SETTLE_MS);
   }
 
-  private async tell(): Promise<void> {
+  async #tell(): Promise<void> {
     const progress = {
-      isReading: this.isReading(),
-      isUnsettled: this.isUnsettled(),
-      problems: this.scan?.problems ?? [],
+      isReading: this.#isReading(),
+      isUnsettled: this.#isUnsettled(),
+      problems: this.#scan?.problems ?? [],
     };
-    const isFirst = await this.teller.tell(progress, () => this.isStopped);
-    if (isFirst) this.lastGood.keepOnly(new Set(this.known.keys()));
+    const isFirst = await this.teller.tell(progress, () => this.#isStopped);
+    if (isFirst) this.#lastGood.keepOnly(new Set(this.#known.keys()));
   }
 
   /** Paths to look at now, the latest ones first: one edit does not wait for thousands of files that came before. */
-  private takePaths(): ReadonlySet<string> {
-    const latest = [...this.dirty].slice(-PATHS_AT_A_TIME);
-    for (const path of latest) this.dirty.delete(path);
-    return new Set([...latest, ...this.settling.unsettled()]);
+  #takePaths(): ReadonlySet<string> {
+    const latest = [...this.#dirty].slice(-PATHS_AT_A_TIME);
+    for (const path of latest) this.#dirty.delete(path);
+    return new Set([...latest, ...this.#settling.unsettled()]);
   }
 
   /** Lists the folder and notes what is new, changed or gone. */
-  private async rescan(): Promise<void> {
-    const { clock, dir } = this.options;
+  async #rescan(): Promise<void> {
+    const { clock, dir } = this.#options;
     const startMs = clock.monotonic();
-    this.isRescanDue = false;
-    this.cancelRescan();
+    this.#isRescanDue = false;
+    this.#cancelRescan();
     const scan = await scanFolder(dir, (path, id) => {
-      if (!this.isStopped) this.watchers.ensure(path, id);
+      if (!this.#isStopped) this.#watchers.ensure(path, id);
     });
-    this.scan = scan;
-    if (!this.isStopped) this.watchers.keepOnly(scan.directories);
+    this.#scan = scan;
+    if (!this.#isStopped) this.#watchers.keepOnly(scan.directories);
     for (const [path, seen] of scan.files) {
-      const known = this.known.get(path);
-      if (known === undefined || !isSameFingerprint(known, seen)) this.dirty.add(path);
+      const known = this.#known.get(path);
+      if (known === undefined || !isSameFingerprint(known, seen)) this.#dirty.add(path);
     }
     const isUnlisted = (path: string) =>
       scan.unlisted.some((parent) => parent === "" || path === parent || path.startsWith(`${parent}/`));
-    for (const path of this.known.keys()) if (!scan.files.has(path) && !isUnlisted(path)) this.forget(path);
+    for (const path of this.#known.keys()) if (!scan.files.has(path) && !isUnlisted(path)) this.#forget(path);
     const pauseMs = Math.max(RESCAN_MIN_MS, RESCAN_SHARE * (clock.monotonic() - startMs));
-    if (this.isStopped) return;
-    this.cancelRescan = clock.after(pauseMs, () => {
-      this.isRescanDue = true;
+    if (this.#isStopped) return;
+    this.#cancelRescan = clock.after(pauseMs, () => {
+      this.#isRescanDue = true;
       this.wake(0);
     });
   }
 
   /** Looks at one path: reads it when it is a manifest that has changed and rests, lists the folder when that may tell more. */
-  private async look(path: string): Promise<void> {
-    const { dir } = this.options;
+  async #look(path: string): Promise<void> {
+    const { dir } = this.#options;
     let stats: Stats;
     try {
       stats = await lstat(join(dir, path));
       if (stats.isSymbolicLink()) {
-        if (isManifestPath(path) && this.scan?.files.has(path) !== true) this.isRescanDue = true;
+        if (isManifestPath(path) && this.#scan?.files.has(path) !== true) this.#isRescanDue = true;
         stats = await stat(join(dir, path));
       }
     } catch (error) {
-      this.lookAtAbsence(path, codeOf(error) === "ENOENT");
+      this.#lookAtAbsence(path, codeOf(error) === "ENOENT");
       return;
     }
     if (stats.isDirectory()) {
-      if (this.scan?.directories.get(path) !== directoryId(stats)) this.isRescanDue = true;
+      if (this.#scan?.directories.get(path) !== directoryId(stats)) this.#isRescanDue = true;
     } else if (isManifestPath(path)) {
-      if (stats.isFile()) await this.lookAtFile(path, fingerprintOf(stats));
-      else this.isRescanDue = true;
+      if (stats.isFile()) await this.#lookAtFile(path, fingerprintOf(stats));
+      else this.#isRescanDue = true;
     }
   }
 
-  private lookAtAbsence(path: string, isGone: boolean): void {
-    this.settling.forget(path);
-    const isFolder = this.scan?.directories.has(path) === true;
-    const mayBeLink = this.scan?.withLinks.has(parentOf(path)) === true;
-    if (isFolder || mayBeLink || !isGone) this.isRescanDue = true;
-    else this.forget(path);
+  #lookAtAbsence(path: string, isGone: boolean): void {
+    this.#settling.forget(path);
+    const isFolder = this.#scan?.directories.has(path) === true;
+    const mayBeLink = this.#scan?.withLinks.has(parentOf(path)) === true;
+    if (isFolder || mayBeLink || !isGone) this.#isRescanDue = true;
+    else this.#forget(path);
   }
 
-  private async lookAtFile(path: string, seen: Fingerprint): Promise<void> {
-    const known = this.known.get(path);
+  async #lookAtFile(path: string, seen: Fingerprint): Promise<void> {
+    const known = this.#known.get(path);
     if (known !== undefined && isSameFingerprint(known, seen)) {
-      this.settling.forget(path);
-    } else if (this.settling.isSettled(path, seen, known)) {
-      if (seen.size <= SMALL_MAX_BYTES) await this.read(path, seen);
-      else this.readBig(path, seen);
+      this.#settling.forget(path);
+    } else if (this.#settling.isSettled(path, seen, known)) {
+      if (seen.size <= SMALL_MAX_BYTES) await this.#read(path, seen);
+      else this.#readBig(path, seen);
     }
   }
 
   /** Starts reading a big file, or puts it off; nothing else waits for it. */
-  private readBig(path: string, seen: Fingerprint): void {
-    if (this.bigReadings >= BIG_READINGS_MAX) {
-      this.putOff.add(path);
+  #readBig(path: string, seen: Fingerprint): void {
+    if (this.#bigReadings >= BIG_READINGS_MAX) {
+      this.#putOff.add(path);
       return;
     }
-    this.bigReadings += 1;
-    void this.read(path, seen).finally(() => {
-      this.bigReadings -= 1;
-      for (const next of this.putOff) this.dirty.add(next);
-      this.putOff.clear();
+    this.#bigReadings += 1;
+    void this.#read(path, seen).finally(() => {
+      this.#bigReadings -= 1;
+      for (const next of this.#putOff) this.#dirty.add(next);
+      this.#putOff.clear();
       this.wake(0);
     });
   }
 
-  private async read(path: string, seen: Fingerprint): Promise<void> {
+  async #read(path: string, seen: Fingerprint): Promise<void> {
     const number = Symbol(path);
-    this.readings.set(path, number);
-    this.known.set(path, seen);
-    const parsed = await readManifest(this.options.dir, path, seen, this.options.parse);
-    const isLatest = () => this.readings.get(path) === number && !this.isStopped;
+    this.#readings.set(path, number);
+    this.#known.set(path, seen);
+    const parsed = await readManifest(this.#options.dir, path, seen, this.#options.parse);
+    const isLatest = () => this.#readings.get(path) === number && !this.#isStopped;
     if (!isLatest()) return;
     if (parsed === undefined) {
       // Written to while it was read: it is as good as unread.
-      this.known.set(path, { ...seen, size: -1 });
-      this.dirty.add(path);
-    } else if (!parsed.isReadable && !this.set.has(path)) {
-      const objects = await this.lastGood.load(path);
+      this.#known.set(path, { ...seen, size: -1 });
+      this.#dirty.add(path);
+    } else if (!parsed.isReadable && !this.#set.has(path)) {
+      const objects = await this.#lastGood.load(path);
       if (!isLatest()) return;
-      if (objects !== undefined) this.set.put(path, { isReadable: true, objects, rejections: [] });
+      if (objects !== undefined) this.#set.put(path, { isReadable: true, objects, rejections: [] });
     }
-    this.readings.delete(path);
-    if (parsed !== undefined) this.accept(path, parsed);
+    this.#readings.delete(path);
+    if (parsed !== undefined) this.#accept(path, parsed);
     this.wake(parsed === undefined ? SETTLE_MS : 0);
   }
 
-  private accept(path: string, parsed: ParsedFile): void {
-    this.set.put(path, parsed);
-    if (parsed.isReadable) this.lastGood.save(path, parsed.objects);
+  #accept(path: string, parsed: ParsedFile): void {
+    this.#set.put(path, parsed);
+    if (parsed.isReadable) this.#lastGood.save(path, parsed.objects);
   }
 
-  private forget(path: string): void {
-    this.settling.forget(path);
-    this.putOff.delete(path);
-    this.readings.delete(path);
-    if (!this.known.delete(path)) return;
-    this.set.remove(path);
-    this.lastGood.remove(path);
+  #forget(path: string): void {
+    this.#settling.forget(path);
+    this.#putOff.delete(path);
+    this.#readings.delete(path);
+    if (!this.#known.delete(path)) return;
+    this.#set.remove(path);
+    this.#lastGood.remove(path);
     this.teller.noteAbsence();
   }
 
-  private isReading(): boolean {
-    return this.readings.size > 0 || this.dirty.size > 0 || this.putOff.size > 0;
+  #isReading(): boolean {
+    return this.#readings.size > 0 || this.#dirty.size > 0 || this.#putOff.size > 0;
   }
 
-  private isUnsettled(): boolean {
-    return this.settling.unsettledCount() > 0 || this.isReading();
+  #isUnsettled(): boolean {
+    return this.#settling.unsettledCount() > 0 || this.#isReading();
   }
 }
 

@@ -35,20 +35,20 @@ export function rootField(value: unknown): Field {
 class ChildField implements Field {
   readonly value: unknown;
   readonly problems: Problem[];
-  private readonly parent: Field;
-  private readonly key: string | number;
+  readonly #parent: Field;
+  readonly #key: string | number;
 
   constructor(value: unknown, parent: Field, key: string | number) {
     this.value = value ?? undefined;
     this.problems = parent.problems;
-    this.parent = parent;
-    this.key = key;
+    this.#parent = parent;
+    this.#key = key;
   }
 
   get path(): string {
-    const { path } = this.parent;
-    if (typeof this.key === "number") return `${path}[${this.key}]`;
-    return path === "" ? this.key : `${path}.${this.key}`;
+    const { path } = this.#parent;
+    if (typeof this.#key === "number") return `${path}[${this.#key}]`;
+    return path === "" ? this.#key : `${path}.${this.#key}`;
   }
 }
 
