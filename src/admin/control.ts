@@ -32,7 +32,7 @@ export interface ControlActions {
   /** Files by name; undefined when there is no such pod or it has no proxy. */
   readonly proxyBootstrap: (request: BootstrapRequest) => Promise<Readonly<Record<string, string>> | undefined>;
   /** Resolves when every connected proxy has acknowledged its new certificate. */
-  readonly rotateCertificates: (signal: AbortSignal) => Promise<RotationResult>;
+  readonly rotateCertificates: () => Promise<RotationResult>;
 }
 
 /** Routes of the private socket. */
@@ -57,7 +57,7 @@ export function controlRoutes(actions: ControlActions): readonly Route[] {
       }
       return json({ files });
     }),
-    post("/certificates/rotate", async (request) => json(await actions.rotateCertificates(request.signal))),
+    post("/certificates/rotate", async () => json(await actions.rotateCertificates())),
   ];
 }
 

@@ -22,8 +22,6 @@ export interface HttpRequest {
   json(): Promise<unknown>;
   /** The body as it arrives. */
   readonly raw: IncomingMessage;
-  /** Aborted when the client goes away before the answer. */
-  readonly signal: AbortSignal;
 }
 
 export interface HttpAnswer {
@@ -99,7 +97,7 @@ async function answer(
 ): Promise<void> {
   let result: HttpAnswer;
   try {
-    result = await dispatch(routes, request, response);
+    result = await dispatch(routes, request);
   } catch (error) {
     // Whoever hung up before its request was complete waits for no answer, and that is its right.
     if (request.destroyed && !request.complete) return;
@@ -119,11 +117,7 @@ async function answer(
 
 const pathOf = (request: IncomingMessage) => (request.url ?? "/").split("?")[0] ?? "/";
 
-async function dispatch(
-  routes: readonly Route[],
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<HttpAnswer> {
+async function dispatch(routes: readonly Route[], request: IncomingMessage): Promise<HttpAnswer> {
   const url = URL.parse(request.url ?? "/", "http://localhost");
   if (url === null) throw new HttpProblem(400, `"${request.url}" is no path`);
   const method = request.method === "HEAD" ? "GET" : request.method;
@@ -133,14 +127,11 @@ async function dispatch(
     if (params === undefined) continue;
     isKnownPath = true;
     if (route.method !== method) continue;
-    const aborted = new AbortController();
-    response.once("close", () => aborted.abort());
     return await route.handle({
       params,
       query: url.searchParams,
       json: () => readJson(request),
       raw: request,
-      signal: aborted.signal,
     });
   }
   if (isKnownPath) throw new HttpProblem(405, `${request.method ?? "?"} is not answered at ${url.pathname}`);
