@@ -10,7 +10,7 @@ import type { TableReader } from "./proxy-config.ts";
 /** The xDS server as the rest of the control plane sees it. */
 export interface ServedXds {
   readonly address: HostPort;
-  /** Ends the streams of proxies whose pods are gone. */
+  /** Ends the streams of proxies whose pods are gone, or in a namespace that is no longer in the mesh. */
   dropStrangers(snapshot: MeshSnapshot): void;
   close(): Promise<void>;
 }

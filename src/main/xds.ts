@@ -1,5 +1,5 @@
 import { chmodSync, rmSync } from "node:fs";
-import { podOfProxy } from "../mesh/mod.ts";
+import { isMeshed, podOfProxy } from "../mesh/mod.ts";
 import { startXdsServer, XdsListenError, type XdsServer } from "../xds/mod.ts";
 import { authenticateProxy } from "./authenticate.ts";
 import { type ControlPlaneState, type ServedXds, socketPaths } from "./control-plane-state.ts";
@@ -29,6 +29,7 @@ export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<Se
     dropStrangers(snapshot) {
       for (const { peer } of tracker.streams()) {
         if (podOfProxy(snapshot, peer.uuid, peer) === undefined) server.endPeer(peer.uuid, "its pod is gone");
+        else if (!isMeshed(snapshot, peer.namespace)) server.endPeer(peer.uuid, "its namespace left the mesh");
       }
     },
     close: () => server.close(),
