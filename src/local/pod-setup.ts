@@ -116,7 +116,7 @@ function atMost(limit: number): <T>(task: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async (task) => {
-    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
+    while (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
     running += 1;
     try {
       return await task();
