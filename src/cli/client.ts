@@ -1,3 +1,5 @@
+import { lstatSync } from "node:fs";
+import process from "node:process";
 import type { SocketPaths } from "../admin/api.ts";
 import { describeAddress, type Question, RequestError, requestJson } from "../platform/json-request.ts";
 import { type CommandContext, CommandError, EXIT, type ParsedFlags, stringFlag } from "./command.ts";
@@ -14,7 +16,9 @@ export interface MeshClient {
 
 /** The mesh that `--admin`, OSM_ADMIN or the default address names. */
 export function meshClient(flags: ParsedFlags, context: CommandContext): MeshClient {
-  const admin = parseHostPort(stringFlag(flags, "admin") ?? context.env["OSM_ADMIN"] ?? DEFAULT_ADMIN, "--admin");
+  const flag = stringFlag(flags, "admin");
+  const where = flag ?? context.env["OSM_ADMIN"] ?? DEFAULT_ADMIN;
+  const admin = parseHostPort(where, flag === undefined ? "OSM_ADMIN" : "--admin");
   const get = (path: string) => ask({ address: admin, path, method: "GET", signal: context.signal });
   const over = async (which: keyof SocketPaths, method: "GET" | "POST", path: string, body?: unknown) => {
     const sockets = (await get("/debug/sockets")) as SocketPaths;
@@ -24,6 +28,7 @@ export function meshClient(flags: ParsedFlags, context: CommandContext): MeshCli
         `The mesh at ${describeAddress(admin)} runs no pods (it was started with --no-pods), so there is nothing to run this in`,
       );
     }
+    requireOwn(socketPath);
     return await ask({ address: { socketPath }, path, method, body, signal: context.signal });
   };
   return {
@@ -31,6 +36,19 @@ export function meshClient(flags: ParsedFlags, context: CommandContext): MeshCli
     control: (method, path, body) => over("control", method, path, body),
     node: (method, path) => over("node", method, path),
   };
+}
+
+/**
+ * Whoever was first to listen on the admin port names the socket, and what is heard over that is run and written here: it must
+ * be our own.
+ */
+function requireOwn(socketPath: string): void {
+  const owner = lstatSync(socketPath, { throwIfNoEntry: false })?.uid;
+  if (owner !== undefined && owner !== (process.getuid?.() ?? owner)) throw notOurs(socketPath);
+}
+
+function notOurs(socketPath: string): CommandError {
+  return new CommandError(`${socketPath} belongs to the user who runs the mesh; run this command as that user`);
 }
 
 /** Splits `HOST:PORT` (IPv6 in brackets). Throws {@link CommandError} naming `what` and the value. */
@@ -58,9 +76,7 @@ function explained({ code, message, cause }: RequestError, where: string): Comma
   if (code === "status") return new CommandError(message);
   if (code === "not-json") return new CommandError(`${message}: is it the admin address of a mesh?`, EXIT.unreachable);
   const { code: systemCode, message: words } = cause as NodeJS.ErrnoException;
-  if (systemCode === "EACCES") {
-    return new CommandError(`${where} belongs to the user who runs the mesh; run this command as that user`);
-  }
+  if (systemCode === "EACCES") return notOurs(where);
   return new CommandError(
     `No mesh answers at ${where} (${systemCode ?? words}); start one with "osm serve DIR", or name it with --admin`,
     EXIT.unreachable,

@@ -1,5 +1,9 @@
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import { expect, test } from "vitest";
 import { runCli } from "./mod.ts";
 
@@ -91,4 +95,57 @@ test("pods are a table for people and JSON for programs, found by OSM_ADMIN", as
   const filtered = await run(["pods", "-n", "other", "-o", "json"], { OSM_ADMIN: admin });
   expect(JSON.parse(filtered.out)).toEqual([]);
   server.close();
+});
+
+/** What the admin port and the node's socket of a mesh answer. */
+async function fakeMesh(logPath: string) {
+  const root = mkdtempSync(join(tmpdir(), "osm-cli-"));
+  const socket = join(root, "node.sock");
+  const node = createServer((_request, response) => response.end(JSON.stringify({ path: logPath })));
+  await new Promise<void>((resolve) => node.listen(socket, resolve));
+  const admin = createServer((_request, response) => response.end(JSON.stringify({ control: socket, node: socket })));
+  await new Promise<void>((resolve) => admin.listen(0, "127.0.0.1", resolve));
+  const address = `127.0.0.1:${(admin.address() as AddressInfo).port}`;
+  const close = () => {
+    node.close();
+    admin.close();
+    rmSync(root, { recursive: true, force: true });
+  };
+  return { root, socket, address, close };
+}
+
+test("a log that is followed ends with the mesh, and says so", async () => {
+  const root = mkdtempSync(join(tmpdir(), "osm-cli-"));
+  const log = join(root, "app.log");
+  writeFileSync(log, "first\n");
+  const mesh = await fakeMesh(log);
+  let said = "";
+  const code = await runCli(["logs", "web", "-f", "--admin", mesh.address], {
+    env: {},
+    cwd: "/",
+    write: mesh.close,
+    note: (text) => {
+      said += text;
+    },
+    isTty: false,
+    signal: new AbortController().signal,
+  });
+  expect([code, said]).toEqual([3, expect.stringContaining("No mesh answers")]);
+  rmSync(root, { recursive: true });
+});
+
+test("another user's socket is not asked what to run, whoever listens on the admin port", async (context) => {
+  if (process.getuid?.() !== 0) context.skip("unobtainable: only root can give a socket to another user");
+  const mesh = await fakeMesh("/etc/hostname");
+  chownSync(mesh.socket, 4321, 4321);
+  const at = ["--admin", mesh.address];
+  for (const command of [
+    ["exec", "web", ...at, "--", "true"],
+    ["logs", "web", ...at],
+    ["cert", "rotate", ...at],
+  ]) {
+    const refusal = { code: 1, out: "", err: expect.stringContaining("run this command as that user") };
+    expect(await run(command)).toMatchObject(refusal);
+  }
+  mesh.close();
 });
