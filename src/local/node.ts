@@ -105,7 +105,7 @@ export async function runNode(config: NodeConfig, { clock, random, log, parse }:
 /** Folders for logs and for what pods mount. Keys of pods lie in memory alone, and nothing of it outlives this process. */
 async function privateFolders({ dir, stateDir, caDir, envoy }: NodeConfig) {
   const runDir = join(stateDir, "run");
-  const logsDir = join(stateDir, "logs");
+  const logsDir = join(stateDir, "pod-logs");
   await rm(logsDir, { recursive: true, force: true });
   for (const dir of [runDir, logsDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
   await runCommand(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", runDir]);

@@ -121,7 +121,7 @@ function writeReadyFile({ readyFile }: ServeOptions, { xds, admin, pods }: Serve
   if (readyFile === undefined) return;
   const content = { xds: formatHostPort(xds), admin: formatHostPort(admin), pods };
   try {
-    writeFileSync(stagedReadyFile(readyFile), `${JSON.stringify(content, null, 2)}\n`);
+    writeFileSync(stagedReadyFile(readyFile), `${JSON.stringify(content, null, 2)}\n`, { flag: "wx" });
     renameSync(stagedReadyFile(readyFile), readyFile);
   } catch (error) {
     throw new StartError(`the ready file ${readyFile} cannot be written: ${reasonOf(error)}`);
@@ -135,7 +135,8 @@ function prepareReadyFile(options: ServeOptions): void {
   try {
     removeReadyFile(options);
     makeFolder(dirname(readyFile), 0o777);
-    writeFileSync(stagedReadyFile(readyFile), "");
+    rmSync(stagedReadyFile(readyFile), { force: true });
+    writeFileSync(stagedReadyFile(readyFile), "", { flag: "wx" });
     rmSync(stagedReadyFile(readyFile));
   } catch (error) {
     throw new StartError(`the ready file ${readyFile} cannot be written: ${reasonOf(error)}`);

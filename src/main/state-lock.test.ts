@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -38,4 +38,14 @@ test("sockets never lie in a folder that somebody else has put in their way", as
   symlinkSync(target, sockets);
   await expect(lockStateDir(stateDir, sockets)).rejects.toThrow("belongs to somebody else");
   expect(statSync(target).mode & 0o777).toBe(0o755);
+});
+
+test("a folder that is somebody's already keeps its mode, and one that others may write into is refused", async () => {
+  const used = join(root, "used");
+  mkdirSync(used, { mode: 0o755 });
+  writeFileSync(join(used, "letter.txt"), "");
+  await (await lockStateDir(used, used)).release();
+  expect(statSync(used).mode & 0o777).toBe(0o755);
+  chmodSync(used, 0o777);
+  await expect(lockStateDir(used, used)).rejects.toThrow("others may write");
 });

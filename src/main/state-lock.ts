@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, readdirSync, rmSync, statSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -10,7 +10,7 @@ export interface StateLock {
 }
 
 /**
- * Makes `stateDir` (mode 0700) and holds it for this process, so that two meshes never share one. The lock is a listening
+ * Makes `stateDir` (mode 0700 when there was nothing in it) and holds it for this process, so that two meshes never share one. The lock is a listening
  * socket: it is free the moment its holder is gone, however it went.
  */
 export async function lockStateDir(stateDir: string, socketDir: string): Promise<StateLock> {
@@ -40,14 +40,23 @@ export async function lockStateDir(stateDir: string, socketDir: string): Promise
   };
 }
 
+const OTHERS_MAY_WRITE = 0o002;
+
+/** A folder that holds something keeps its mode: it may be the user's home, or everybody's. */
 function makePrivate(dir: string): void {
+  let isShared: boolean;
   try {
+    const isFresh = !existsSync(dir) || readdirSync(dir).length === 0;
     makeFolder(dir, 0o700);
-    chmodSync(dir, 0o700);
+    if (isFresh) chmodSync(dir, 0o700);
+    isShared = (statSync(dir).mode & OTHERS_MAY_WRITE) !== 0;
   } catch (error) {
     throw new StartError(
       `the state dir ${dir} cannot be made: ${error instanceof Error ? error.message : String(error)}`,
     );
+  }
+  if (isShared) {
+    throw new StartError(`others may write into the state dir ${dir}; give --state-dir a folder of its own`);
   }
 }
 
