@@ -1,5 +1,5 @@
 import { envoy } from "../../proto/gen/resources.js";
-import type { OutboundChain, OutboundListenerView } from "../mesh/mod.ts";
+import type { AddressMatch, OutboundChain, OutboundListenerView } from "../mesh/mod.ts";
 import { ACCESS_LOGS } from "./access-log.ts";
 import { outboundHttpFilter } from "./http-connection-manager.ts";
 import { ORIGINAL_DST_FILTER } from "./listener-filters.ts";
@@ -30,7 +30,7 @@ export function outboundListener(view: OutboundListenerView): envoy.config.liste
     address: { socketAddress: { address: "0.0.0.0", portValue: PROXY_PORTS.outbound } },
     trafficDirection: TrafficDirection.OUTBOUND,
     listenerFilters: [ORIGINAL_DST_FILTER],
-    filterChains: view.chains.map(filterChain),
+    filterChains: [...view.chains.map(filterChain), ...view.refused.map(refusedChain)],
     defaultFilterChain: view.isEgressEnabled ? EGRESS_CHAIN : REFUSED_CHAIN,
     accessLog: [...ACCESS_LOGS],
   };
@@ -39,15 +39,27 @@ export function outboundListener(view: OutboundListenerView): envoy.config.liste
 function filterChain(chain: OutboundChain): FilterChain {
   return {
     name: chain.name,
-    filterChainMatch: {
-      destinationPort: { value: chain.port },
-      prefixRanges: chain.addresses.map((addressPrefix) => ({
-        addressPrefix,
-        prefixLen: { value: addressPrefix.includes(":") ? 128 : 32 },
-      })),
-    },
+    filterChainMatch: chainMatch(chain),
     filters: [
       chain.route === undefined ? tcpFilter(chain.name, chain.clusters ?? []) : outboundHttpFilter(chain.route),
     ],
+  };
+}
+
+function refusedChain(match: AddressMatch): FilterChain {
+  return {
+    name: `${DEFAULT_CHAINS.refused}_${match.port}`,
+    filterChainMatch: chainMatch(match),
+    filters: [...(REFUSED_CHAIN.filters ?? [])],
+  };
+}
+
+function chainMatch({ port, addresses }: AddressMatch): envoy.config.listener.v3.FilterChainMatch.$Properties {
+  return {
+    destinationPort: { value: port },
+    prefixRanges: addresses.map((addressPrefix) => ({
+      addressPrefix,
+      prefixLen: { value: addressPrefix.includes(":") ? 128 : 32 },
+    })),
   };
 }

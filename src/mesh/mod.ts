@@ -31,6 +31,7 @@ export type {
 export { classOf, isMeshed, type MeshOptions, type MeshSnapshot, podOfProxy } from "./snapshot.ts";
 export { type ChangeSet, createMeshStore, type MeshStore } from "./store.ts";
 export type {
+  AddressMatch,
   EndpointsView,
   Identity,
   InboundChain,

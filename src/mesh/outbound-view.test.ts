@@ -233,6 +233,27 @@ describe("outbound in SMI mode", () => {
     expect(open({ kind: "TCPRoute", name: "raw", matches: [] })).toEqual(["shop/both|9090"]);
   });
 
+  test("with egress on, a TCP port of the mesh that is not open is refused and not passed through", () => {
+    const open = meshConfig({ isPermissive: false, isEgressEnabled: true });
+    const tcp = servicePort({ port: 3306, targetPort: 3306, protocol: "tcp-server-first" });
+    const database = [
+      serviceRecord("shop", "database", { clusterIps: ["10.96.0.7"], ports: [tcp] }),
+      podRecord("shop", "database-1", "database", "10.1.0.7"),
+    ];
+    const refused = (view: ReturnType<typeof webView>) => resourcesOf(view, "outbound-listener")[0]?.refused;
+    expect(refused(webView(open, ...database))).toEqual([{ port: 3306, addresses: ["10.96.0.7"] }]);
+    expect(refused(webView(meshConfig({ isPermissive: true, isEgressEnabled: true }), ...database))).toEqual([]);
+    const grant = trafficTarget("shop", "web-to-database", {
+      to: "shop/database",
+      from: ["shop/web"],
+      rules: [{ kind: "TCPRoute", name: "any", matches: [] }],
+    });
+    expect(refused(webView(open, ...database, tcpRoute("shop", "any", []), grant))).toEqual([]);
+    const bare = podRecord("shop", "database-2", "database", "10.1.0.8");
+    const { proxyUuid: _, ...withoutSidecar } = bare;
+    expect(refused(webView(open, ...database, withoutSidecar))).toEqual([]);
+  });
+
   test("a TCPRoute opens the ports of the pod that it names, all when it names none, nothing when it is missing", () => {
     const ports = [servicePort({ port: 90, targetPort: 9090, protocol: "tcp" })];
     const raw = workload("shop", "raw", 1, { ports });

@@ -1,3 +1,4 @@
+import { addressKey } from "./address-claims.ts";
 import { type ChainGroup, chainGroups } from "./chain-groups.ts";
 import { compareText } from "./precedence.ts";
 import { hostNames, outboundChainName, outboundRouteName, principalName } from "./resource-names.ts";
@@ -5,6 +6,7 @@ import type { EndpointModel, PortModel } from "./service-model.ts";
 import { isHttp } from "./service-ports.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 import type {
+  AddressMatch,
   EndpointsView,
   Identity,
   OutboundChain,
@@ -138,12 +140,36 @@ function listenerView(
   const { isEgressEnabled } = snapshot.settings;
   if (groups.length === 0 && !isEgressEnabled) return undefined;
   const chains = groups.map((group) => chainOf(snapshot, group));
-  return snapshot.memory.rememberNamed(`outbound-listener ${owner}`, [isEgressEnabled, ...chains], () => ({
+  const refused = snapshot.memory.rememberNamed(`outbound-refused ${owner}`, [snapshot.structure, ...chains], () =>
+    refusedMatches(snapshot, chains),
+  );
+  return snapshot.memory.rememberNamed(`outbound-listener ${owner}`, [isEgressEnabled, refused, ...chains], () => ({
     kind: "outbound-listener",
     name: "outbound-listener",
     chains: [...chains].sort((left, right) => compareText(left.name, right.name)),
     isEgressEnabled,
+    refused,
   }));
+}
+
+/**
+ * Plain TCP ports of the mesh that the client may not call, where egress would pass it through: its connection would wait
+ * at the server's sidecar for a TLS hello, and a client that waits for a banner says nothing. Only where every pod has a
+ * sidecar: behind others nobody else decides, and egress means them.
+ */
+function refusedMatches(snapshot: MeshSnapshot, chains: readonly OutboundChain[]): readonly AddressMatch[] {
+  const { isEgressEnabled, isPermissive } = snapshot.settings;
+  if (isPermissive || !isEgressEnabled) return [];
+  const taken = new Set(chains.flatMap(({ port, addresses }) => addresses.map((address) => addressKey(port, address))));
+  const found = new Map<number, Set<string>>();
+  for (const { port, protocol, isProxied, addresses } of snapshot.structure.ports) {
+    if (isHttp(protocol) || !isProxied) continue;
+    const open = addresses.filter((address) => !taken.has(addressKey(port, address)));
+    if (open.length > 0) found.set(port, new Set([...(found.get(port) ?? []), ...open]));
+  }
+  return [...found]
+    .map(([port, addresses]) => ({ port, addresses: [...addresses].sort() }))
+    .sort((left, right) => left.port - right.port);
 }
 
 function chainOf(snapshot: MeshSnapshot, group: ChainGroup): OutboundChain {

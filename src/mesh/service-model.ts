@@ -30,6 +30,8 @@ export interface PortModel {
   /** Service accounts (of this namespace) of the pods behind it, sorted. */
   readonly accounts: readonly string[];
   readonly isHeadless: boolean;
+  /** There are pods behind it, and every one has a sidecar. */
+  readonly isProxied: boolean;
   /** Addresses that clients connect to: cluster IPs, or the endpoints' own, ready or not. Sorted. */
   readonly addresses: readonly string[];
 }
@@ -127,6 +129,7 @@ function portModel(input: {
     cluster: clusterName(label, targetPort),
     accounts: [...new Set(members.map((member) => member.pod.serviceAccount))].sort(),
     isHeadless: record.isHeadless,
+    isProxied: members.length > 0 && members.every((member) => member.pod.proxyUuid !== undefined),
     addresses: [...new Set(addresses)].sort(),
   };
 }

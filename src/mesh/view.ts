@@ -63,6 +63,12 @@ export interface OutboundChain {
   /** tcp and tcp-server-first: by cluster; only weights above 0. */
   readonly clusters?: readonly WeightedCluster[];
 }
+/** Destinations by port and IPs, each as a /32 or /128. */
+export interface AddressMatch {
+  readonly port: number;
+  /** Sorted, never empty. */
+  readonly addresses: readonly string[];
+}
 export interface OutboundListenerView {
   readonly kind: "outbound-listener";
   readonly name: "outbound-listener";
@@ -70,6 +76,8 @@ export interface OutboundListenerView {
   readonly chains: readonly OutboundChain[];
   /** Unknown destinations: passed through, or refused. */
   readonly isEgressEnabled: boolean;
+  /** Closed at once although unknown destinations pass; no pair of address and port that a chain has. Sorted by port. */
+  readonly refused: readonly AddressMatch[];
 }
 
 export interface OutboundVirtualHost {

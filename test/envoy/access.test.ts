@@ -85,6 +85,7 @@ function outboundViews(proxy: Ports, own: Ports, serverSans: readonly string[]):
       kind: "outbound-listener",
       name: "outbound-listener",
       isEgressEnabled: false,
+      refused: [],
       chains: [
         { name: "http", port: own.http, addresses: ["127.0.0.1"], route: "rds-outbound.ns/http" },
         { name: "http2", port: own.http2, addresses: ["127.0.0.1"], route: "rds-outbound.ns/http2" },

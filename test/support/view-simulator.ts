@@ -32,6 +32,10 @@ export function simulate(
   const view = viewOf(snapshot, request.source);
   const listener = resourcesOf(view, "outbound-listener")[0];
   const chain = listener?.chains.find((own) => own.port === request.port && own.addresses.includes(request.address));
+  const isRefused = listener?.refused.some(
+    (match) => match.port === request.port && match.addresses.includes(request.address),
+  );
+  if (isRefused) return ["refused"];
   if (chain === undefined) {
     const isMeshPod = pods.some(
       ({ addresses, proxyUuid }) => proxyUuid !== undefined && addresses.includes(request.address),
