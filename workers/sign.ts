@@ -1,5 +1,5 @@
 /** Entry of the signing worker, the only one that holds the CA's key. */
-import { workerData } from "piscina";
+import { workerData } from "node:worker_threads";
 import { type Authority, AuthorityError, openAuthorityFolder } from "../src/ca/mod.ts";
 import { encodeServiceCertificate, encodeTrustBundle, SECRETS } from "../src/envoy/secrets.ts";
 import type { LeafRequest, SignerData, SignJob, SignResult } from "./messages.ts";

@@ -1,5 +1,4 @@
 /** The control plane as a child process of the runner: it ends when its parent does, and says what it does over IPC. */
-import process from "node:process";
 import { saveCompiledCode } from "../platform/compiled-code.ts";
 import { startControlPlane } from "./control-plane.ts";
 import type { ControlPlaneMessage } from "./control-plane-child.ts";

@@ -1,4 +1,3 @@
-import process from "node:process";
 import type { Metrics } from "../lib/mod.ts";
 
 /** The basics that every Prometheus client library gives, and OSM's version gauge. */

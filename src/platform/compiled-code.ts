@@ -1,7 +1,6 @@
 import module from "node:module";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import process from "node:process";
 
 const VARIABLE = "NODE_COMPILE_CACHE";
 
