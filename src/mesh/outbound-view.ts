@@ -155,16 +155,18 @@ function listenerView(
 /**
  * Plain TCP ports of the mesh that the client may not call, where egress would pass it through: its connection would wait
  * at the server's sidecar for a TLS hello, and a client that waits for a banner says nothing. Only where every pod has a
- * sidecar: behind others nobody else decides, and egress means them.
+ * sidecar: behind others nobody decides, and egress means them.
  */
 function refusedMatches(snapshot: MeshSnapshot, chains: readonly OutboundChain[]): readonly AddressMatch[] {
   const { isEgressEnabled, isPermissive } = snapshot.settings;
   if (isPermissive || !isEgressEnabled) return [];
   const taken = new Set(chains.flatMap(({ port, addresses }) => addresses.map((address) => addressKey(port, address))));
   const found = new Map<number, Set<string>>();
-  for (const { port, protocol, isProxied, addresses } of snapshot.structure.ports) {
-    if (isHttp(protocol) || !isProxied) continue;
-    const open = addresses.filter((address) => !taken.has(addressKey(port, address)));
+  for (const model of snapshot.structure.ports) {
+    const { port } = model;
+    if (isHttp(model.protocol) || !model.isProxied) continue;
+    const claimed = snapshot.structure.claims.remaining.get(model) ?? model.addresses;
+    const open = claimed.filter((address) => !taken.has(addressKey(port, address)));
     if (open.length > 0) found.set(port, new Set([...(found.get(port) ?? []), ...open]));
   }
   return [...found]

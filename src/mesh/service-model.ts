@@ -30,7 +30,7 @@ export interface PortModel {
   /** Service accounts (of this namespace) of the pods behind it, sorted. */
   readonly accounts: readonly string[];
   readonly isHeadless: boolean;
-  /** There are pods behind it, and every one has a sidecar. */
+  /** There are pods behind it, every one has a sidecar, and no endpoint leads to anything else. */
   readonly isProxied: boolean;
   /** Addresses that clients connect to: cluster IPs, or the endpoints' own, ready or not. Sorted. */
   readonly addresses: readonly string[];
@@ -129,9 +129,15 @@ function portModel(input: {
     cluster: clusterName(label, targetPort),
     accounts: [...new Set(members.map((member) => member.pod.serviceAccount))].sort(),
     isHeadless: record.isHeadless,
-    isProxied: members.length > 0 && members.every((member) => member.pod.proxyUuid !== undefined),
+    isProxied: members.length > 0 && members.every(({ pod }) => isProxied(pod)) && input.rows.every(leadsToProxy),
     addresses: [...new Set(addresses)].sort(),
   };
+}
+
+const isProxied = (pod: PodRecord) => pod.proxyUuid !== undefined && !pod.isTerminated;
+
+function leadsToProxy({ pod, endpoint }: EndpointRow): boolean {
+  return pod !== undefined && isProxied(pod) && endpoint.addresses.every((address) => pod.addresses.includes(address));
 }
 
 function endpointsOf(port: ServicePort, rows: readonly EndpointRow[]): EndpointModel[] {
