@@ -59,6 +59,13 @@ describe("on a terminal of 80 by 24", () => {
     expect(text).toContain("✗ expected every call is refused: observed 3 of 20 calls served");
   });
 
+  test("what may still come is not shown as failed", () => {
+    const miss = { state: "unmet", expected: "every call is refused", observed: "3 of 20 calls served" } as const;
+    const text = drawFrame(view(2, { progress: { state: "watching", verdicts: [met("x"), miss] } }), plain).join("\n");
+    expect(text).toContain("… every call is refused: so far 3 of 20 calls served");
+    expect(text).not.toContain("✗");
+  });
+
   test("nothing can be pressed but q while a step has not come to its end", () => {
     const last = (change: Partial<DemoView>) => drawFrame(view(2, change), plain).at(-1);
     expect(last({ progress: { state: "watching", verdicts: [] } })).toBe(" q quit");

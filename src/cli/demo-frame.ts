@@ -143,22 +143,24 @@ function shareLines(rates: readonly Rate[]): readonly Line[] {
 /** One line for each expectation where there is room, else one that sums up. */
 function verdictLines({ progress }: DemoView, room: number): readonly Line[] {
   if (progress === undefined) return [];
-  if (progress.verdicts.length < room) return [[], ...progress.verdicts.map(verdictLine)];
   const { verdicts, state } = progress;
+  const isOver = state === "met" || state === "unmet";
+  if (verdicts.length < room) return [[], ...verdicts.map((verdict) => verdictLine(verdict, isOver))];
   const met = verdicts.filter((verdict) => verdict.state === "met").length;
   const miss = verdicts.find((verdict) => verdict.state === "unmet");
-  if (state === "unmet" && miss !== undefined) return [[], verdictLine(miss)];
+  if (state === "unmet" && miss !== undefined) return [[], verdictLine(miss, isOver)];
   const tone = state === "met" ? "green" : "yellow";
   return [[], [{ text: ` ${state === "met" ? "✓" : "…"} ${met} of ${verdicts.length} as expected`, tone }]];
 }
 
-function verdictLine({ state, expected, observed }: Verdict): Line {
+/** What is not as expected yet is no failure while the step is still being watched. */
+function verdictLine({ state, expected, observed }: Verdict, isOver: boolean): Line {
   if (state === "met")
     return [{ text: " ✓ ", tone: "green" }, { text: expected }, { text: `: ${observed}`, tone: "dim" }];
-  if (state === "open")
+  if (state === "open" || !isOver)
     return [
       { text: " … ", tone: "yellow" },
-      { text: expected, tone: "dim" },
+      { text: state === "open" ? expected : `${expected}: so far ${observed}`, tone: "dim" },
     ];
   return [{ text: ` ✗ expected ${expected}: observed ${observed}`, tone: "red" }];
 }
