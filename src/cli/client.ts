@@ -1,6 +1,7 @@
 import { lstatSync } from "node:fs";
 import process from "node:process";
 import type { SocketPaths } from "../admin/api.ts";
+import { type HostPort, parseHostPort } from "../lib/mod.ts";
 import { describeAddress, type Question, RequestError, requestJson } from "../platform/json-request.ts";
 import { type CommandContext, CommandError, EXIT, type ParsedFlags, stringFlag } from "./command.ts";
 
@@ -18,7 +19,7 @@ export interface MeshClient {
 export function meshClient(flags: ParsedFlags, context: CommandContext): MeshClient {
   const flag = stringFlag(flags, "admin");
   const where = flag ?? context.env["OSM_ADMIN"] ?? DEFAULT_ADMIN;
-  const admin = parseHostPort(where, flag === undefined ? "OSM_ADMIN" : "--admin");
+  const admin = requireHostPort(where, flag === undefined ? "OSM_ADMIN" : "--admin");
   const get = (path: string) => ask({ address: admin, path, method: "GET", signal: context.signal });
   const over = async (which: keyof SocketPaths, method: "GET" | "POST", path: string, body?: unknown) => {
     const sockets = (await get("/debug/sockets")) as SocketPaths;
@@ -52,15 +53,10 @@ function notOurs(socketPath: string): CommandError {
 }
 
 /** Splits `HOST:PORT` (IPv6 in brackets). Throws {@link CommandError} naming `what` and the value. */
-export function parseHostPort(value: string, what: string): { host: string; port: number } {
-  const split = value.lastIndexOf(":");
-  const host = value.slice(0, Math.max(split, 0)).replace(/^\[(.*)\]$/, "$1");
-  const portText = value.slice(split + 1);
-  const port = Number(portText);
-  if (split < 0 || host === "" || !/^\d{1,5}$/.test(portText) || port > 65535) {
-    throw new CommandError(`${what} is HOST:PORT, for example 127.0.0.1:15128; found "${value}"`, EXIT.usage);
-  }
-  return { host, port };
+export function requireHostPort(value: string, what: string): HostPort {
+  const address = parseHostPort(value);
+  if (address !== undefined) return address;
+  throw new CommandError(`${what} is HOST:PORT, for example 127.0.0.1:15128; found "${value}"`, EXIT.usage);
 }
 
 /** The same question, with a failure told to whoever typed the command. */

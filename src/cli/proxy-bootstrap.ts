@@ -1,7 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { makeFolder } from "../platform/mod.ts";
-import { meshClient, parseHostPort } from "./client.ts";
+import { meshClient, requireHostPort } from "./client.ts";
 import { ADMIN_FLAG, type Command, CommandError, EXIT, NAMESPACE_FLAG, onlyPositional, stringFlag } from "./command.ts";
 
 export const proxyBootstrapCommand: Command = {
@@ -29,7 +29,7 @@ export const proxyBootstrapCommand: Command = {
     const directory = stringFlag(flags, "output-dir");
     if (directory === undefined) throw new CommandError("osm proxy bootstrap: -o DIR is missing", EXIT.usage);
     const xds = stringFlag(flags, "xds");
-    if (xds !== undefined) parseHostPort(xds, "--xds");
+    if (xds !== undefined) requireHostPort(xds, "--xds");
     const namespace = stringFlag(flags, "namespace") ?? "default";
     const target = resolve(context.cwd, directory);
     const answer = (await meshClient(flags, context).control(

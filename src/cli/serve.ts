@@ -3,7 +3,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { ServeOptions } from "../main/mod.ts";
-import { parseHostPort } from "./client.ts";
+import { requireHostPort } from "./client.ts";
 import {
   type Command,
   type CommandContext,
@@ -90,8 +90,8 @@ export function serveOptions(dir: string, flags: ParsedFlags, context: CommandCo
     hasPods: flags.values["no-pods"] !== true,
     stateDir,
     caDir: caDir === undefined ? join(stateDir, "ca") : resolve(context.cwd, caDir),
-    xds: parseHostPort(stringFlag(flags, "xds") ?? "127.0.0.1:15128", "--xds"),
-    admin: parseHostPort(stringFlag(flags, "admin") ?? "127.0.0.1:9091", "--admin"),
+    xds: requireHostPort(stringFlag(flags, "xds") ?? "127.0.0.1:15128", "--xds"),
+    admin: requireHostPort(stringFlag(flags, "admin") ?? "127.0.0.1:9091", "--admin"),
     ...(readyFile === undefined ? {} : { readyFile: resolve(context.cwd, readyFile) }),
     workers: workerCount(stringFlag(flags, "workers") ?? "1", "serve"),
     meshName: named(stringFlag(flags, "mesh-name") ?? "osm", "--mesh-name", DNS_LABEL),

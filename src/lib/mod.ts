@@ -1,6 +1,7 @@
 export { type Backoff, backoff } from "./backoff.ts";
 export { type Clock, type ManualClock, manualClock, systemClock } from "./clock.ts";
 export { canonicalJson, contentHash } from "./hash.ts";
+export { type HostPort, parseHostPort } from "./host-port.ts";
 export { InvariantError, invariant } from "./invariant.ts";
 export { jsonLog, LOG_LEVELS, type Log, type LogFields, type LogLevel, silentLog } from "./log.ts";
 export {

@@ -8,13 +8,13 @@ import {
 } from "../admin/mod.ts";
 import { bootstrapFiles } from "../envoy/bootstrap.ts";
 import type { ObjectEvent } from "../kube/mod.ts";
-import type { ObjectRef, Rejection } from "../lib/mod.ts";
+import { type HostPort, type ObjectRef, parseHostPort, type Rejection } from "../lib/mod.ts";
 import { classOf, isMeshed, type MeshSettings, type PodRecord, provenance, type ResourceView } from "../mesh/mod.ts";
 import { TYPE_URLS, type TypeUrl } from "../xds/mod.ts";
 import { rotateCertificates } from "./certificate-rotation.ts";
 import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
 import { nodeRejections } from "./node-questions.ts";
-import { formatHostPort, type HostPort } from "./options.ts";
+import { formatHostPort } from "./options.ts";
 import { proxyStatuses } from "./proxy-status.ts";
 
 export function readModel(state: ControlPlaneState): AdminReadModel {
@@ -129,7 +129,7 @@ async function proxyBootstrap(
   const pod = intake.pods.find(request.namespace, request.pod);
   const snapshot = intake.snapshot();
   if (pod?.proxyUuid === undefined || !isMeshed(snapshot, pod.namespace)) return undefined;
-  const address = request.xds === undefined ? reachable(xds?.address) : splitHostPort(request.xds);
+  const address = request.xds === undefined ? reachable(xds?.address) : givenAddress(request.xds);
   return bootstrapFiles({
     nodeId: pod.proxyUuid,
     cluster: `${pod.serviceAccount}.${pod.namespace}`,
@@ -153,7 +153,8 @@ function reachable(xds: HostPort | undefined): HostPort {
   return xds.host === "::" ? { ...xds, host: "::1" } : xds;
 }
 
-function splitHostPort(text: string): HostPort {
-  const split = text.lastIndexOf(":");
-  return { host: text.slice(0, split).replace(/^\[(.*)\]$/, "$1"), port: Number(text.slice(split + 1)) };
+function givenAddress(text: string): HostPort {
+  const address = parseHostPort(text);
+  if (address === undefined) throw new HttpProblem(400, `xds is HOST:PORT, found "${text}"`);
+  return address;
 }

@@ -3,9 +3,9 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { backoff, type Clock } from "../lib/mod.ts";
+import { backoff, type Clock, type HostPort } from "../lib/mod.ts";
 import { smallHeapFlags, smallMallocEnvironment } from "../platform/process-memory.ts";
-import { type ControlPlaneOptions, type HostPort, StartError } from "./options.ts";
+import { type ControlPlaneOptions, StartError } from "./options.ts";
 
 /** What the child tells the runner. */
 export type ControlPlaneMessage =

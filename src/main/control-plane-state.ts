@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import type { Metrics, Rejection } from "../lib/mod.ts";
+import type { HostPort, Metrics, Rejection } from "../lib/mod.ts";
 import type { MeshSnapshot } from "../mesh/mod.ts";
 import type { DeliveryTracker, PushEngine } from "../push/mod.ts";
 import type { Intake } from "./intake.ts";
 import type { MeshSecrets } from "./mesh-secrets.ts";
-import type { ControlPlaneOptions, HostPort } from "./options.ts";
+import type { ControlPlaneOptions } from "./options.ts";
 import type { TableReader } from "./proxy-config.ts";
 
 /** The xDS server as the rest of the control plane sees it. */

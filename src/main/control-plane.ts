@@ -1,6 +1,6 @@
 import { chmodSync, rmSync } from "node:fs";
 import { controlRoutes, type HttpListener, listenHttp, publicRoutes } from "../admin/mod.ts";
-import { jsonLog, LOG_LEVELS, type Log, metricsRegistry, systemClock } from "../lib/mod.ts";
+import { type HostPort, jsonLog, LOG_LEVELS, type Log, metricsRegistry, systemClock } from "../lib/mod.ts";
 import { DEFAULT_SETTINGS } from "../mesh/mod.ts";
 import { createDeliveryTracker, createPushEngine, createResourceSource, type PushEngine } from "../push/mod.ts";
 import { controlActions, ownRejections, readModel } from "./control-plane-api.ts";
@@ -9,14 +9,7 @@ import { openFolder } from "./folder.ts";
 import { createGeneratePool, generateLanes } from "./generate-pool.ts";
 import { createIntake } from "./intake.ts";
 import { openMeshSecrets } from "./mesh-secrets.ts";
-import {
-  type ControlPlaneOptions,
-  type Edge,
-  formatHostPort,
-  type HostPort,
-  type PodAddress,
-  StartError,
-} from "./options.ts";
+import { type ControlPlaneOptions, type Edge, formatHostPort, type PodAddress, StartError } from "./options.ts";
 import { observeProcess } from "./process-metrics.ts";
 import { createTableReader } from "./proxy-config.ts";
 import { pushLine } from "./push-lines.ts";
@@ -26,6 +19,7 @@ import { serveXds } from "./xds.ts";
 /** Bound of what is kept of generated resources that no proxy uses now. */
 const CACHE_BYTES_MAX = 64 * 1024 * 1024;
 const CLUSTER_DOMAIN = "cluster.local";
+const TELL_REJECTIONS_MS = 50;
 
 export interface ControlPlaneIo {
   /** Lines for people: what was pushed to whom, and what has no effect. */
@@ -110,7 +104,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
       secrets.adopt(snapshot.settings);
       adoptLogLevel(edge.log, snapshot.settings.logLevel);
       pushEngine.publish(snapshot, changes);
-      state.xds?.dropStrangers(snapshot);
+      if (changes.changed.has("Pod") || changes.changed.has("Namespace")) state.xds?.dropStrangers(snapshot);
       rejectionsChanged();
       onSynced();
     },
@@ -121,9 +115,14 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
     () => intake.snapshot().namespaces.size,
   );
   const tellRejections = createRejectionLines(io.line);
-  // What looks missing may be what another source has not said yet.
+  let cancelTelling: (() => void) | undefined;
+  // Looking through all objects is for people: it waits until proxies have been served, and once is enough for many changes.
   const rejectionsChanged = () => {
-    if (intake.missing().length === 0) tellRejections(ownRejections(state));
+    cancelTelling ??= edge.clock.after(TELL_REJECTIONS_MS, () => {
+      cancelTelling = undefined;
+      // What looks missing may be what another source has not said yet.
+      if (intake.missing().length === 0) tellRejections(ownRejections(state));
+    });
   };
   const reader = createTableReader({ hasThread, ...edge });
   const state: ControlPlaneState = {
@@ -138,6 +137,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
     xds: undefined,
   };
   const close = async () => {
+    cancelTelling?.();
     await Promise.all([secrets.close(), pool.close(), reader.close()]);
   };
   return { state, rejectionsChanged, close };

@@ -1,4 +1,4 @@
-import type { Clock, Log, Metrics } from "../lib/mod.ts";
+import type { Clock, HostPort, Log, Metrics } from "../lib/mod.ts";
 
 /** What `osm serve` is told; every field is already checked. */
 export interface ServeOptions {
@@ -16,11 +16,6 @@ export interface ServeOptions {
   readonly meshName: string;
   readonly osmNamespace: string;
   readonly trustDomain: string;
-}
-
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
 }
 
 /** `HOST:PORT`, IPv6 in brackets. */

@@ -1,4 +1,5 @@
-import type { HostPort, PodAddress } from "./options.ts";
+import type { HostPort } from "../lib/mod.ts";
+import type { PodAddress } from "./options.ts";
 
 export interface ServeIo {
   /** Data. */

@@ -52,22 +52,19 @@ export interface EndpointsView {
   readonly endpoints: readonly { readonly address: string; readonly port: number }[];
 }
 
-export interface OutboundChain {
-  /** `outbound_<SVC>_<port>_<protocol>`. */
-  readonly name: string;
-  readonly port: number;
-  /** IPs matched, each as a /32 or /128. Never empty. */
-  readonly addresses: readonly string[];
-  /** http and grpc: by route configuration. */
-  readonly route?: string;
-  /** tcp and tcp-server-first: by cluster; only weights above 0. */
-  readonly clusters?: readonly WeightedCluster[];
-}
 /** Destinations by port and IPs, each as a /32 or /128. */
 export interface AddressMatch {
   readonly port: number;
   /** Sorted, never empty. */
   readonly addresses: readonly string[];
+}
+export interface OutboundChain extends AddressMatch {
+  /** `outbound_<SVC>_<port>_<protocol>`. */
+  readonly name: string;
+  /** http and grpc: by route configuration. */
+  readonly route?: string;
+  /** tcp and tcp-server-first: by cluster; only weights above 0. */
+  readonly clusters?: readonly WeightedCluster[];
 }
 export interface OutboundListenerView {
   readonly kind: "outbound-listener";

@@ -1,0 +1,10 @@
+import { expect, test } from "vitest";
+import { parseHostPort } from "./host-port.ts";
+
+test("an address is read with its port, IPv6 in brackets, and anything else is none", () => {
+  expect(parseHostPort("127.0.0.1:0")).toEqual({ host: "127.0.0.1", port: 0 });
+  expect(parseHostPort("[::1]:15128")).toEqual({ host: "::1", port: 15128 });
+  for (const wrong of ["", "localhost", ":80", "a:", "a:65536", "a:-1", "a:1e3", "a:b"]) {
+    expect(parseHostPort(wrong), wrong).toBeUndefined();
+  }
+});
