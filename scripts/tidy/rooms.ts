@@ -42,7 +42,8 @@ export const rooms: Readonly<Record<string, Room>> = {
   "src/translate": { mayImport: ["src/kube/objects.ts", "src/mesh", "src/lib"], pure: true, injectedTime: true },
   "src/mesh": { mayImport: ["src/lib"], pure: true, injectedTime: true },
   "src/envoy": { mayImport: ["src/mesh", "proto", "src/lib"], pure: true, injectedTime: true },
-  "src/xds": { mayImport: ["proto", ...basics], injectedTime: true },
+  "src/http2": { mayImport: ["src/lib"], pure: true, injectedTime: true },
+  "src/xds": { mayImport: ["proto", "src/http2", ...basics], injectedTime: true },
   "src/push": {
     mayImport: ["src/mesh", "src/xds/resource.ts", "workers/messages.ts", ...basics],
     injectedTime: true,
@@ -51,7 +52,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "src/injector": { mayImport: ["src/kube/objects.ts", "src/envoy/bootstrap.ts", ...basics], injectedTime: true },
   "src/admin": { mayImport: basics, injectedTime: true },
   "src/dashboard": { mayImport: ["src/admin/api.ts"] },
-  "src/cli": { mayImport: ["src/kube", "src/kube/objects.ts", "src/admin/api.ts", ...basics, "src/main"] },
+  "src/cli": { mayImport: ["src/kube", "src/kube/objects.ts", "src/admin/api.ts", "src/fleet", ...basics, "src/main"] },
   "src/fleet": { mayImport: ["proto", ...basics] },
   "src/local": {
     mayImport: ["src/manifests", "src/kube/objects.ts", "src/envoy/bootstrap.ts", "src/injector", ...basics],

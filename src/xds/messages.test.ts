@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/discovery.js";
-import { decodeDeltaRequest, decodeSotwRequest, encodeDeltaResponse, encodeSotwResponse } from "./messages.ts";
+import {
+  decodeDeltaRequest,
+  decodeSotwRequest,
+  encodeDeltaResponse,
+  encodeSotwResponse,
+  PREFIX_BYTES,
+} from "./messages.ts";
 import type { Response } from "./protocol.ts";
 import { type Resource, TYPE_URLS } from "./resource.ts";
 
@@ -28,7 +34,7 @@ const response: Response = {
 
 describe("messages", () => {
   test("another encoder reads from a delta response what was put in, at every size", () => {
-    const read = discovery.DeltaDiscoveryResponse.decode(encodeDeltaResponse(response));
+    const read = discovery.DeltaDiscoveryResponse.decode(encodeDeltaResponse(response).subarray(PREFIX_BYTES));
     expect(read.systemVersionInfo).toBe("42");
     expect(read.typeUrl).toBe(TYPE_URLS.cluster);
     expect(read.nonce).toBe("1.2");
@@ -44,7 +50,7 @@ describe("messages", () => {
   });
 
   test("another encoder reads from a state-of-the-world response what was put in", () => {
-    const read = discovery.DiscoveryResponse.decode(encodeSotwResponse(response));
+    const read = discovery.DiscoveryResponse.decode(encodeSotwResponse(response).subarray(PREFIX_BYTES));
     expect([read.versionInfo, read.typeUrl, read.nonce]).toEqual(["42", TYPE_URLS.cluster, "1.2"]);
     expect(read.resources.map((any) => (any.value as Uint8Array).length)).toEqual(sizes);
   });

@@ -34,8 +34,11 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
   };
 }
 
+/** What gRPC puts before each message: a byte 0 for "not compressed", and the length in four bytes. */
+export const PREFIX_BYTES = 5;
+
 /**
- * A `DeltaDiscoveryResponse`. A resource's own bytes are copied once, into the response; what stands before them is made
+ * A `DeltaDiscoveryResponse` with its gRPC prefix. A resource's own bytes are copied once, into the response; what stands before them is made
  * once for a resource and kept with it.
  */
 export function encodeDeltaResponse(response: Response): Buffer {
@@ -43,10 +46,10 @@ export function encodeDeltaResponse(response: Response): Buffer {
   for (const resource of response.resources) parts.push(deltaPrefix(resource), resource.bytes);
   parts.push(textField(4, response.typeUrl), textField(5, response.nonce));
   for (const name of response.removed) parts.push(textField(6, name));
-  return Buffer.concat(parts);
+  return withPrefix(parts);
 }
 
-/** A `DiscoveryResponse`. */
+/** A `DiscoveryResponse` with its gRPC prefix. */
 export function encodeSotwResponse(response: Response): Buffer {
   const parts: Uint8Array[] = [textField(1, response.version)];
   for (const resource of response.resources) {
@@ -54,7 +57,15 @@ export function encodeSotwResponse(response: Response): Buffer {
     parts.push(tagAndLength(2, any.length + resource.bytes.length), any, resource.bytes);
   }
   parts.push(textField(4, response.typeUrl), textField(5, response.nonce));
-  return Buffer.concat(parts);
+  return withPrefix(parts);
+}
+
+function withPrefix(parts: readonly Uint8Array[]): Buffer {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix.writeUInt32BE(length, 1);
+  return Buffer.concat([prefix, ...parts], PREFIX_BYTES + length);
 }
 
 const deltaPrefixes = new WeakMap<Resource, Buffer>();

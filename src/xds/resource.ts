@@ -30,6 +30,16 @@ export interface ResourceTable {
    * both tables can tell them faster than by comparing all names; else undefined.
    */
   readonly changesSince?: (previous: ResourceTable, typeUrl: TypeUrl) => readonly string[] | undefined;
+  /**
+   * Whether a client that says it holds this version, which is not the table's own, may keep it: a leaf certificate that
+   * another replica issued, or this one before it was restarted. Absent: no other version is as good.
+   */
+  readonly isAsGood?: (typeUrl: TypeUrl, name: string, version: string) => boolean;
+  /**
+   * Whether a resource that the table does not hold is being made because of this question, so that the client must not
+   * be told that there is none; a table with it follows. Absent: nothing is.
+   */
+  readonly isAwaited?: (typeUrl: TypeUrl, name: string) => boolean;
 }
 
 /** The proxy at the other end of a stream, as its verified credential names it. */

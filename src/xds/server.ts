@@ -10,12 +10,13 @@ import {
 } from "@grpc/grpc-js";
 import type { Clock, Log, Metrics } from "../lib/mod.ts";
 import { type ClientCertificate, readClientCertificate } from "./client-certificate.ts";
+import { PREFIX_BYTES } from "./messages.ts";
 import type { DeliveryObserver, StreamInfo } from "./observer.ts";
 import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
 import type { Peer, TableSource } from "./resource.ts";
 import { RenewableCredentials, type XdsServerCredentials } from "./server-credentials.ts";
-import type { Transport } from "./session.ts";
 import { openSessions, type SessionLimits, type Sessions } from "./sessions.ts";
+import type { AcceptStream, StreamTransport } from "./transport.ts";
 import { xdsMetrics } from "./xds-metrics.ts";
 
 /** Bounds of the server and of each stream. */
@@ -95,8 +96,8 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   const sessions = openSessions({ ...options, log, limits, metrics: xdsMetrics(options.metrics) });
   const server = new Server(channelOptions(limits));
   server.addService(SERVICE, {
-    deltaAggregatedResources: (call: Call) => serve(sessions, "delta", call),
-    streamAggregatedResources: (call: Call) => serve(sessions, "sotw", call),
+    deltaAggregatedResources: (call: Call) => serve(sessions.open, "delta", call),
+    streamAggregatedResources: (call: Call) => serve(sessions.open, "sotw", call),
   });
   const credentials = new RenewableCredentials(options.credentials);
   const addresses: string[] = [];
@@ -146,26 +147,27 @@ function channelOptions(limits: XdsServerLimits): ChannelOptions {
   };
 }
 
-function serve(sessions: Sessions, protocol: StreamInfo["protocol"], call: Call): void {
+function serve(accept: AcceptStream, protocol: StreamInfo["protocol"], call: Call): void {
   // A stream that breaks reports an error and then its close, which is what the session is told.
   call.on("error", () => undefined);
   const peerCertificate = call.getAuthContext().sslPeerCertificate;
   const certificate = peerCertificate === undefined ? undefined : readClientCertificate(peerCertificate);
-  const session = sessions.open(protocol, certificate, grpcTransport(call));
+  const session = accept(protocol, certificate, grpcTransport(call));
   if (session === undefined) {
     call.resume();
     return;
   }
   call.on("data", (bytes: Buffer) => session.receive(bytes));
-  call.on("end", () => session.end("ABORTED", "the client closed its side of the stream"));
+  call.on("drain", () => session.drained());
+  call.on("end", () => session.halfClosed());
   call.on("cancelled", () => session.closed());
   call.on("close", () => session.closed());
 }
 
-function grpcTransport(call: Call): Transport {
+function grpcTransport(call: Call): StreamTransport {
   return {
-    // grpc-js calls back when HTTP/2 flow control has let the message through.
-    send: (message, onSent) => void call.write(message, (error?: Error | null) => (error ? undefined : onSent())),
+    // The library puts its own prefix before a message.
+    send: (prefixed) => call.write(prefixed.subarray(PREFIX_BYTES)),
     end: (code, message) => void call.emit("error", { code: status[code], details: message }),
   };
 }

@@ -1,5 +1,11 @@
 import type { Clock, Log } from "../lib/mod.ts";
-import { decodeDeltaRequest, decodeSotwRequest, encodeDeltaResponse, encodeSotwResponse } from "./messages.ts";
+import {
+  decodeDeltaRequest,
+  decodeSotwRequest,
+  encodeDeltaResponse,
+  encodeSotwResponse,
+  PREFIX_BYTES,
+} from "./messages.ts";
 import type { Delivery, DeliveryObserver, StreamInfo } from "./observer.ts";
 import type { Response, Step, StreamInput, StreamLimits, Verdict } from "./protocol.ts";
 import type { RefusalMemory } from "./refusals.ts";
@@ -7,30 +13,12 @@ import type { ResourceTable, TableSubscription, TypeUrl } from "./resource.ts";
 import { step } from "./step.ts";
 import { createStream, isSubscribed, type StreamState } from "./stream-state.ts";
 import type { TableDifference } from "./table-difference.ts";
+import type { EndCode, StreamHandler, StreamTransport } from "./transport.ts";
 import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
-
-/** Names of gRPC statuses that a server ends a stream with. */
-export type EndCode =
-  | "ABORTED"
-  | "DEADLINE_EXCEEDED"
-  | "INVALID_ARGUMENT"
-  | "INTERNAL"
-  | "PERMISSION_DENIED"
-  | "RESOURCE_EXHAUSTED"
-  | "UNAUTHENTICATED"
-  | "UNAVAILABLE";
-
-/** The client's end of a stream, whatever carries it. */
-export interface Transport {
-  /** Sends one message; `onSent` is called when the transport can take another. Only one is given at a time. */
-  send(message: Buffer, onSent: () => void): void;
-  /** Ends the stream with a status. */
-  end(code: EndCode, message: string): void;
-}
 
 export interface SessionOptions {
   readonly info: Pick<StreamInfo, "id" | "peer" | "protocol">;
-  readonly transport: Transport;
+  readonly transport: StreamTransport;
   readonly nodeIds: readonly string[];
   readonly memory: RefusalMemory;
   readonly difference: TableDifference;
@@ -49,7 +37,7 @@ export interface SessionOptions {
  * One stream of one proxy: bytes in, bytes out, and the protocol's values between them. A response is encoded when the
  * transport can take it, so that a slow reader holds references and no bytes.
  */
-export class Session {
+export class Session implements StreamHandler {
   readonly info: StreamInfo;
   /** Shared by all streams of the proxy. */
   readonly memory: RefusalMemory;
@@ -60,7 +48,7 @@ export class Session {
   readonly #inFlight = new Map<string, { readonly delivery: Delivery; readonly sentAt: number }>();
   #tables: TableSubscription | undefined;
   #table: ResourceTable | undefined;
-  #isWriting = false;
+  #hasRoom = true;
   #isOver = false;
   #cancelTimer: () => void;
 
@@ -109,6 +97,15 @@ export class Session {
       if (!this.#stream.hasRequested && this.#stream.waiting.length === 0) this.#startQuiet(request);
       this.#give(request);
     });
+  }
+
+  drained(): void {
+    this.#hasRoom = true;
+    this.#guard(() => this.#write());
+  }
+
+  halfClosed(): void {
+    this.end("ABORTED", "the client closed its side of the stream");
   }
 
   /** The client is gone, or the transport is. */
@@ -170,28 +167,25 @@ export class Session {
   }
 
   #write(): void {
-    if (this.#isWriting || this.#isOver) return;
-    const response = this.#queue.shift();
-    if (response === undefined) return;
+    while (this.#hasRoom && !this.#isOver) {
+      const response = this.#queue.shift();
+      if (response === undefined) return;
+      this.#send(response);
+    }
+  }
+
+  #send(response: Response): void {
     const { transport, observe, metrics, clock } = this.#options;
     const { info } = this;
-    const message = info.protocol === "delta" ? encodeDeltaResponse(response) : encodeSotwResponse(response);
+    const prefixed = info.protocol === "delta" ? encodeDeltaResponse(response) : encodeSotwResponse(response);
+    const bytes = prefixed.length - PREFIX_BYTES;
     const { resources, removed, requiredResends, generation, nonce } = response;
     const typeUrl = response.typeUrl as TypeUrl;
-    const delivery = { typeUrl, nonce, generation, resources, removed, requiredResends, bytes: message.length };
+    const delivery = { typeUrl, nonce, generation, resources, removed, requiredResends, bytes };
     this.#inFlight.set(nonce, { delivery, sentAt: clock.monotonic() });
-    metrics.sent(typeUrl, {
-      resources: resources.length,
-      removed: removed.length,
-      requiredResends,
-      bytes: message.length,
-    });
-    this.#isWriting = true;
+    metrics.sent(typeUrl, { resources: resources.length, removed: removed.length, requiredResends, bytes });
     observe.sent(info, delivery);
-    transport.send(message, () => {
-      this.#isWriting = false;
-      this.#guard(() => this.#write());
-    });
+    this.#hasRoom = transport.send(prefixed);
   }
 
   #report(verdict: Verdict): void {

@@ -2,12 +2,13 @@ import type { Clock, Log } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import { type FanOut, fanOut } from "./fan-out.ts";
-import type { DeliveryObserver, StreamInfo } from "./observer.ts";
+import type { DeliveryObserver } from "./observer.ts";
 import type { StreamLimits } from "./protocol.ts";
 import { type RefusalMemory, refusalMemory } from "./refusals.ts";
 import type { Peer, TableSource } from "./resource.ts";
-import { type EndCode, Session, type Transport } from "./session.ts";
+import { Session } from "./session.ts";
 import { tableDifference } from "./table-difference.ts";
+import type { AcceptStream, EndCode, StreamTransport } from "./transport.ts";
 import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
 
 /** Proxies whose refusals are remembered; the ones that refused least recently are forgotten first. */
@@ -38,11 +39,7 @@ export interface SessionsOptions {
 /** All open streams of a server, whatever transport carries them. */
 export interface Sessions {
   /** Admits a stream or ends it at once. `certificate` is undefined when the client showed none. */
-  open(
-    protocol: StreamInfo["protocol"],
-    certificate: ClientCertificate | undefined,
-    transport: Transport,
-  ): Session | undefined;
+  readonly open: AcceptStream;
   /** Ends the streams of a proxy that may no longer be served. */
   endPeer(uuid: string, reason: string): void;
   /** Ends every stream; the proxies come back elsewhere or later. */
@@ -154,7 +151,7 @@ function admit(
 function refuse(
   { log, metrics }: SessionsOptions,
   certificate: ClientCertificate | undefined,
-  transport: Transport,
+  transport: StreamTransport,
   { code, message, reason }: NotAdmitted,
 ): void {
   metrics.refused(reason);
