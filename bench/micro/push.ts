@@ -1,7 +1,13 @@
 import { encodeTrustBundle, SECRETS } from "../../src/envoy/mod.ts";
 import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { inlinePool } from "../../src/platform/mod.ts";
-import { createPushEngine, createResourceSource, type PushEngine, type SecretSource } from "../../src/push/mod.ts";
+import {
+  createPushEngine,
+  createResourceSource,
+  type PushEngine,
+  type SecretSource,
+  type TableSecrets,
+} from "../../src/push/mod.ts";
 import { type Resource, TYPE_URLS } from "../../src/xds/resource.ts";
 import { generateJob } from "../../workers/generate.ts";
 import type { Shape, WorldPod } from "../world.ts";
@@ -81,10 +87,11 @@ function createEngine(onPush: () => void): PushEngine {
 }
 
 const bundle = encodeTrustBundle({ name: SECRETS.trustBundle, rootsPem: "none" });
-const secrets: readonly Resource[] = [SECRETS.serviceCertificate, SECRETS.trustBundle].map((name) => ({
+const resources: readonly Resource[] = [SECRETS.serviceCertificate, SECRETS.trustBundle].map((name) => ({
   typeUrl: TYPE_URLS.secret,
   name,
   version: "1",
   bytes: bundle,
 }));
-const SECRETS_FOR_ALL: SecretSource = { current: () => secrets, want: () => undefined, retain: () => undefined };
+const tableSecrets: TableSecrets = { resources };
+const SECRETS_FOR_ALL: SecretSource = { current: () => tableSecrets, want: () => undefined, retain: () => undefined };

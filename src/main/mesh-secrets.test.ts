@@ -29,7 +29,7 @@ test("a leaf's version says issuer, serial and expiry, so that another replica k
   });
   secrets.source.want(buyer);
   await changed.promise;
-  const [leaf, bundle] = secrets.source.current(buyer) ?? [];
+  const [leaf, bundle] = secrets.source.current(buyer)?.resources ?? [];
   const [pem = ""] =
     /-----BEGIN CERTIFICATE.*?END CERTIFICATE-----/s.exec(Buffer.from(leaf?.bytes ?? []).toString()) ?? [];
   const certificate = new X509Certificate(pem);

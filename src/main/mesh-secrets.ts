@@ -22,7 +22,7 @@ import { SECRETS } from "../envoy/secrets.ts";
 import { type Clock, type Counter, canonicalJson, contentHash, type Log, type Metrics } from "../lib/mod.ts";
 import type { Identity, MeshSettings } from "../mesh/mod.ts";
 import { inlinePool, type Pool, runTwice, startPool } from "../platform/mod.ts";
-import type { SecretSource } from "../push/mod.ts";
+import type { SecretSource, TableSecrets } from "../push/mod.ts";
 import { type Resource, TYPE_URLS } from "../xds/mod.ts";
 import { StartError } from "./options.ts";
 
@@ -113,7 +113,7 @@ function keepLeaves(
   bundle: Resource,
   issued: Counter,
 ): { readonly keeper: LeafKeeper; readonly source: SecretSource } {
-  const tables = new Map<string, readonly Resource[]>();
+  const tables = new Map<string, TableSecrets>();
   const keeper = createLeafKeeper({
     async issue(identity, policy) {
       const leaf = leafRequest(serviceNames(identity, options.trustDomain), policy, options.clock.now());
@@ -130,7 +130,7 @@ function keepLeaves(
         version,
         bytes: leaf.secret,
       };
-      tables.set(keyOf(identity), [resource, bundle]);
+      tables.set(keyOf(identity), { resources: [resource, bundle] });
       options.onChange(identity);
     },
     clock: options.clock,

@@ -50,8 +50,8 @@ test("a table made step by step is the table made at once, and says truly what c
         const prepared = new Set([...changedViews(previous, step), ...(previous?.views ?? [])]);
         for (const view of step) expect(prepared).toContain(view);
         const next = nextContent(previous, step, resourceOf);
-        const table = classTable(1, next, []);
-        const fresh = classTable(1, nextContent(undefined, step, resourceOf), []);
+        const table = classTable(1, next, { resources: [] });
+        const fresh = classTable(1, nextContent(undefined, step, resourceOf), { resources: [] });
         for (const typeUrl of types) {
           expect(content(table, typeUrl)).toEqual(content(fresh, typeUrl));
           const told = before && table.changesSince?.(before, typeUrl);
@@ -77,7 +77,7 @@ test("an endpoint that changes tells its name without all names being compared",
     [clusterA, of("a", "v2")[1], ...rest].filter((view) => view !== undefined),
     resourceOf,
   );
-  const table = classTable(2, after, []);
-  expect(table.changesSince?.(classTable(1, before, []), TYPE_URLS.endpoints)).toEqual(["a"]);
-  expect(table.changesSince?.(classTable(1, before, []), TYPE_URLS.cluster)).toEqual([]);
+  const table = classTable(2, after, { resources: [] });
+  expect(table.changesSince?.(classTable(1, before, { resources: [] }), TYPE_URLS.endpoints)).toEqual(["a"]);
+  expect(table.changesSince?.(classTable(1, before, { resources: [] }), TYPE_URLS.cluster)).toEqual([]);
 });

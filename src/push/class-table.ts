@@ -1,6 +1,7 @@
 /** The tables of one workload class: resources of its views and the secrets of its identity, each table immutable. */
 import type { ResourceView } from "../mesh/mod.ts";
 import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "../xds/resource.ts";
+import type { TableSecrets } from "./table-secrets.ts";
 
 /** Positions of resources by type and name. Shared by tables that hold the same names. */
 type NameIndex = ReadonlyMap<TypeUrl, ReadonlyMap<string, number>>;
@@ -71,12 +72,12 @@ export function isSameContent(left: ClassContent, right: ClassContent): boolean 
 
 interface ClassTable extends ResourceTable {
   readonly content: ClassContent;
-  readonly secrets: readonly Resource[];
+  readonly secrets: TableSecrets;
 }
 
 /** The table of one class at one generation. */
-export function classTable(generation: number, content: ClassContent, secrets: readonly Resource[]): ResourceTable {
-  const secretByName = new Map(secrets.map((secret) => [secret.name, secret]));
+export function classTable(generation: number, content: ClassContent, secrets: TableSecrets): ResourceTable {
+  const secretByName = new Map(secrets.resources.map((secret) => [secret.name, secret]));
   const table: ClassTable = {
     generation,
     content,
@@ -92,6 +93,8 @@ export function classTable(generation: number, content: ClassContent, secrets: r
       typeUrl !== TYPE_URLS.secret && isClassTable(previous)
         ? changedNames(previous.content, content, typeUrl)
         : undefined,
+    isAsGood: (typeUrl, name, version) => typeUrl === TYPE_URLS.secret && (secrets.isAsGood?.(name, version) ?? false),
+    isAwaited: (typeUrl, name) => typeUrl === TYPE_URLS.secret && (secrets.isAwaited?.(name) ?? false),
   };
   return table;
 }

@@ -7,4 +7,4 @@ export {
 export { createPushEngine, type Push, type PushEngine, type PushEngineOptions } from "./engine.ts";
 export type { PushReport } from "./push-follower.ts";
 export { createResourceSource, type ResourceSource, type ResourceSourceOptions } from "./resource-source.ts";
-export type { SecretSource } from "./table-update.ts";
+export type { SecretSource, TableSecrets } from "./table-secrets.ts";

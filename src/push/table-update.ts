@@ -1,21 +1,11 @@
 /** Brings the tables of workloads up to a snapshot. */
 import type { Clock, Log } from "../lib/mod.ts";
-import { type Identity, type MeshSnapshot, proxyView } from "../mesh/mod.ts";
+import { type MeshSnapshot, proxyView } from "../mesh/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
-import type { Resource } from "../xds/resource.ts";
 import { changedViews, classTable, isSameContent, nextContent } from "./class-table.ts";
 import type { ResourceSource } from "./resource-source.ts";
+import type { SecretSource } from "./table-secrets.ts";
 import type { Subscription, Workload } from "./workload-set.ts";
-
-/** The secrets that every table of an identity carries: its leaf and the trust bundle. */
-export interface SecretSource {
-  /** Undefined until there is a leaf. The same array until one of the secrets changes. */
-  current(identity: Identity): readonly Resource[] | undefined;
-  /** Sees to it that there will be a leaf; `PushEngine.secretsChanged` is called then. */
-  want(identity: Identity): void;
-  /** Forgets the identities that nobody has any more. */
-  retain(isAlive: (identity: Identity) => boolean): void;
-}
 
 export interface TableUpdateOptions {
   readonly resources: ResourceSource;
@@ -86,7 +76,7 @@ function settle(workload: Workload, generation: number, options: TableUpdateOpti
   workload.content = content;
   options.secrets.want(workload.view.identity);
   const secrets = options.secrets.current(workload.view.identity);
-  // Complete or silent: without a leaf the proxy could use nothing of the rest.
+  // Complete or silent: without its secrets the proxy could use nothing of the rest.
   if (secrets === undefined || (isSame && secrets === workload.secrets && workload.table !== undefined)) return;
   workload.secrets = secrets;
   workload.table = classTable(generation, content, secrets);

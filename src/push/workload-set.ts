@@ -1,7 +1,8 @@
 /** Which proxies are subscribed, and which workload class each of them belongs to. */
 import { classOf, type MeshSnapshot, type ProxyView, podOfProxy } from "../mesh/mod.ts";
-import type { Peer, Resource, ResourceTable } from "../xds/resource.ts";
+import type { Peer, ResourceTable } from "../xds/resource.ts";
 import type { ClassContent } from "./class-table.ts";
+import type { TableSecrets } from "./table-secrets.ts";
 
 export interface Subscription {
   readonly peer: Peer;
@@ -16,7 +17,7 @@ export interface Workload {
   readonly subscriptions: Set<Subscription>;
   view?: ProxyView;
   content?: ClassContent;
-  secrets?: readonly Resource[];
+  secrets?: TableSecrets;
   table?: ResourceTable;
 }
 

@@ -3,7 +3,13 @@ import { encodeTrustBundle, SECRETS } from "../../src/envoy/mod.ts";
 import { type LogFields, manualClock, metricsRegistry, silentLog } from "../../src/lib/mod.ts";
 import { createMeshStore, type RecordChange } from "../../src/mesh/mod.ts";
 import { inlinePool, type Pool } from "../../src/platform/mod.ts";
-import { createPushEngine, createResourceSource, type Push, type SecretSource } from "../../src/push/mod.ts";
+import {
+  createPushEngine,
+  createResourceSource,
+  type Push,
+  type SecretSource,
+  type TableSecrets,
+} from "../../src/push/mod.ts";
 import { type Peer, type Resource, type ResourceTable, TYPE_URLS } from "../../src/xds/resource.ts";
 import { generateJob } from "../../workers/generate.ts";
 import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
@@ -60,13 +66,13 @@ export function pushBench(options: { readonly pool?: Pool<GenerateJob, GenerateR
 
 /** Secrets that are at hand at once, unless held back. */
 function secretBench() {
-  const byIdentity = new Map<string, readonly Resource[]>();
+  const byIdentity = new Map<string, TableSecrets>();
   const retained: string[] = [];
   let isHeld = false;
   let version = 1;
   const key = ({ namespace, serviceAccount }: { namespace: string; serviceAccount: string }) =>
     `${namespace}/${serviceAccount}`;
-  const make = (): readonly Resource[] => [
+  const resources = (): readonly Resource[] => [
     {
       typeUrl: TYPE_URLS.secret,
       name: SECRETS.serviceCertificate,
@@ -80,6 +86,7 @@ function secretBench() {
       bytes: encodeTrustBundle({ name: SECRETS.trustBundle, rootsPem: "none" }),
     },
   ];
+  const make = (): TableSecrets => ({ resources: resources() });
   const source: SecretSource = {
     current: (identity) => byIdentity.get(key(identity)),
     want(identity) {
