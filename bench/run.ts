@@ -13,6 +13,7 @@ import { type RunContext, runContext } from "./machine.ts";
 import type { ExactCount, Findings, Measurement } from "./measurement.ts";
 import { generateTimings } from "./micro/generate.ts";
 import { pushTimings } from "./micro/push.ts";
+import { sessionTimings } from "./micro/session.ts";
 import { signTimings } from "./micro/sign.ts";
 import { stepTimings } from "./micro/step.ts";
 import { type TimingGroup, timeGroup } from "./micro/timing.ts";
@@ -39,6 +40,7 @@ const microGroups: readonly TimingGroup[] = [
   viewTimings,
   generateTimings,
   stepTimings,
+  sessionTimings,
   pushTimings,
   signTimings,
 ];

@@ -19,12 +19,19 @@ export interface Resource {
   readonly bytes: Uint8Array;
 }
 
+/** Names of one type; never changed once a table has given it away. A `Set` is one. */
+export interface NameSet extends Iterable<string> {
+  readonly size: number;
+  has(name: string): boolean;
+}
+
 /** The desired state of one proxy at one generation. Immutable. */
 export interface ResourceTable {
   /** Generation of the snapshot; sent as `system_version_info`. */
   readonly generation: number;
   readonly get: (typeUrl: TypeUrl, name: string) => Resource | undefined;
-  readonly names: (typeUrl: TypeUrl) => Iterable<string>;
+  /** Best a {@link NameSet} that is the same object in all tables with these names of the type: streams share it then. */
+  readonly names: (typeUrl: TypeUrl) => Iterable<string> | NameSet;
   /**
    * Names of the type that stand for other content here than in `previous`, or in one of the two only, where the maker of
    * both tables can tell them faster than by comparing all names; else undefined.
@@ -32,7 +39,8 @@ export interface ResourceTable {
   readonly changesSince?: (previous: ResourceTable, typeUrl: TypeUrl) => readonly string[] | undefined;
   /**
    * Whether a client that says it holds this version, which is not the table's own, may keep it: a leaf certificate that
-   * another replica issued, or this one before it was restarted. Absent: no other version is as good.
+   * another replica issued, or this one before it was restarted. Absent: no other version is as good. It is asked again
+   * on the next table unless that has the same function.
    */
   readonly isAsGood?: (typeUrl: TypeUrl, name: string, version: string) => boolean;
   /**
