@@ -3,9 +3,9 @@ import type { KeyObject } from "node:crypto";
 import { createPrivateKey, createPublicKey, generateKeyPair, randomBytes, X509Certificate } from "node:crypto";
 import { promisify } from "node:util";
 import { contentHash } from "../lib/mod.ts";
-import type { Issuer } from "./certificate.ts";
-import { signLeaf, signRoot } from "./certificate.ts";
+import { leafSigner, signRoot } from "./certificate.ts";
 import type { CertificateNames } from "./certificate-names.ts";
+import { type KeyChoice, leafKeyMaker } from "./leaf-key.ts";
 import { SecretText } from "./secret-text.ts";
 
 const generateKeys = promisify(generateKeyPair);
@@ -15,12 +15,6 @@ const BACKDATE_MS = 5 * 60_000;
 const ROOT_VALIDITY_MS = 10 * 365 * 24 * 3_600_000;
 const RSA_BITS_MIN = 2048;
 const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-/** Which key a leaf gets. `keyBits` is for RSA; ECDSA is P-256 always. */
-export interface KeyChoice {
-  readonly keyAlgorithm: "ECDSA" | "RSA";
-  readonly keyBits: number;
-}
 
 /** A leaf certificate with its key, both PEM. */
 export interface IssuedCertificate {
@@ -70,11 +64,12 @@ export async function createAuthorityPem(nowMs: number): Promise<AuthorityPem> {
       organization: "Open Service Mesh",
       commonName: "osm-ca.openservicemesh.io",
     },
-    serial: newSerial(),
+    serial: serials()(),
     notBeforeMs: nowMs - BACKDATE_MS,
     notAfterMs: nowMs + ROOT_VALIDITY_MS,
   });
-  return { certificatePem, privateKeyPem: exportKey(keys.privateKey) };
+  const privateKeyPem = new SecretText(keys.privateKey.export({ type: "pkcs8", format: "pem" }) as string);
+  return { certificatePem, privateKeyPem };
 }
 
 /**
@@ -102,7 +97,15 @@ export function openAuthority(
   return authority({ certificate, privateKey }, certificates.map((each) => each.toString()).join(""), notAfterMs);
 }
 
+interface Issuer {
+  readonly certificate: X509Certificate;
+  readonly privateKey: KeyObject;
+}
+
 function authority(issuer: Issuer, rootsPem: string, caNotAfterMs: number): Authority {
+  const signLeaf = leafSigner(issuer);
+  const makeKey = leafKeyMaker();
+  const newSerial = serials();
   const issuerId = contentHash(issuer.certificate.raw).slice(0, 16);
   const caNotBeforeMs = Date.parse(issuer.certificate.validFrom);
   return {
@@ -115,21 +118,18 @@ function authority(issuer: Issuer, rootsPem: string, caNotAfterMs: number): Auth
       if (notAfterMs <= request.nowMs) {
         throw new AuthorityError(`The CA expired on ${issuer.certificate.validTo}: no certificate can be issued`);
       }
-      const keys =
-        request.keyAlgorithm === "RSA"
-          ? await generateKeys("rsa", { modulusLength: request.keyBits })
-          : await generateKeys("ec", { namedCurve: "P-256" });
+      const { publicKey, privateKeyPem } = await makeKey(request);
       const serial = newSerial();
-      const certificatePem = signLeaf(issuer, {
+      const certificatePem = signLeaf({
         ...request,
-        publicKey: keys.publicKey,
+        publicKey,
         serial,
         notBeforeMs: Math.max(request.nowMs - BACKDATE_MS, caNotBeforeMs),
         notAfterMs,
       });
       return {
         certificatePem,
-        privateKeyPem: exportKey(keys.privateKey),
+        privateKeyPem,
         issuerId,
         serial: Buffer.from(serial).toString("hex"),
         notAfterMs,
@@ -176,13 +176,18 @@ function readCertificates(pem: string, name: string): X509Certificate[] {
   }
 }
 
-function exportKey(key: KeyObject): SecretText {
-  return new SecretText(key.export({ type: "pkcs8", format: "pem" }) as string);
-}
+const SERIAL_BYTES = 16;
+/** Random bytes are drawn for this many serials at once: the call costs as much as a tenth of a leaf. */
+const SERIALS_DRAWN = 64;
 
-/** 126 random bits in 16 octets: positive, never shortened by DER. */
-function newSerial(): Uint8Array {
-  const serial = randomBytes(16);
-  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
-  return serial;
+/** Serials of 126 random bits in 16 octets: positive, never shortened by DER. */
+function serials(): () => Uint8Array {
+  let drawn = new Uint8Array(0);
+  return () => {
+    if (drawn.length === 0) drawn = randomBytes(SERIAL_BYTES * SERIALS_DRAWN);
+    const serial = drawn.subarray(0, SERIAL_BYTES);
+    drawn = drawn.subarray(SERIAL_BYTES);
+    serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
+    return serial;
+  };
 }

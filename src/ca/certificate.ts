@@ -1,33 +1,32 @@
 /**
- * X.509 v3 certificates (RFC 5280) put together with node-forge's ASN.1 over keys and signatures of `node:crypto`. It
- * knows nothing of meshes, and takes every time and serial number from its caller.
+ * X.509 v3 certificates (RFC 5280), written as DER around signatures of `node:crypto`. It knows nothing of meshes, and
+ * takes every time and serial number from its caller.
  */
-import type { KeyObject, X509Certificate } from "node:crypto";
-import { createHash, sign } from "node:crypto";
-import type { asn1 as Asn1Module } from "node-forge";
-import asn1 from "node-forge/lib/asn1.js";
+import { createHash, type KeyObject, sign, type X509Certificate } from "node:crypto";
 import { invariant } from "../lib/mod.ts";
-
-type Asn1 = Asn1Module.Asn1;
-const { Class, Type } = asn1;
+import { bitString, context, contextOf, der, oid, pem, readDer, sequence, TAG, text, time } from "./der.ts";
+import { type PublicKey, publicKeyOf } from "./leaf-key.ts";
 
 const OID = {
-  country: "2.5.4.6",
-  locality: "2.5.4.7",
-  organization: "2.5.4.10",
-  commonName: "2.5.4.3",
-  subjectKeyIdentifier: "2.5.29.14",
-  keyUsage: "2.5.29.15",
-  subjectAltName: "2.5.29.17",
-  basicConstraints: "2.5.29.19",
-  authorityKeyIdentifier: "2.5.29.35",
-  extendedKeyUsage: "2.5.29.37",
-  serverAuth: "1.3.6.1.5.5.7.3.1",
-  clientAuth: "1.3.6.1.5.5.7.3.2",
-  sha256WithRsa: "1.2.840.113549.1.1.11",
-  ecdsaWithSha256: "1.2.840.10045.4.3.2",
-  ecdsaWithSha384: "1.2.840.10045.4.3.3",
+  country: oid("2.5.4.6"),
+  locality: oid("2.5.4.7"),
+  organization: oid("2.5.4.10"),
+  commonName: oid("2.5.4.3"),
+  subjectKeyIdentifier: oid("2.5.29.14"),
+  keyUsage: oid("2.5.29.15"),
+  subjectAltName: oid("2.5.29.17"),
+  basicConstraints: oid("2.5.29.19"),
+  authorityKeyIdentifier: oid("2.5.29.35"),
+  extendedKeyUsage: oid("2.5.29.37"),
+  serverAuth: oid("1.3.6.1.5.5.7.3.1"),
+  clientAuth: oid("1.3.6.1.5.5.7.3.2"),
+  sha256WithRsa: oid("1.2.840.113549.1.1.11"),
+  ecdsaWithSha256: oid("1.2.840.10045.4.3.2"),
+  ecdsaWithSha384: oid("1.2.840.10045.4.3.3"),
 } as const;
+
+const TRUE = der(TAG.boolean, Buffer.of(0xff));
+const VERSION_3 = der(contextOf(0), der(TAG.integer, Buffer.of(2)));
 
 /** Attributes of a distinguished name, encoded in this order. */
 export interface DistinguishedName {
@@ -51,36 +50,44 @@ export interface LeafContent extends Validity {
   readonly uris: readonly string[];
   /** IPv4 only. */
   readonly ipAddresses: readonly string[];
-  readonly publicKey: KeyObject;
+  readonly publicKey: PublicKey;
   /** 16 octets, big endian, first one in 1..127. */
   readonly serial: Uint8Array;
 }
 
-/** The issuing side of a signature. */
-export interface Issuer {
+/** Signs a leaf for both ends of TLS. Gives PEM. */
+export type SignLeaf = (leaf: LeafContent) => string;
+
+// Digital signature; key encipherment has a meaning for RSA alone (RFC 5480 §3).
+const EC_KEY_USAGE = keyUsage([0]);
+const RSA_KEY_USAGE = keyUsage([0, 2]);
+/** Extensions that every leaf has: both ends of TLS, no CA. */
+const LEAF_EXTENSIONS = Buffer.concat([
+  extension(OID.extendedKeyUsage, false, sequence(OID.serverAuth, OID.clientAuth)),
+  extension(OID.basicConstraints, true, sequence()),
+]);
+
+/** The issuing side, opened once: what its leaves have in common is encoded here. */
+export function leafSigner(issuer: {
   readonly certificate: X509Certificate;
   readonly privateKey: KeyObject;
-}
-
-/** Signs a leaf for both ends of TLS. Gives PEM. */
-export function signLeaf(issuer: Issuer, leaf: LeafContent): string {
+}): SignLeaf {
   const { subject, keyIdentifier } = readIssuer(issuer.certificate);
-  const isRsa = leaf.publicKey.asymmetricKeyType === "rsa";
-  const extensions = [
-    // Digital signature; key encipherment has a meaning for RSA alone (RFC 5480 §3).
-    keyUsage(isRsa ? [0, 2] : [0]),
-    extension(OID.extendedKeyUsage, false, sequence(oid(OID.serverAuth), oid(OID.clientAuth))),
-    extension(OID.basicConstraints, true, sequence()),
-    subjectKeyIdentifier(leaf.publicKey),
-    extension(OID.authorityKeyIdentifier, false, sequence(primitive(Class.CONTEXT_SPECIFIC, 0, keyIdentifier))),
-    extension(OID.subjectAltName, false, alternativeNames(leaf)),
-  ];
-  return signed(issuer.privateKey, {
-    ...leaf,
-    issuer: subject,
-    subject: distinguishedName({ commonName: leaf.commonName }),
-    extensions,
-  });
+  const signature = signatureOf(issuer.privateKey);
+  const authorityKeyIdentifier = extension(OID.authorityKeyIdentifier, false, sequence(der(context(0), keyIdentifier)));
+  return (leaf) =>
+    signed(signature, {
+      ...leaf,
+      issuer: subject,
+      subject: distinguishedName({ commonName: leaf.commonName }),
+      extensions: [
+        leaf.publicKey.isRsa ? RSA_KEY_USAGE : EC_KEY_USAGE,
+        LEAF_EXTENSIONS,
+        subjectKeyIdentifier(leaf.publicKey),
+        authorityKeyIdentifier,
+        extension(OID.subjectAltName, false, alternativeNames(leaf)),
+      ],
+    });
 }
 
 /** Signs a self-signed CA certificate that may issue leaves only. Gives PEM. */
@@ -89,170 +96,122 @@ export function signRoot(
   root: Validity & { readonly subject: DistinguishedName; readonly serial: Uint8Array },
 ): string {
   const subject = distinguishedName(root.subject);
+  const publicKey = publicKeyOf(keys.publicKey);
   const extensions = [
     // Certificate and CRL signing.
     keyUsage([5, 6]),
-    extension(
-      OID.basicConstraints,
-      true,
-      sequence(primitive(Class.UNIVERSAL, Type.BOOLEAN, "\xff"), primitive(Class.UNIVERSAL, Type.INTEGER, "\x00")),
-    ),
-    subjectKeyIdentifier(keys.publicKey),
+    extension(OID.basicConstraints, true, sequence(TRUE, der(TAG.integer, Buffer.of(0)))),
+    subjectKeyIdentifier(publicKey),
   ];
-  return signed(keys.privateKey, { ...root, issuer: subject, subject, publicKey: keys.publicKey, extensions });
+  return signed(signatureOf(keys.privateKey), { ...root, issuer: subject, subject, publicKey, extensions });
 }
 
 interface ToBeSigned extends Validity {
-  readonly issuer: Asn1;
-  readonly subject: Asn1;
+  readonly issuer: Uint8Array;
+  readonly subject: Uint8Array;
   readonly serial: Uint8Array;
-  readonly publicKey: KeyObject;
-  readonly extensions: readonly Asn1[];
+  readonly publicKey: PublicKey;
+  readonly extensions: readonly Uint8Array[];
 }
 
-function signed(privateKey: KeyObject, content: ToBeSigned): string {
+interface Signature {
+  readonly algorithm: Uint8Array;
+  readonly sign: (bytes: Uint8Array) => Buffer;
+}
+
+function signed(signature: Signature, content: ToBeSigned): string {
   const first = content.serial[0];
   invariant(
     content.serial.length === 16 && first !== undefined && first > 0 && first < 128,
     "a serial has 16 octets and is positive",
   );
-  const { algorithm, digest } = signatureAlgorithm(privateKey);
   const tbs = sequence(
-    context(0, primitive(Class.UNIVERSAL, Type.INTEGER, "\x02")),
-    primitive(Class.UNIVERSAL, Type.INTEGER, binary(content.serial)),
-    algorithm,
+    VERSION_3,
+    der(TAG.integer, content.serial),
+    signature.algorithm,
     content.issuer,
     sequence(time(content.notBeforeMs), time(content.notAfterMs)),
     content.subject,
-    parse(content.publicKey.export({ type: "spki", format: "der" })),
-    context(3, sequence(...content.extensions)),
+    content.publicKey.spki,
+    der(contextOf(3), sequence(...content.extensions)),
   );
-  const signature = sign(digest, Buffer.from(asn1.toDer(tbs).getBytes(), "latin1"), privateKey);
-  const certificate = sequence(tbs, algorithm, primitive(Class.UNIVERSAL, Type.BITSTRING, `\x00${binary(signature)}`));
-  const base64 = Buffer.from(asn1.toDer(certificate).getBytes(), "latin1").toString("base64");
-  return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}(?!$)/g, "$&\n")}\n-----END CERTIFICATE-----\n`;
+  return pem("CERTIFICATE", sequence(tbs, signature.algorithm, bitString(signature.sign(tbs))));
 }
 
-function signatureAlgorithm(key: KeyObject): { readonly algorithm: Asn1; readonly digest: string } {
+function signatureOf(key: KeyObject): Signature {
   if (key.asymmetricKeyType === "rsa") {
     return {
-      algorithm: sequence(oid(OID.sha256WithRsa), primitive(Class.UNIVERSAL, Type.NULL, "")),
-      digest: "sha256",
+      algorithm: sequence(OID.sha256WithRsa, der(TAG.null)),
+      sign: (bytes) => sign("sha256", bytes, key),
     };
   }
   // RFC 5758 §3.2: no parameters. The digest follows the strength of the curve.
-  return key.asymmetricKeyDetails?.namedCurve === "secp384r1" || key.asymmetricKeyDetails?.namedCurve === "p384"
-    ? { algorithm: sequence(oid(OID.ecdsaWithSha384)), digest: "sha384" }
-    : { algorithm: sequence(oid(OID.ecdsaWithSha256)), digest: "sha256" };
+  const curve = key.asymmetricKeyDetails?.namedCurve;
+  return curve === "secp384r1" || curve === "p384"
+    ? { algorithm: sequence(OID.ecdsaWithSha384), sign: (bytes) => sign("sha384", bytes, key) }
+    : { algorithm: sequence(OID.ecdsaWithSha256), sign: (bytes) => sign("sha256", bytes, key) };
 }
 
 /** The issuer's subject as it stands in its certificate, and its key identifier (RFC 5280 §4.2.1.1). */
-function readIssuer(certificate: X509Certificate): { readonly subject: Asn1; readonly keyIdentifier: string } {
-  const tbs = children(children(parse(certificate.raw))[0]);
+function readIssuer(certificate: X509Certificate): {
+  readonly subject: Uint8Array;
+  readonly keyIdentifier: Uint8Array;
+} {
+  const [tbs] = children(readDer(certificate.raw)[0]);
+  const fields = children(tbs);
   // version [0] is there: a v1 certificate has no extensions and is no CA.
-  const subject = tbs[5];
+  const subject = fields[5]?.raw;
   invariant(subject !== undefined, "a CA certificate has a subject");
-  const extensions = tbs.find((field) => field.tagClass === Class.CONTEXT_SPECIFIC && field.type === 3);
-  for (const entry of children(children(extensions)[0])) {
+  const [extensions] = children(fields.find(({ tag }) => tag === contextOf(3)));
+  for (const entry of children(extensions)) {
     const [id, ...rest] = children(entry);
-    if (id === undefined || asn1.derToOid(id.value as string) !== OID.subjectKeyIdentifier) continue;
-    return { subject, keyIdentifier: parse(Buffer.from(rest.at(-1)?.value as string, "latin1")).value as string };
+    if (id === undefined || !OID.subjectKeyIdentifier.equals(id.raw)) continue;
+    const [keyIdentifier] = children(rest.at(-1));
+    invariant(keyIdentifier !== undefined, "a subject key identifier holds an octet string");
+    return { subject, keyIdentifier: keyIdentifier.content };
   }
-  return { subject, keyIdentifier: keyIdentifierOf(certificate.publicKey) };
+  return { subject, keyIdentifier: keyIdentifierOf(publicKeyOf(certificate.publicKey)) };
+}
+
+function children(value: { readonly content: Uint8Array } | undefined) {
+  return value === undefined ? [] : readDer(value.content);
 }
 
 /** SHA-1 of the public key bits: method 1 of RFC 5280 §4.2.1.2. A name, not a protection. */
-function keyIdentifierOf(publicKey: KeyObject): string {
-  const bits = children(parse(publicKey.export({ type: "spki", format: "der" })))[1];
-  invariant(typeof bits?.value === "string", "a public key has its bits");
-  return binary(
-    createHash("sha1")
-      .update(Buffer.from(bits.value.slice(1), "latin1"))
-      .digest(),
-  );
+function keyIdentifierOf({ bits }: PublicKey): Buffer {
+  return createHash("sha1").update(bits).digest();
 }
 
-function subjectKeyIdentifier(publicKey: KeyObject): Asn1 {
-  return extension(
-    OID.subjectKeyIdentifier,
-    false,
-    primitive(Class.UNIVERSAL, Type.OCTETSTRING, keyIdentifierOf(publicKey)),
-  );
+function subjectKeyIdentifier(publicKey: PublicKey): Buffer {
+  return extension(OID.subjectKeyIdentifier, false, der(TAG.octetString, keyIdentifierOf(publicKey)));
 }
 
-function keyUsage(bits: readonly number[]): Asn1 {
+function keyUsage(bits: readonly number[]): Buffer {
   const highest = Math.max(...bits);
   const octet = bits.reduce((value, bit) => value | (0x80 >> bit), 0);
-  return extension(
-    OID.keyUsage,
-    true,
-    primitive(Class.UNIVERSAL, Type.BITSTRING, String.fromCharCode(7 - highest, octet)),
-  );
+  return extension(OID.keyUsage, true, der(TAG.bitString, Buffer.of(7 - highest, octet)));
 }
 
-function alternativeNames(leaf: LeafContent): Asn1 {
+function alternativeNames({ dnsNames, uris, ipAddresses }: LeafContent): Buffer {
   return sequence(
-    ...leaf.dnsNames.map((name) => primitive(Class.CONTEXT_SPECIFIC, 2, name)),
-    ...leaf.uris.map((uri) => primitive(Class.CONTEXT_SPECIFIC, 6, uri)),
-    ...leaf.ipAddresses.map((address) =>
-      primitive(Class.CONTEXT_SPECIFIC, 7, String.fromCharCode(...address.split(".").map(Number))),
-    ),
+    ...dnsNames.map((name) => text(context(2), name)),
+    ...uris.map((uri) => text(context(6), uri)),
+    ...ipAddresses.map((address) => der(context(7), Buffer.from(address.split(".").map(Number)))),
   );
 }
 
-function distinguishedName(name: DistinguishedName): Asn1 {
-  const attribute = (id: string, type: Asn1Module.Type, value: string | undefined) =>
-    value === undefined
-      ? []
-      : [node(Type.SET, [sequence(oid(id), primitive(Class.UNIVERSAL, type, binary(Buffer.from(value, "utf8"))))])];
+function distinguishedName(name: DistinguishedName): Buffer {
+  const attribute = (id: Uint8Array, tag: number, value: string | undefined) =>
+    value === undefined ? [] : [der(TAG.set, sequence(id, text(tag, value)))];
   return sequence(
-    ...attribute(OID.country, Type.PRINTABLESTRING, name.country),
-    ...attribute(OID.locality, Type.UTF8, name.locality),
-    ...attribute(OID.organization, Type.UTF8, name.organization),
-    ...attribute(OID.commonName, Type.UTF8, name.commonName),
+    ...attribute(OID.country, TAG.printableString, name.country),
+    ...attribute(OID.locality, TAG.utf8String, name.locality),
+    ...attribute(OID.organization, TAG.utf8String, name.organization),
+    ...attribute(OID.commonName, TAG.utf8String, name.commonName),
   );
 }
 
-/** RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime after. */
-function time(ms: number): Asn1 {
-  const date = new Date(ms);
-  return date.getUTCFullYear() < 2050
-    ? primitive(Class.UNIVERSAL, Type.UTCTIME, asn1.dateToUtcTime(date) as string)
-    : primitive(Class.UNIVERSAL, Type.GENERALIZEDTIME, asn1.dateToGeneralizedTime(date) as string);
-}
-
-function extension(id: string, isCritical: boolean, value: Asn1): Asn1 {
-  return sequence(
-    oid(id),
-    ...(isCritical ? [primitive(Class.UNIVERSAL, Type.BOOLEAN, "\xff")] : []),
-    primitive(Class.UNIVERSAL, Type.OCTETSTRING, asn1.toDer(value).getBytes()),
-  );
-}
-
-function parse(der: Uint8Array): Asn1 {
-  return asn1.fromDer(binary(der), { strict: true, decodeBitStrings: false } as unknown as boolean);
-}
-
-function children(value: Asn1 | undefined): Asn1[] {
-  return Array.isArray(value?.value) ? value.value : [];
-}
-
-function node(type: Asn1Module.Type, value: Asn1[]): Asn1 {
-  return asn1.create(Class.UNIVERSAL, type, true, value);
-}
-function sequence(...value: Asn1[]): Asn1 {
-  return node(Type.SEQUENCE, value);
-}
-function context(tag: number, value: Asn1): Asn1 {
-  return asn1.create(Class.CONTEXT_SPECIFIC, tag, true, [value]);
-}
-function primitive(tagClass: Asn1Module.Class, type: number, value: string): Asn1 {
-  return asn1.create(tagClass, type, false, value);
-}
-function oid(id: string): Asn1 {
-  return primitive(Class.UNIVERSAL, Type.OID, asn1.oidToDer(id).getBytes());
-}
-/** node-forge's byte strings: one character an octet. */
-function binary(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+function extension(id: Uint8Array, isCritical: boolean, value: Uint8Array): Buffer {
+  const octets = der(TAG.octetString, value);
+  return isCritical ? sequence(id, TRUE, octets) : sequence(id, octets);
 }

@@ -1,7 +1,7 @@
 /** Keeps one fresh leaf for each identity in use. It decides when; how a leaf is made is its caller's business. */
 import { type Backoff, backoff, type Clock, type Log } from "../lib/mod.ts";
-import type { KeyChoice } from "./authority.ts";
 import type { WorkloadIdentity } from "./certificate-names.ts";
+import type { KeyChoice } from "./leaf-key.ts";
 
 /** A leaf as proxies get it. Other replicas can tell from the version alone whether it is still good. */
 export interface Leaf {

@@ -4,7 +4,6 @@ export {
   type AuthorityPem,
   createAuthorityPem,
   type IssuedCertificate,
-  type KeyChoice,
   openAuthority,
 } from "./authority.ts";
 export { openAuthorityFolder } from "./authority-folder.ts";
