@@ -32,18 +32,17 @@ export function addressKey(port: number, address: string): string {
 
 /** Settles all claims of the mesh; the same object as before when no Service or pod changed. */
 export function addressClaims(models: Iterable<NamespaceModel>, previous?: AddressClaims): AddressClaims {
-  const claims: Claim[] = [];
-  const inputs: unknown[] = [];
   const all = [...models];
+  const inputs: unknown[] = all.map((model) => model.claiming);
+  // Pods have a say only in who may claim an endpoint's address.
+  if (all.some((model) => model.hasHeadless)) inputs.push(...all.map((model) => model.membership.pods));
+  if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
+  const claims: Claim[] = [];
   for (const model of all) {
     for (const { record, ports } of model.services.values()) {
-      inputs.push(record, ports);
       for (const port of ports) claims.push({ port, service: record });
     }
   }
-  // Pods have a say only in who may claim an endpoint's address.
-  if (claims.some(({ port }) => port.isHeadless)) inputs.push(...all.map((model) => model.membership.pods));
-  if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
   const next = settleClaims(claims, all);
   const shared = keepIfSame(previous?.shared, next.shared);
   return {

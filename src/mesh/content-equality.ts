@@ -35,6 +35,11 @@ export function keepIfSame<T>(previous: T | undefined, next: T): T {
   return previous !== undefined && sameContent(previous, next) ? previous : next;
 }
 
+/** `next`, or the list that stood there before when it has the same elements, by identity. */
+export function keepElements<T>(previous: readonly T[] | undefined, next: readonly T[]): readonly T[] {
+  return previous !== undefined && sameElements(previous, next) ? previous : next;
+}
+
 /**
  * The map `next`, with every value that says the same as before replaced by the earlier object; the earlier map itself
  * when nothing at all differs.

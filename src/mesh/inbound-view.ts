@@ -1,4 +1,3 @@
-import type { AccessGrant } from "./access-policy.ts";
 import { ANY_ROUTE, type GrantedRoute, grantedRoutes } from "./inbound-routes.ts";
 import { compareText } from "./precedence.ts";
 import {
@@ -23,7 +22,7 @@ import type {
   NetworkPolicy,
   ResourceView,
 } from "./view.ts";
-import { findPort, opensTcpPort } from "./visible-services.ts";
+import { findPort, grantsTo, opensTcpPort } from "./visible-services.ts";
 import type { InboundPort, WorkloadClass } from "./workload-class.ts";
 
 /** A host name that a target port answers to, and the Service ports under which clients may write it. */
@@ -59,19 +58,12 @@ export function inboundResources(snapshot: MeshSnapshot, workload: WorkloadClass
   return [...resources, ...[...locals.values()].sort((left, right) => compareText(left.name, right.name)), ...routes];
 }
 
-/** Grants whose destination is this identity, in order of precedence. */
-export function grantsTo(snapshot: MeshSnapshot, identity: Identity): readonly AccessGrant[] {
-  const byDestination = snapshot.access.derived.once("grants-by-destination ", () =>
-    Map.groupBy(snapshot.access.grants, ({ namespace, destination }) => `${namespace}/${destination}`),
-  );
-  return byDestination.get(`${identity.namespace}/${identity.serviceAccount}`) ?? [];
-}
-
 /** The routes of every HTTP port of this identity, whatever its Services. */
 export function routesTo(snapshot: MeshSnapshot, identity: Identity): readonly GrantedRoute[] {
   if (snapshot.settings.isPermissive) return [ANY_ROUTE];
-  return snapshot.access.derived.once(`routes-to ${identity.namespace}/${identity.serviceAccount}`, () =>
-    grantedRoutes(grantsTo(snapshot, identity), snapshot.options.trustDomain),
+  const grants = grantsTo(snapshot, identity);
+  return snapshot.memory.rememberFor(`${identity.namespace}/${identity.serviceAccount}`, "routes-to", grants, () =>
+    grantedRoutes(grants, snapshot.options.trustDomain),
   );
 }
 

@@ -1,10 +1,10 @@
 import type { Rejection } from "../lib/mod.ts";
 import { type AccessPolicy, accessPolicy } from "./access-policy.ts";
-import { keepIfSame, sameElements } from "./content-equality.ts";
+import { keepElements, keepIfSame, sameElements } from "./content-equality.ts";
 import { type Membership, membership } from "./membership.ts";
 import { compareText } from "./precedence.ts";
 import type { MeshRecord } from "./records.ts";
-import { type ServiceModel, serviceModel } from "./service-model.ts";
+import { type PortModel, type ServiceModel, serviceModel } from "./service-model.ts";
 import { type SplitPolicy, splitPolicy } from "./split-policy.ts";
 import { type WorkloadClasses, workloadClasses } from "./workload-class.ts";
 import { type RecordKind, recordsOf, type World } from "./world.ts";
@@ -18,6 +18,11 @@ export interface NamespaceModel {
   readonly membership: Membership;
   /** By name, in order. */
   readonly services: ReadonlyMap<string, ServiceModel>;
+  /** Of all Services, in their order; the same list while none differs. */
+  readonly ports: readonly PortModel[];
+  /** What the Services' claims to addresses depend on: each record and its ports. The same list while none differs. */
+  readonly claiming: readonly unknown[];
+  readonly hasHeadless: boolean;
   readonly splits: SplitPolicy;
   readonly access: AccessPolicy;
   readonly workloads: WorkloadClasses;
@@ -48,9 +53,13 @@ export function namespaceModel(
   if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
   const members = membership(world, namespace, previous?.membership);
   const services = serviceModels(members, options.clusterDomain, previous?.services);
+  const ports = keepElements(
+    previous?.ports,
+    [...services.values()].flatMap((service) => service.ports),
+  );
   const splits = splitPolicy(
     recordsOf(world, "TrafficSplit", namespace),
-    { namespace, clusterDomain: options.clusterDomain, namespaceNames: options.namespaceNames, services },
+    { namespace, clusterDomain: options.clusterDomain, namespaceNames: options.namespaceNames, services, ports },
     previous?.splits,
   );
   const routes = {
@@ -67,6 +76,12 @@ export function namespaceModel(
     namespace,
     membership: members,
     services,
+    ports,
+    claiming: keepElements(
+      previous?.claiming,
+      [...services.values()].flatMap((service) => [service.record, service.ports]),
+    ),
+    hasHeadless: ports === previous?.ports ? previous.hasHeadless : ports.some((port) => port.isHeadless),
     splits,
     access,
     workloads: classesOf(members, services, previous),
@@ -81,14 +96,15 @@ function serviceModels(
   previous: ReadonlyMap<string, ServiceModel> | undefined,
 ): ReadonlyMap<string, ServiceModel> {
   const models = new Map<string, ServiceModel>();
+  let isSame = previous?.size === members.services.size;
   for (const service of [...members.services.values()].sort((left, right) => compareText(left.name, right.name))) {
     const { name } = service;
-    models.set(
-      name,
-      serviceModel(service, members.selected.get(name), members.rows.get(name), clusterDomain, previous?.get(name)),
-    );
+    const before = previous?.get(name);
+    const model = serviceModel(service, members.selected.get(name), members.rows.get(name), clusterDomain, before);
+    isSame &&= model === before;
+    models.set(name, model);
   }
-  return models;
+  return isSame && previous !== undefined ? previous : models;
 }
 
 /** Readiness is no part of a class, so that endpoint churn costs nothing here. */

@@ -1,5 +1,6 @@
 import { addressKey } from "./address-claims.ts";
 import { type ChainGroup, chainGroups } from "./chain-groups.ts";
+import { keepElements, keepIfSame } from "./content-equality.ts";
 import { compareText } from "./precedence.ts";
 import { hostNames, outboundChainName, outboundRouteName, principalName } from "./resource-names.ts";
 import type { EndpointModel, PortModel } from "./service-model.ts";
@@ -19,59 +20,114 @@ import type {
 } from "./view.ts";
 import { allVisiblePorts, grantedPorts, grantsFrom, splitOf, type VisiblePort } from "./visible-services.ts";
 
-/** The outbound side of a client, apart from endpoints. */
-interface OutboundStructure {
-  /** Listener and clusters. */
-  readonly fixed: readonly ResourceView[];
+/** Whose outbound side it is. */
+export interface OutboundOwner {
+  readonly identity: Identity;
+  /** Who sees the same ports: in permissive mode everybody (empty), else the identity `<namespace>/<service account>`. */
+  readonly visibility: string;
+  /** Who has the same routes: in permissive mode a namespace, by the short host names, else the identity. */
+  readonly routes: string;
+}
+
+export function outboundOwner({ settings }: MeshSnapshot, identity: Identity): OutboundOwner {
+  if (settings.isPermissive) return { identity, visibility: "", routes: identity.namespace };
+  const name = `${identity.namespace}/${identity.serviceAccount}`;
+  return { identity, visibility: name, routes: name };
+}
+
+/** The ports that a client sees, in the forms that its resources are made of. Each list stays the same while it says the same. */
+interface Outbound {
+  readonly visible: readonly VisiblePort[];
+  readonly groups: readonly ChainGroup[];
   /** The ports that stand for the clusters, one each. */
   readonly clustered: readonly VisiblePort[];
+  /** The groups that have a route configuration. */
   readonly routed: readonly ChainGroup[];
 }
 
-/**
- * Clusters, endpoints, listener and routes by which workloads of this identity call others; the same list as before
- * when nothing in it differs.
- */
-export function outboundResources(snapshot: MeshSnapshot, identity: Identity): readonly ResourceView[] {
-  const { memory, settings } = snapshot;
-  const { isPermissive } = settings;
-  // In permissive mode a client's namespace alone decides, by the short host names.
-  const owner = isPermissive ? identity.namespace : `${identity.namespace}/${identity.serviceAccount}`;
-  const visibility = isPermissive ? "" : owner;
-  return snapshot.derived.once(`outbound ${owner}`, () => {
-    const structure = outboundStructure(snapshot, identity, visibility);
-    const routes = memory.rememberNamed(`outbound-routes ${owner}`, [snapshot.structure, structure], () =>
-      structure.routed.map((group) => routeView(snapshot, group, group.namespace === identity.namespace)),
-    );
-    const endpoints = snapshot.derived.once(`outbound-endpoints ${visibility}`, () => {
-      const views = structure.clustered.map(({ port, accounts }) => endpointsView(snapshot, port, accounts));
-      return memory.rememberNamed(`outbound-endpoints ${visibility}`, views, () => views);
+function outboundOf(snapshot: MeshSnapshot, { identity, visibility }: OutboundOwner): Outbound {
+  const { memory, structure, settings, derived } = snapshot;
+  return derived.once(`seen ${visibility}`, () => {
+    const visible = settings.isPermissive
+      ? allVisiblePorts(snapshot)
+      : memory.rememberFor(visibility, "visible", [structure, ...grantsFrom(snapshot, identity)], () =>
+          grantedPorts(snapshot, identity),
+        );
+    const { shared, remaining } = structure.claims;
+    return memory.rememberFor(visibility, "seen", [visible, shared, remaining], (before?: Outbound) => {
+      const groups = keepIfSame(before?.groups, visibleGroups(snapshot, visible));
+      const isSame = groups === before?.groups;
+      return {
+        visible,
+        groups,
+        clustered: keepIfSame(before?.clustered, byCluster(visible)),
+        routed: isSame ? before.routed : groups.filter((group) => isHttp(group.protocol)),
+      };
     });
-    return memory.rememberNamed(`outbound ${owner}`, [structure, endpoints, routes], () => [
-      ...structure.fixed,
-      ...endpoints,
-      ...routes,
-    ]);
   });
 }
 
-function outboundStructure(snapshot: MeshSnapshot, identity: Identity, visibility: string): OutboundStructure {
-  const grants = grantsFrom(snapshot, identity);
-  return snapshot.memory.rememberNamed(`outbound-structure ${visibility}`, [snapshot.structure, ...grants], () => {
-    const visible = snapshot.settings.isPermissive ? allVisiblePorts(snapshot) : grantedPorts(snapshot, identity);
-    const groups = visibleGroups(snapshot, visible);
-    const listener = listenerView(snapshot, visibility, groups);
-    const clustered = byCluster(visible);
-    return {
-      fixed: [
-        ...(listener === undefined ? [] : [listener]),
-        ...(snapshot.settings.isEgressEnabled ? [PASSTHROUGH] : []),
-        ...clustered.map(({ port }) => clusterView(snapshot, port)),
-      ],
-      clustered,
-      routed: groups.filter((group) => isHttp(group.protocol)),
-    };
+/** The listener and the clusters by which workloads of this identity call others. */
+export function outboundBase(snapshot: MeshSnapshot, owner: OutboundOwner): readonly ResourceView[] {
+  const { groups, clustered } = outboundOf(snapshot, owner);
+  const { memory, structure, settings } = snapshot;
+  return memory.rememberFor(owner.visibility, "base", [structure, groups, clustered], () => {
+    const listener = listenerView(snapshot, owner.visibility, groups);
+    return [
+      ...(listener === undefined ? [] : [listener]),
+      ...(settings.isEgressEnabled ? [PASSTHROUGH] : []),
+      ...clustered.map(({ port }) => clusterView(snapshot, port)),
+    ];
   });
+}
+
+interface EndpointsList {
+  readonly clustered: readonly VisiblePort[];
+  readonly known: readonly (readonly EndpointModel[])[];
+  readonly views: readonly ResourceView[];
+}
+
+/** The endpoints of these clusters, in the same order. Plain loops: everybody's list is gone through when one Service changes. */
+export function outboundEndpoints(snapshot: MeshSnapshot, owner: OutboundOwner): readonly ResourceView[] {
+  const { clustered } = outboundOf(snapshot, owner);
+  const known: (readonly EndpointModel[])[] = [];
+  for (const { port } of clustered) known.push(endpointsOf(snapshot, port));
+  const list = snapshot.memory.rememberFor(
+    owner.visibility,
+    "endpoints",
+    [clustered, ...known],
+    (before?: EndpointsList) => {
+      const isComparable = before?.clustered === clustered;
+      const views = clustered.map((entry, position): ResourceView => {
+        const view = isComparable && before.known[position] === known[position] ? before.views[position] : undefined;
+        return view ?? endpointsView(snapshot, entry, known[position] ?? NO_ENDPOINTS);
+      });
+      return { clustered, known, views: keepElements(before?.views, views) };
+    },
+  );
+  return list.views;
+}
+
+interface RouteList {
+  readonly routed: readonly ChainGroup[];
+  readonly splits: MeshSnapshot["structure"]["splits"];
+  readonly views: readonly ResourceView[];
+}
+
+/** The outbound route configurations of a client. Only where the splits of a namespace changed, its groups are looked at. */
+export function outboundRoutes(snapshot: MeshSnapshot, owner: OutboundOwner): readonly ResourceView[] {
+  const { routed } = outboundOf(snapshot, owner);
+  const { splits } = snapshot.structure;
+  const { namespace } = owner.identity;
+  const list = snapshot.memory.rememberFor(owner.routes, "routes", [routed, splits], (before?: RouteList) => {
+    const isComparable = before?.routed === routed;
+    const views = routed.map((group, position): ResourceView => {
+      const isSame = isComparable && before.splits.get(group.namespace) === splits.get(group.namespace);
+      return (isSame ? before.views[position] : undefined) ?? routeView(snapshot, group, group.namespace === namespace);
+    });
+    return { routed, splits, views: keepElements(before?.views, views) };
+  });
+  return list.views;
 }
 
 /** The outbound filter chains of a client that sees these ports. */
@@ -111,14 +167,17 @@ function clusterView(snapshot: MeshSnapshot, port: PortModel): UpstreamClusterVi
   }));
 }
 
+function endpointsOf(snapshot: MeshSnapshot, port: PortModel): readonly EndpointModel[] {
+  const service = snapshot.namespaces.get(port.namespace)?.services.get(port.service);
+  return service?.endpoints.get(port.cluster) ?? NO_ENDPOINTS;
+}
+
 /** The endpoints that a client with these rights gets; without a known account an endpoint is served to all or none. */
 function endpointsView(
   snapshot: MeshSnapshot,
-  port: PortModel,
-  accounts: readonly string[] | undefined,
+  { port, accounts }: VisiblePort,
+  known: readonly EndpointModel[],
 ): EndpointsView {
-  const service = snapshot.namespaces.get(port.namespace)?.services.get(port.service);
-  const known = service?.endpoints.get(port.cluster) ?? NO_ENDPOINTS;
   const slot = accounts === undefined ? "endpoints" : `endpoints ${accounts.join(" ")}`;
   return snapshot.memory.remember(port, slot, [known], () => ({
     kind: "endpoints",
@@ -140,10 +199,10 @@ function listenerView(
   const { isEgressEnabled } = snapshot.settings;
   if (groups.length === 0 && !isEgressEnabled) return undefined;
   const chains = groups.map((group) => chainOf(snapshot, group));
-  const refused = snapshot.memory.rememberNamed(`outbound-refused ${owner}`, [snapshot.structure, ...chains], () =>
+  const refused = snapshot.memory.rememberFor(owner, "refused", [snapshot.structure, ...chains], () =>
     refusedMatches(snapshot, chains),
   );
-  return snapshot.memory.rememberNamed(`outbound-listener ${owner}`, [isEgressEnabled, refused, ...chains], () => ({
+  return snapshot.memory.rememberFor(owner, "listener", [isEgressEnabled, refused, ...chains], () => ({
     kind: "outbound-listener",
     name: "outbound-listener",
     chains: [...chains].sort((left, right) => compareText(left.name, right.name)),

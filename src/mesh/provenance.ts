@@ -2,14 +2,14 @@ import { type ObjectRef, objectKey } from "../lib/mod.ts";
 import type { AccessGrant } from "./access-policy.ts";
 import type { ChainGroup } from "./chain-groups.ts";
 import { MESH_CONFIG_NAME } from "./default-settings.ts";
-import { grantsTo, inboundHosts } from "./inbound-view.ts";
+import { inboundHosts } from "./inbound-view.ts";
 import { visibleGroups } from "./outbound-view.ts";
 import { compareText } from "./precedence.ts";
 import { inboundRouteName, outboundRouteName } from "./resource-names.ts";
 import type { PortModel } from "./service-model.ts";
 import { findClass, type MeshSnapshot } from "./snapshot.ts";
 import type { Identity, ResourceView } from "./view.ts";
-import { allVisiblePorts, grantedPorts, grantsFrom, opensPort, splitOf } from "./visible-services.ts";
+import { allVisiblePorts, grantedPorts, grantsFrom, grantsTo, opensPort, splitOf } from "./visible-services.ts";
 import type { WorkloadClass } from "./workload-class.ts";
 import { type RecordKind, recordsOf } from "./world.ts";
 

@@ -1,11 +1,11 @@
 import { RE2JS } from "re2js";
 import type { DecisionCandidate, DecisionRequest } from "./decision.ts";
 import type { GrantedRoute } from "./inbound-routes.ts";
-import { grantsTo, inboundHosts, routesTo } from "./inbound-view.ts";
+import { inboundHosts, routesTo } from "./inbound-view.ts";
 import { hostNames, principalName } from "./resource-names.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 import type { Identity } from "./view.ts";
-import { opensTcpPort } from "./visible-services.ts";
+import { grantsTo, opensTcpPort } from "./visible-services.ts";
 import type { WorkloadClass } from "./workload-class.ts";
 
 type Answer = Pick<DecisionCandidate, "outcome" | "reason">;

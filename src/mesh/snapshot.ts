@@ -7,11 +7,11 @@ import { type NamespaceModel, namespaceModel } from "./namespace-model.ts";
 import { createOnce, type Once } from "./once.ts";
 import { comparePrecedence, compareText } from "./precedence.ts";
 import type { MeshSettings, PodRecord } from "./records.ts";
-import { type MeshAccess, type MeshStructure, meshAccess, meshStructure } from "./structure.ts";
+import { type MeshStructure, meshStructure } from "./structure.ts";
 import type { Identity } from "./view.ts";
 import type { ViewMemory } from "./view-memory.ts";
 import type { WorkloadClass } from "./workload-class.ts";
-import { occupiedNamespaces, recordsOf, type World } from "./world.ts";
+import { recordsOf, type World } from "./world.ts";
 
 /** Fixed for the life of a mesh. */
 export interface MeshOptions {
@@ -38,7 +38,6 @@ export interface MeshSnapshot {
   readonly namespaces: ReadonlyMap<string, NamespaceModel>;
   readonly claims: AddressClaims;
   readonly structure: MeshStructure;
-  readonly access: MeshAccess;
   readonly memory: ViewMemory;
   /** What was worked out for this snapshot already. */
   readonly derived: Once;
@@ -58,12 +57,11 @@ export function createSnapshot(
     generation,
     options,
     settings,
-    rejections: keepIfSame(previous?.rejections, sortedRejections(namespaces.values(), claims)),
+    rejections: rejectionsOf(namespaces, claims, memory),
     world,
     namespaces,
     claims,
     structure: meshStructure(settings, claims, namespaces, previous?.structure),
-    access: meshAccess(settings, namespaces, previous?.access),
     memory,
     derived: createOnce(),
   };
@@ -81,17 +79,30 @@ function meshNamespaces(
 ): ReadonlyMap<string, NamespaceModel> {
   const namespaceNames = recordsOf(world, "Namespace", "");
   const models = new Map<string, NamespaceModel>();
-  for (const namespace of occupiedNamespaces(world)) {
+  let isSame = true;
+  for (const namespace of world.namespaces) {
     const record = namespaceNames.get(namespace);
     if (record === undefined || record.isIgnored || record.monitoredBy !== options.meshName) continue;
     const context = { clusterDomain: options.clusterDomain, namespaceNames };
-    models.set(namespace, namespaceModel(world, namespace, context, previous?.namespaces.get(namespace)));
+    const before = previous?.namespaces.get(namespace);
+    const model = namespaceModel(world, namespace, context, before);
+    isSame &&= model === before;
+    models.set(namespace, model);
   }
-  return models;
+  return isSame && previous?.namespaces.size === models.size ? previous.namespaces : models;
 }
 
-function sortedRejections(models: Iterable<NamespaceModel>, claims: AddressClaims): readonly Rejection[] {
-  const rejections = [...[...models].flatMap((model) => model.rejections), ...claims.rejections];
+function rejectionsOf(
+  namespaces: ReadonlyMap<string, NamespaceModel>,
+  claims: AddressClaims,
+  memory: ViewMemory,
+): readonly Rejection[] {
+  const inputs: (readonly Rejection[])[] = [claims.rejections];
+  for (const model of namespaces.values()) inputs.push(model.rejections);
+  return memory.rememberFor("", "rejections", inputs, () => sortedRejections(inputs.flat()));
+}
+
+function sortedRejections(rejections: Rejection[]): readonly Rejection[] {
   return rejections.sort(
     (left, right) =>
       compareText(objectKey(left), objectKey(right)) ||
@@ -111,17 +122,24 @@ export function isMeshed(snapshot: MeshSnapshot, namespace: string): boolean {
  * precedence. With `owner` only that identity's pods are looked at, so that a label copied elsewhere takes nothing away.
  */
 export function podOfProxy(snapshot: MeshSnapshot, uuid: string, owner?: Identity): PodRecord | undefined {
-  const carriers = snapshot.derived.once("pods-by-proxy-uuid ", () => podsByProxyUuid(snapshot)).get(uuid) ?? [];
-  return carriers.find(
-    (pod) => owner === undefined || (pod.namespace === owner.namespace && pod.serviceAccount === owner.serviceAccount),
+  if (owner !== undefined) {
+    const carriers = podsByProxyUuid(snapshot, owner.namespace).get(uuid);
+    return carriers?.find((pod) => pod.serviceAccount === owner.serviceAccount);
+  }
+  const carriers = snapshot.world.namespaces.flatMap(
+    (namespace) => podsByProxyUuid(snapshot, namespace).get(uuid) ?? [],
   );
+  return carriers.sort(comparePrecedence)[0];
 }
 
-function podsByProxyUuid({ world, memory }: MeshSnapshot): ReadonlyMap<string, readonly PodRecord[]> {
-  const groups = occupiedNamespaces(world).map((namespace) => recordsOf(world, "Pod", namespace));
-  return memory.rememberNamed("pods-by-proxy-uuid ", groups, () => {
+function podsByProxyUuid(
+  { world, memory }: MeshSnapshot,
+  namespace: string,
+): ReadonlyMap<string, readonly PodRecord[]> {
+  const pods = recordsOf(world, "Pod", namespace);
+  return memory.index(pods, () => {
     const found = new Map<string, PodRecord[]>();
-    for (const pod of groups.flatMap((pods) => [...pods.values()])) {
+    for (const pod of pods.values()) {
       if (pod.proxyUuid === undefined) continue;
       const carriers = found.get(pod.proxyUuid);
       if (carriers === undefined) found.set(pod.proxyUuid, [pod]);

@@ -32,6 +32,8 @@ interface SplitContext {
   readonly clusterDomain: string;
   readonly namespaceNames: ReadonlyMap<string, unknown>;
   readonly services: ReadonlyMap<string, ServiceModel>;
+  /** Of all Services; the same list while none differs. */
+  readonly ports: readonly PortModel[];
 }
 
 /** Resolves the TrafficSplits of one namespace against its Services. */
@@ -40,7 +42,7 @@ export function splitPolicy(
   context: SplitContext,
   previous?: SplitPolicy,
 ): SplitPolicy {
-  const inputs = [splits, context.namespaceNames, ...[...context.services.values()].map(({ ports }) => ports)];
+  const inputs = [splits, context.namespaceNames, context.ports];
   if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
   const byApex = new Map<string, PortSplit>();
   const rejections: Rejection[] = [];

@@ -1,5 +1,6 @@
 import { createSnapshot, type MeshOptions, type MeshSnapshot } from "./snapshot.ts";
 import { viewMemory } from "./view-memory.ts";
+import { ownersAmong } from "./workload-class.ts";
 import { applyChanges, type ChangedKeys, EMPTY_WORLD, type RecordChange } from "./world.ts";
 
 /** What a batch really changed. */
@@ -43,28 +44,24 @@ export function createMeshStore(options: Partial<MeshOptions> = {}): MeshStore {
     snapshot() {
       if (latest?.generation === generation) return latest;
       const next = createSnapshot(world, complete, memory, generation, latest);
-      const owners = liveOwners(next);
-      memory.forget((name) => isAlive(owners, name));
-      next.access.derived.forget((name) => isAlive(owners, name));
+      if (!hasSameClasses(latest, next)) memory.forget((owner) => isAlive(next, owner));
       latest = next;
       return next;
     },
   };
 }
 
-/** An owner is a class key, an identity `<namespace>/<service account>`, a namespace, or nobody. */
-function isAlive(owners: ReadonlySet<string>, name: string): boolean {
-  const owner = name.slice(name.indexOf(" ") + 1);
-  return owner === "" || owners.has(owner);
+function hasSameClasses(before: MeshSnapshot | undefined, after: MeshSnapshot): boolean {
+  if (before === undefined || before.namespaces.size !== after.namespaces.size) return false;
+  for (const [namespace, { workloads }] of after.namespaces) {
+    if (before.namespaces.get(namespace)?.workloads.classes !== workloads.classes) return false;
+  }
+  return true;
 }
 
-function liveOwners(snapshot: MeshSnapshot): ReadonlySet<string> {
-  const owners = new Set<string>();
-  for (const model of snapshot.namespaces.values()) {
-    owners.add(model.namespace);
-    for (const { key, namespace, serviceAccount } of model.workloads.classes.values()) {
-      owners.add(key).add(`${namespace}/${serviceAccount}`);
-    }
-  }
-  return owners;
+/** An owner is a class key, an identity `<namespace>/<service account>`, or a namespace. */
+function isAlive({ namespaces, memory }: MeshSnapshot, owner: string): boolean {
+  const slash = owner.indexOf("/");
+  const classes = namespaces.get(slash < 0 ? owner : owner.slice(0, slash))?.workloads.classes;
+  return classes !== undefined && (slash < 0 || ownersAmong(classes, memory).has(owner));
 }

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import { viewMemory } from "./view-memory.ts";
 
-test("what was made for a name that is gone is forgotten, and what lives on stays the same object", () => {
+test("what was made for an owner that is gone is forgotten, and what lives on stays the same object", () => {
   const memory = viewMemory();
-  const recalled = (name: string) => memory.rememberNamed(name, [], () => ({ name }));
-  const [gone, alive] = [recalled("gone"), recalled("alive")];
-  memory.forget((name) => name === "alive");
+  const recalled = (owner: string) => memory.rememberFor(owner, "slot", [], () => ({ owner }));
+  const [gone, alive, shared] = [recalled("gone"), recalled("alive"), recalled("")];
+  memory.forget((owner) => owner === "alive");
   expect(recalled("alive")).toBe(alive);
+  expect(recalled("")).toBe(shared);
   expect(recalled("gone")).not.toBe(gone);
 });
 

@@ -15,14 +15,20 @@ const SLOTS_MAX = 256;
 export interface ViewMemory {
   /** The earlier value when `inputs` are the same objects, else a new one (or the earlier one, if equal). Dies with `owner`. */
   readonly remember: <T>(owner: object, slot: string, inputs: readonly unknown[], make: () => T) => T;
-  /** The same under a name; lives until `forget` is told that the name is dead. */
-  readonly rememberNamed: <T>(name: string, inputs: readonly unknown[], make: () => T) => T;
-  readonly forget: (isAlive: (name: string) => boolean) => void;
+  /**
+   * The same for an owner that is known by name only: a class key, an identity `<namespace>/<service account>`, a
+   * namespace, or nobody (the empty name). Lives until `forget` is told that the owner is dead.
+   */
+  readonly rememberFor: <T>(owner: string, slot: string, inputs: readonly unknown[], make: (before?: T) => T) => T;
+  /** What is worked out from an immutable value alone, once. There is one index of each value. */
+  readonly index: <T>(of: object, make: () => T) => T;
+  readonly forget: (isAlive: (owner: string) => boolean) => void;
 }
 
 export function viewMemory(): ViewMemory {
   const slotsByOwner = new WeakMap<object, Map<string, Remembered>>();
-  const named = new Map<string, Remembered>();
+  const slotsByName = new Map<string, Map<string, Remembered>>();
+  const indexes = new WeakMap<object, unknown>();
   return {
     remember(owner, slot, inputs, make) {
       let slots = slotsByOwner.get(owner);
@@ -32,19 +38,39 @@ export function viewMemory(): ViewMemory {
       } else if (slots.size > SLOTS_MAX) slots.clear();
       return recall(slots, slot, inputs, make);
     },
-    rememberNamed: (name, inputs, make) => recall(named, name, inputs, make),
+    rememberFor(owner, slot, inputs, make) {
+      let slots = slotsByName.get(owner);
+      if (slots === undefined) {
+        slots = new Map();
+        slotsByName.set(owner, slots);
+      }
+      return recall(slots, slot, inputs, make);
+    },
+    index<T>(of: object, make: () => T): T {
+      let value = indexes.get(of) as T | undefined;
+      if (value === undefined) {
+        value = make();
+        indexes.set(of, value);
+      }
+      return value;
+    },
     forget(isAlive) {
-      for (const name of named.keys()) if (!isAlive(name)) named.delete(name);
+      for (const owner of slotsByName.keys()) if (owner !== "" && !isAlive(owner)) slotsByName.delete(owner);
     },
   };
 }
 
-function recall<T>(slots: Map<string, Remembered>, slot: string, inputs: readonly unknown[], make: () => T): T {
+function recall<T>(
+  slots: Map<string, Remembered>,
+  slot: string,
+  inputs: readonly unknown[],
+  make: (before?: T) => T,
+): T {
   const known = slots.get(slot);
   // A slot is only ever filled and read by one call site, which fixes its type.
   const before = known?.value as T | undefined;
   if (known !== undefined && sameElements(known.inputs, inputs)) return before as T;
-  const value = keepIfSame(before, make());
+  const value = keepIfSame(before, make(before));
   slots.set(slot, { inputs, value });
   return value;
 }

@@ -18,8 +18,8 @@ export interface VisiblePort {
 
 /** Every port of the mesh with every endpoint: what anybody sees in permissive mode. */
 export function allVisiblePorts(snapshot: MeshSnapshot): readonly VisiblePort[] {
-  const { structure } = snapshot;
-  return structure.derived.once("all-visible-ports ", () => structure.ports.map((port) => ({ port, hasChain: true })));
+  const { ports } = snapshot.structure;
+  return snapshot.memory.index(ports, () => ports.map((port) => ({ port, hasChain: true })));
 }
 
 /**
@@ -27,11 +27,10 @@ export function allVisiblePorts(snapshot: MeshSnapshot): readonly VisiblePort[] 
  * granted gets a cluster without endpoints, so that its share ends in 503 at once.
  */
 export function grantedPorts(snapshot: MeshSnapshot, identity: Identity): readonly VisiblePort[] {
-  const { byAccount } = portIndex(snapshot);
   const granted = new Map<PortModel, Set<string>>();
   for (const grant of grantsFrom(snapshot, identity)) {
     const account = `${grant.namespace}/${grant.destination}`;
-    for (const port of byAccount.get(account) ?? []) {
+    for (const port of portsOfAccount(snapshot, account)) {
       if (opensPort(grant, port)) granted.set(port, (granted.get(port) ?? new Set()).add(grant.destination));
     }
   }
@@ -71,19 +70,52 @@ export function splitOf(snapshot: MeshSnapshot, port: PortModel): PortSplit | un
 
 /** The Service port with this `portKey`. */
 export function findPort(snapshot: MeshSnapshot, key: string): PortModel | undefined {
-  return portIndex(snapshot).byKey.get(key);
+  return portIndex(snapshot, key.slice(0, key.indexOf("/")))?.byKey.get(key);
+}
+
+/** Ports of Services behind which there are pods of this account, `<namespace>/<service account>`. */
+function portsOfAccount(snapshot: MeshSnapshot, account: string): readonly PortModel[] {
+  return portIndex(snapshot, account.slice(0, account.indexOf("/")))?.byAccount.get(account) ?? [];
 }
 
 /** Grants of which the identity is a source. */
 export function grantsFrom(snapshot: MeshSnapshot, identity: Identity): readonly AccessGrant[] {
-  const bySource = snapshot.access.derived.once("grants-by-source ", () => {
-    const found = new Map<string, AccessGrant[]>();
-    for (const grant of snapshot.access.grants) {
-      for (const { namespace, name } of grant.sources) append(found, `${namespace}/${name}`, grant);
+  if (snapshot.settings.isPermissive) return NO_GRANTS;
+  const key = `${identity.namespace}/${identity.serviceAccount}`;
+  const found: AccessGrant[] = [];
+  for (const { access } of snapshot.namespaces.values()) {
+    for (const grant of grantIndex(snapshot, access.grants).bySource.get(key) ?? NO_GRANTS) found.push(grant);
+  }
+  return found;
+}
+
+/** Grants whose destination is this identity, in order of precedence. */
+export function grantsTo(snapshot: MeshSnapshot, identity: Identity): readonly AccessGrant[] {
+  if (snapshot.settings.isPermissive) return NO_GRANTS;
+  const grants = snapshot.namespaces.get(identity.namespace)?.access.grants;
+  if (grants === undefined) return NO_GRANTS;
+  return grantIndex(snapshot, grants).byDestination.get(identity.serviceAccount) ?? NO_GRANTS;
+}
+
+const NO_GRANTS: readonly AccessGrant[] = [];
+
+interface GrantIndex {
+  /** By `<namespace>/<service account>`. */
+  readonly bySource: ReadonlyMap<string, readonly AccessGrant[]>;
+  /** By service account of the grants' own namespace. */
+  readonly byDestination: ReadonlyMap<string, readonly AccessGrant[]>;
+}
+
+/** Of the grants of one namespace, so that an edit costs what its namespace holds. */
+function grantIndex(snapshot: MeshSnapshot, grants: readonly AccessGrant[]): GrantIndex {
+  return snapshot.memory.index(grants, () => {
+    const bySource = new Map<string, AccessGrant[]>();
+    for (const grant of grants) {
+      for (const source of new Set(grant.sources.map(({ namespace, name }) => `${namespace}/${name}`)))
+        append(bySource, source, grant);
     }
-    return found;
+    return { bySource, byDestination: Map.groupBy(grants, ({ destination }) => destination) };
   });
-  return bySource.get(`${identity.namespace}/${identity.serviceAccount}`) ?? [];
 }
 
 interface PortIndex {
@@ -91,11 +123,13 @@ interface PortIndex {
   readonly byKey: ReadonlyMap<string, PortModel>;
 }
 
-function portIndex(snapshot: MeshSnapshot): PortIndex {
-  return snapshot.structure.derived.once("port-index ", () => {
+function portIndex(snapshot: MeshSnapshot, namespace: string): PortIndex | undefined {
+  const ports = snapshot.namespaces.get(namespace)?.ports;
+  if (ports === undefined) return undefined;
+  return snapshot.memory.index(ports, () => {
     const byAccount = new Map<string, PortModel[]>();
     const byKey = new Map<string, PortModel>();
-    for (const port of snapshot.structure.ports) {
+    for (const port of ports) {
       byKey.set(port.key, port);
       for (const account of port.accounts) append(byAccount, `${port.namespace}/${account}`, port);
     }

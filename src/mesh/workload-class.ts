@@ -5,6 +5,7 @@ import type { PodRecord, ServiceProtocol } from "./records.ts";
 import { type Member, servicePortKey } from "./service-members.ts";
 import type { PortModel, ServiceModel } from "./service-model.ts";
 import { isHttp } from "./service-ports.ts";
+import type { ViewMemory } from "./view-memory.ts";
 
 /** A Service port, or a pod host's port, that leads to a port of the workload. */
 export interface InboundPort {
@@ -70,7 +71,23 @@ export function workloadClasses(
     }
     classByPod.set(pod.name, key);
   }
-  return { classes, classByPod };
+  return { classes: keepSameMap(previous?.classes, classes), classByPod };
+}
+
+function keepSameMap<V>(previous: ReadonlyMap<string, V> | undefined, next: ReadonlyMap<string, V>) {
+  if (previous?.size !== next.size) return next;
+  for (const [key, value] of next) if (previous.get(key) !== value) return next;
+  return previous;
+}
+
+/** Keys and identities `<namespace>/<service account>` of these classes. */
+export function ownersAmong(classes: WorkloadClasses["classes"], memory: ViewMemory): ReadonlySet<string> {
+  return memory.index(classes, () => {
+    const owners = new Set<string>();
+    for (const { key, namespace, serviceAccount } of classes.values())
+      owners.add(key).add(`${namespace}/${serviceAccount}`);
+    return owners;
+  });
 }
 
 function compareTexts(left: { readonly text: string }, right: { readonly text: string }): number {

@@ -41,9 +41,11 @@ export type RecordChange =
 export interface World {
   /** Keyed `kind/namespace`, then by name. */
   readonly groups: ReadonlyMap<string, ReadonlyMap<string, MeshRecord>>;
+  /** Namespaces that hold at least one record, in order; the same list while it says the same. */
+  readonly namespaces: readonly string[];
 }
 
-export const EMPTY_WORLD: World = { groups: new Map() };
+export const EMPTY_WORLD: World = { groups: new Map(), namespaces: [] };
 
 const NO_RECORDS: ReadonlyMap<string, never> = new Map<string, never>();
 
@@ -57,10 +59,9 @@ export function recordsOf<K extends RecordKind>(
   return (world.groups.get(`${kind}/${namespace}`) as ReadonlyMap<string, RecordByKind[K]> | undefined) ?? NO_RECORDS;
 }
 
-/** Namespaces that hold at least one record, in order. */
-export function occupiedNamespaces(world: World): readonly string[] {
+function occupiedNamespaces(groups: World["groups"]): readonly string[] {
   const found = new Set<string>();
-  for (const key of world.groups.keys()) found.add(key.slice(key.indexOf("/") + 1));
+  for (const key of groups.keys()) found.add(key.slice(key.indexOf("/") + 1));
   found.delete("");
   return [...found].sort();
 }
@@ -79,6 +80,7 @@ export function applyChanges(
     const { kind, name } = change.type === "put" ? change.record : change;
     const namespace = namespaceOf(change);
     const groupKey = `${kind}/${namespace}`;
+    if (!touched.has(groupKey) && isAlready(world.groups.get(groupKey)?.get(name), change)) continue;
     let group = touched.get(groupKey);
     if (group === undefined) {
       group = new Map(world.groups.get(groupKey));
@@ -89,6 +91,12 @@ export function applyChanges(
     candidates.set(`${groupKey}/${name}`, { kind, namespace, name });
   }
   return settle(world, touched, [...candidates.values()]);
+}
+
+/** Most events say what is known already: they cost no copy of their group. */
+function isAlready(before: MeshRecord | undefined, change: RecordChange): boolean {
+  if (change.type === "remove") return before === undefined;
+  return before !== undefined && sameContent(before, change.record);
 }
 
 function settle(
@@ -114,12 +122,15 @@ function settle(
   }
   if (changedGroups.size === 0) return { world, changed };
   const groups = new Map(world.groups);
+  let areGroupsSame = true;
   for (const key of changedGroups) {
     const group = touched.get(key);
-    if (group === undefined || group.size === 0) groups.delete(key);
+    const isGone = group === undefined || group.size === 0;
+    areGroupsSame &&= isGone !== groups.has(key);
+    if (isGone) groups.delete(key);
     else groups.set(key, group);
   }
-  return { world: { groups }, changed };
+  return { world: { groups, namespaces: areGroupsSame ? world.namespaces : occupiedNamespaces(groups) }, changed };
 }
 
 function namespaceOf(change: RecordChange): string {
