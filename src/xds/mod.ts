@@ -23,10 +23,12 @@ export {
 } from "./resource.ts";
 export {
   startXdsServer,
+  XDS_TRANSPORTS,
   XdsListenError,
   type XdsServer,
   type XdsServerLimits,
   type XdsServerOptions,
+  type XdsTransport,
 } from "./server.ts";
 export type { XdsServerCredentials } from "./server-credentials.ts";
 export { step } from "./step.ts";

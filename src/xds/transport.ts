@@ -1,5 +1,6 @@
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { StreamInfo } from "./observer.ts";
+import type { XdsServerCredentials } from "./server-credentials.ts";
 
 /** Names of gRPC statuses that a server ends a stream with. */
 export type EndCode =
@@ -10,6 +11,7 @@ export type EndCode =
   | "PERMISSION_DENIED"
   | "RESOURCE_EXHAUSTED"
   | "UNAUTHENTICATED"
+  | "UNIMPLEMENTED"
   | "UNAVAILABLE";
 
 /** The client's end of a stream, whatever carries it. */
@@ -42,3 +44,24 @@ export type AcceptStream = (
   certificate: ClientCertificate | undefined,
   transport: StreamTransport,
 ) => StreamHandler | undefined;
+
+/** What carries the streams of a server: its sockets, TLS, HTTP/2 and gRPC. */
+export interface Transport {
+  /** Listens on `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`, and says where: port 0 takes a free one. Rejects with the system's error. */
+  listen(address: string): Promise<string>;
+  /** New connections get the new certificate, open ones stay as they are. */
+  renewCredentials(credentials: XdsServerCredentials): void;
+  /** TLS sessions that were begun under other keys are not resumed any more. */
+  renewTicketKeys(keys: Buffer): void;
+  /** Takes no more connections, lets open ones end for a while, and closes what is left. */
+  close(): Promise<void>;
+}
+
+/** Bounds of a transport. */
+export interface TransportLimits {
+  /** A larger request ends its stream before it is decoded. */
+  readonly requestBytesMax: number;
+  readonly streamsPerConnectionMax: number;
+  /** Connections open at once, those that wait for their handshake included. */
+  readonly connectionsMax: number;
+}

@@ -13,6 +13,7 @@ import {
   type Peer,
   startXdsServer,
   TYPE_URLS,
+  XDS_TRANSPORTS,
   type XdsServer,
   type XdsServerOptions,
 } from "../../src/xds/mod.ts";
@@ -44,7 +45,7 @@ interface Mesh {
   }): DeltaClient;
 }
 
-describe("the xDS server", () => {
+describe.each(XDS_TRANSPORTS)("the xDS server on %s", (transport) => {
   let authority: TestAuthority;
   let buyer: ClientCredentials;
   const opened: { close(): unknown }[] = [];
@@ -65,6 +66,7 @@ describe("the xDS server", () => {
     const server = await startXdsServer({
       addresses: ["127.0.0.1:0"],
       credentials: await authority.server(),
+      transport,
       authenticate,
       tables,
       observe: recorder(events),

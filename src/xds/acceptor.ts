@@ -1,0 +1,155 @@
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
+import type { Clock, Metrics } from "../lib/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
+import { admission } from "./admission.ts";
+import { type ClientCertificate, readClientCertificate } from "./client-certificate.ts";
+import { splitAddress } from "./listen-address.ts";
+import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
+import { trustCheck } from "./trust-check.ts";
+
+/** A connection that has not said anything by then, or whose handshake takes longer, is closed. */
+const SILENT_MS = 10_000;
+const HANDSHAKE_MS = 5_000;
+/** Who has waited for so long is not waiting any more. */
+const WAITING_MS = 30_000;
+/** First byte of every TLS handshake record. */
+const HANDSHAKE_RECORD = 22;
+/** Connections that the system keeps until the loop gets to them. */
+const BACKLOG = 1024;
+
+export interface AcceptorOptions {
+  readonly credentials: XdsServerCredentials;
+  /** 48 bytes that seal TLS session tickets; random ones of this process when undefined. */
+  readonly ticketKeys?: Buffer;
+  readonly connectionsMax: number;
+  /** A connection that speaks HTTP/2 and whose client has shown a certificate that the CA in force has issued. */
+  readonly onConnection: (socket: TLSSocket, certificate: ClientCertificate) => void;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/** Listens, and leads connections through their TLS handshake, the oldest first and few at a time. */
+export interface Acceptor {
+  listen(address: string): Promise<string>;
+  renewCredentials(credentials: XdsServerCredentials): void;
+  renewTicketKeys(keys: Buffer): void;
+  /** Stops listening and drops what is on its way. */
+  close(): void;
+}
+
+export function createAcceptor(options: AcceptorOptions): Acceptor {
+  const { clock } = options;
+  const listeners = new Set<Server>();
+  /** Connections that have no TLS session yet. */
+  const raw = new Set<Socket>();
+  const metrics = handshakeMetrics(options.metrics);
+  const tls = tlsServer(options.credentials, options.ticketKeys);
+  const trust = trustCheck(options.credentials.clientCaPem);
+  let { ticketKeys } = options;
+
+  const line = admission<Socket>({
+    // The bytes that came already are given on by node:tls.
+    start(socket) {
+      socket.setTimeout(0);
+      tls.emit("connection", socket);
+    },
+    later: (action) => void nextTurn().then(action),
+    clock,
+  });
+  options.metrics.observed(
+    "osm_xds_handshakes_queued",
+    "Connections that wait for their handshake",
+    () => line.waiting,
+  );
+  options.metrics.observed("osm_xds_handshakes_in_flight", "Handshakes under way", () => line.underWay);
+
+  tls.on("secureConnection", (socket: TLSSocket) => {
+    line.done();
+    socket.on("error", () => undefined);
+    const certificate = readClientCertificate(socket.getPeerCertificate());
+    const isResumed = socket.isSessionReused();
+    // What a resumed session says of its client was verified when the session began.
+    if (socket.alpnProtocol !== "h2" || (isResumed && !trust.isTrusted(socket))) {
+      metrics.ended("refused");
+      socket.destroy();
+      return;
+    }
+    metrics.ended(isResumed ? "resumed" : "full");
+    options.onConnection(socket, certificate);
+  });
+  tls.on("tlsClientError", () => {
+    line.done();
+    metrics.ended("failed");
+  });
+
+  const accept = (socket: Socket) => {
+    raw.add(socket);
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      raw.delete(socket);
+      line.remove(socket);
+    });
+    socket.setTimeout(SILENT_MS, () => socket.destroy());
+    // Only who has said something waits in line, so that silent connections hold nobody up.
+    socket.once("readable", () => {
+      const first: Buffer | null = socket.read();
+      if (first === null) return;
+      if (first[0] !== HANDSHAKE_RECORD) {
+        metrics.ended("failed");
+        socket.destroy();
+        return;
+      }
+      socket.setTimeout(WAITING_MS);
+      socket.unshift(first);
+      line.add(socket);
+    });
+  };
+
+  return {
+    async listen(address) {
+      const listener = createServer({ noDelay: true }, accept);
+      listener.maxConnections = options.connectionsMax;
+      const place = splitAddress(address);
+      listener.listen({ ...place, backlog: BACKLOG });
+      await once(listener, "listening");
+      listeners.add(listener);
+      const bound = listener.address();
+      return bound === null || typeof bound === "string" ? address : address.replace(/:\d+$/, `:${bound.port}`);
+    },
+    renewCredentials(credentials) {
+      trust.renew(credentials.clientCaPem);
+      tls.setSecureContext(tlsContext(credentials));
+      // A new context begins with random keys.
+      if (ticketKeys !== undefined) tls.setTicketKeys(ticketKeys);
+    },
+    renewTicketKeys(keys) {
+      ticketKeys = keys;
+      tls.setTicketKeys(keys);
+    },
+    close() {
+      for (const listener of listeners) listener.close();
+      for (const socket of raw) socket.destroy();
+    },
+  };
+}
+
+function tlsServer(credentials: XdsServerCredentials, ticketKeys: Buffer | undefined): TlsServer {
+  return createTlsServer({
+    ...tlsContext(credentials),
+    ...(ticketKeys === undefined ? {} : { ticketKeys }),
+    requestCert: true,
+    rejectUnauthorized: true,
+    ALPNProtocols: ["h2"],
+    handshakeTimeout: HANDSHAKE_MS,
+  });
+}
+
+/** How a connection fared: a full handshake, a resumed session, one that failed, or one that came to nothing all the same. */
+type HandshakeResult = "full" | "resumed" | "failed" | "refused";
+
+function handshakeMetrics(metrics: Metrics): { ended(result: HandshakeResult): void } {
+  const handshakes = metrics.counter("osm_xds_handshakes_total", "TLS handshakes of proxies, by result");
+  return { ended: (result) => handshakes.add(1, { result }) };
+}

@@ -1,0 +1,105 @@
+/** What gRPC puts before each message: a byte for "compressed", and the length in four bytes. */
+const PREFIX_BYTES = 5;
+/** Room that is made for a message whose first bytes came; it doubles as more of it comes. */
+const FIRST_ROOM_BYTES = 4096;
+
+/** Bytes that are no message that this server takes. `code` is the gRPC status that says so. */
+export class GrpcFrameError extends Error {
+  override readonly name = "GrpcFrameError";
+  readonly code: "UNIMPLEMENTED" | "INTERNAL" | "RESOURCE_EXHAUSTED";
+
+  constructor(code: GrpcFrameError["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * Takes the bytes of one stream, however they are split, and gives whole messages. What is kept of an unfinished message
+ * grows with what has come of it, not with the length that it claims. Follows "Length-Prefixed-Message" of the gRPC over
+ * HTTP/2 specification.
+ */
+export class GrpcFrameReader {
+  readonly #bytesMax: number;
+  readonly #onMessage: (message: Uint8Array) => void;
+  readonly #prefix = new Uint8Array(PREFIX_BYTES);
+  #prefixLength = 0;
+  #length = 0;
+  #body: Uint8Array | undefined;
+  #bodyLength = 0;
+  #isStopped = false;
+
+  /** `onMessage` gets a message without its prefix, valid during the call; `bytesMax` is the length of the longest. */
+  constructor(bytesMax: number, onMessage: (message: Uint8Array) => void) {
+    this.#bytesMax = bytesMax;
+    this.#onMessage = onMessage;
+  }
+
+  /** Whether a message has begun and not ended. */
+  get isWithinMessage(): boolean {
+    return this.#prefixLength > 0;
+  }
+
+  /** Takes no more bytes; what is unfinished is dropped. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#body = undefined;
+  }
+
+  /** Throws {@link GrpcFrameError}; the stream cannot go on then. */
+  push(chunk: Uint8Array): void {
+    let at = 0;
+    while (at < chunk.length && !this.#isStopped) {
+      if (this.#prefixLength < PREFIX_BYTES) {
+        this.#prefix[this.#prefixLength++] = chunk[at++] ?? 0;
+        if (this.#prefixLength < PREFIX_BYTES) continue;
+        this.#begin();
+      }
+      at = this.#take(chunk, at);
+    }
+  }
+
+  #begin(): void {
+    const [flag = 0, a = 0, b = 0, c = 0, d = 0] = this.#prefix;
+    if (flag === 1) throw new GrpcFrameError("UNIMPLEMENTED", "compressed messages are not taken");
+    if (flag !== 0) throw new GrpcFrameError("INTERNAL", `a message begins with the byte ${flag}; expected 0`);
+    this.#length = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+    if (this.#length > this.#bytesMax) {
+      throw new GrpcFrameError(
+        "RESOURCE_EXHAUSTED",
+        `a message of ${this.#length} bytes is longer than the ${this.#bytesMax} that are taken`,
+      );
+    }
+  }
+
+  /** Takes what `chunk` holds of the message from `at` on; returns where that ends. */
+  #take(chunk: Uint8Array, at: number): number {
+    const end = Math.min(chunk.length, at + this.#length - this.#bodyLength);
+    if (this.#bodyLength === 0 && end - at === this.#length) {
+      this.#give(chunk.subarray(at, end));
+      return end;
+    }
+    this.#keep(chunk.subarray(at, end));
+    if (this.#bodyLength === this.#length) this.#give(this.#body?.subarray(0, this.#length) ?? new Uint8Array());
+    return end;
+  }
+
+  #keep(part: Uint8Array): void {
+    const needed = this.#bodyLength + part.length;
+    if (this.#body === undefined || this.#body.length < needed) {
+      const room = Math.min(this.#length, Math.max(FIRST_ROOM_BYTES, needed, (this.#body?.length ?? 0) * 2));
+      const grown = new Uint8Array(room);
+      if (this.#body !== undefined) grown.set(this.#body.subarray(0, this.#bodyLength));
+      this.#body = grown;
+    }
+    this.#body.set(part, this.#bodyLength);
+    this.#bodyLength = needed;
+  }
+
+  #give(message: Uint8Array): void {
+    this.#prefixLength = 0;
+    this.#bodyLength = 0;
+    this.#body = undefined;
+    this.#onMessage(message);
+  }
+}

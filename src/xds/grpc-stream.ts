@@ -1,0 +1,209 @@
+import type { Clock } from "../lib/mod.ts";
+import type { ClientCertificate } from "./client-certificate.ts";
+import { GrpcFrameError, GrpcFrameReader } from "./grpc-frames.ts";
+import type { StreamInfo } from "./observer.ts";
+import { RequestBudget } from "./request-budget.ts";
+import type { AcceptStream, EndCode, StreamHandler, StreamTransport } from "./transport.ts";
+
+/** One HTTP/2 stream as gRPC needs it, whoever makes the frames. */
+export interface GrpcCarrier {
+  respond(headers: Readonly<Record<string, string>>): void;
+  /** The response is these headers and nothing else. */
+  respondAlone(headers: Readonly<Record<string, string>>): void;
+  /** False: enough is under way; `drained` is due when there is room again. */
+  write(bytes: Buffer): boolean;
+  /** Ends the response after what was written. */
+  trailers(headers: Readonly<Record<string, string>>): void;
+  /** Gives up the stream; the peer hears of it. */
+  abandon(): void;
+  pauseReading(): void;
+  resumeReading(): void;
+}
+
+/** The head of a request, with header names in lower case. */
+export interface GrpcRequestHead {
+  readonly method: string | undefined;
+  readonly path: string | undefined;
+  readonly contentType: string | undefined;
+}
+
+export interface GrpcStreamOptions {
+  readonly accept: AcceptStream;
+  readonly clock: Clock;
+  /** A longer message ends its stream before it is kept. */
+  readonly requestBytesMax: number;
+}
+
+const STATUS: Readonly<Record<EndCode, number>> = {
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  ABORTED: 10,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+};
+
+const AGGREGATED_DISCOVERY = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
+const PROTOCOLS: ReadonlyMap<string | undefined, StreamInfo["protocol"]> = new Map([
+  [`${AGGREGATED_DISCOVERY}/DeltaAggregatedResources`, "delta"],
+  [`${AGGREGATED_DISCOVERY}/StreamAggregatedResources`, "sotw"],
+]);
+
+const RESPONSE_HEADERS = { ":status": "200", "content-type": "application/grpc" } as const;
+/** How long a stream that was ended may take to hear of it; a peer that reads nothing must not hold it for longer. */
+const END_MS = 5_000;
+
+/**
+ * Takes in a request as the gRPC over HTTP/2 specification says. Undefined: it was refused, and the response says why.
+ */
+export function openGrpcStream(
+  head: GrpcRequestHead,
+  certificate: ClientCertificate,
+  carrier: GrpcCarrier,
+  options: GrpcStreamOptions,
+): GrpcStream | undefined {
+  if (head.method !== "POST") {
+    carrier.respondAlone({ ":status": "405", allow: "POST" });
+    return undefined;
+  }
+  if (!isGrpc(head.contentType)) {
+    carrier.respondAlone({ ":status": "415" });
+    return undefined;
+  }
+  const protocol = PROTOCOLS.get(head.path);
+  if (protocol === undefined) {
+    carrier.respondAlone({ ...RESPONSE_HEADERS, ...statusHeaders("UNIMPLEMENTED", "the method is not served here") });
+    return undefined;
+  }
+  const stream = new GrpcStream(carrier, options);
+  return stream.open(protocol, certificate) ? stream : undefined;
+}
+
+/** `application/grpc`, alone or followed by `+FORMAT` or parameters. */
+function isGrpc(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^application\/grpc(?:$|[+;])/i.test(contentType);
+}
+
+/** One gRPC stream: messages out of bytes, and the status at its end. */
+export class GrpcStream implements StreamTransport {
+  readonly #carrier: GrpcCarrier;
+  readonly #options: GrpcStreamOptions;
+  readonly #reader: GrpcFrameReader;
+  readonly #budget: RequestBudget;
+  #handler: StreamHandler | undefined;
+  #hasResponded = false;
+  #hasEnded = false;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(carrier: GrpcCarrier, options: GrpcStreamOptions) {
+    this.#carrier = carrier;
+    this.#options = options;
+    this.#budget = new RequestBudget(options.clock);
+    this.#reader = new GrpcFrameReader(options.requestBytesMax, (message) => {
+      this.#budget.received();
+      this.#handler?.receive(message);
+    });
+  }
+
+  /** False: the stream was refused. */
+  open(protocol: StreamInfo["protocol"], certificate: ClientCertificate): boolean {
+    this.#handler = this.#options.accept(protocol, certificate, this);
+    return this.#handler !== undefined;
+  }
+
+  /** Bytes of the request. */
+  receive(chunk: Uint8Array): void {
+    if (this.#hasEnded) return;
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      if (!(error instanceof GrpcFrameError)) throw error;
+      this.#fail(error.code, error.message);
+      return;
+    }
+    if (this.#budget.isSpent && this.#cancelTimer === undefined && !this.#isOver()) this.#rest();
+  }
+
+  drained(): void {
+    if (!this.#hasEnded) this.#handler?.drained();
+  }
+
+  /** The client sends no more. */
+  halfClosed(): void {
+    if (this.#hasEnded) return;
+    if (this.#reader.isWithinMessage) this.#fail("INTERNAL", "the client closed its side within a message");
+    else this.#handler?.halfClosed();
+  }
+
+  /** The stream is gone, however it ended. */
+  closed(): void {
+    this.#cancelTimer?.();
+    this.#reader.stop();
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#handler?.closed();
+  }
+
+  send(prefixed: Buffer): boolean {
+    if (!this.#hasResponded) {
+      this.#hasResponded = true;
+      this.#carrier.respond(RESPONSE_HEADERS);
+    }
+    this.#budget.sent();
+    return this.#carrier.write(prefixed);
+  }
+
+  end(code: EndCode, message: string): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#reader.stop();
+    if (this.#cancelTimer !== undefined) {
+      this.#cancelTimer();
+      this.#carrier.resumeReading();
+    }
+    this.#cancelTimer = this.#options.clock.after(END_MS, () => this.#carrier.abandon());
+    const status = statusHeaders(code, message);
+    if (this.#hasResponded) this.#carrier.trailers(status);
+    else this.#carrier.respondAlone({ ...RESPONSE_HEADERS, ...status });
+  }
+
+  /** What was received is at fault: the session hears that the stream is gone, the client why. */
+  #fail(code: EndCode, message: string): void {
+    const handler = this.#handler;
+    this.end(code, message);
+    handler?.closed();
+  }
+
+  /** A client that asks too much is read no further until its budget has grown again. */
+  #rest(): void {
+    this.#carrier.pauseReading();
+    this.#cancelTimer = this.#options.clock.after(this.#budget.restMs, () => {
+      this.#cancelTimer = undefined;
+      if (this.#budget.isSpent) this.#rest();
+      else this.#carrier.resumeReading();
+    });
+  }
+
+  /** A method, because what a message led to may have ended the stream. */
+  #isOver(): boolean {
+    return this.#hasEnded;
+  }
+}
+
+/** `grpc-message` is percent-encoded UTF-8: everything but printable ASCII, and the percent sign. */
+function statusHeaders(code: EndCode, message: string): Readonly<Record<string, string>> {
+  return { "grpc-status": String(STATUS[code]), "grpc-message": percentEncode(message) };
+}
+
+function percentEncode(text: string): string {
+  if (/^[ -$&-~]*$/.test(text)) return text;
+  let encoded = "";
+  for (const byte of Buffer.from(text, "utf8")) {
+    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+    encoded += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return encoded;
+}

@@ -1,0 +1,52 @@
+import type { TLSSocket } from "node:tls";
+import type { Clock, Metrics } from "../lib/mod.ts";
+import { createAcceptor } from "./acceptor.ts";
+import type { ClientCertificate } from "./client-certificate.ts";
+import { ConnectionKeeper, type KeptConnection } from "./connection-keeper.ts";
+import type { XdsServerCredentials } from "./server-credentials.ts";
+import type { AcceptStream, Transport, TransportLimits } from "./transport.ts";
+
+export interface TransportOptions {
+  readonly accept: AcceptStream;
+  readonly credentials: XdsServerCredentials;
+  /** 48 bytes that seal TLS session tickets; random ones of this process when undefined. */
+  readonly ticketKeys?: Buffer;
+  readonly limits: TransportLimits;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/** How long `close` waits for the ends of streams to reach their clients. */
+const DRAIN_MS = 1_000;
+const LOOK_MS = 10;
+
+/** A transport over our own acceptor; `serve` speaks HTTP/2 and gRPC on each connection. */
+export function tlsTransport(
+  options: TransportOptions,
+  serve: (socket: TLSSocket, certificate: ClientCertificate) => KeptConnection,
+): Transport {
+  const { clock } = options;
+  const keeper = new ConnectionKeeper(clock);
+  const acceptor = createAcceptor({
+    ...options,
+    connectionsMax: options.limits.connectionsMax,
+    onConnection(socket, certificate) {
+      const forget = keeper.add(serve(socket, certificate));
+      socket.once("close", forget);
+    },
+  });
+  return {
+    listen: (address) => acceptor.listen(address),
+    renewCredentials: (credentials) => acceptor.renewCredentials(credentials),
+    renewTicketKeys: (keys) => acceptor.renewTicketKeys(keys),
+    async close() {
+      acceptor.close();
+      for (const connection of keeper.connections()) connection.close();
+      const lastMs = clock.monotonic() + DRAIN_MS;
+      while (keeper.count > 0 && clock.monotonic() < lastMs) {
+        await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
+      }
+      for (const connection of keeper.connections()) connection.destroy();
+    },
+  };
+}
