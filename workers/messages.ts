@@ -51,14 +51,25 @@ export interface LeafRequest {
   readonly validityMs: number;
   readonly nowMs: number;
 }
+/** Leaves for many identities at once, all alike but for the names. */
+export interface ServiceLeavesRequest {
+  readonly trustDomain: string;
+  /** `<namespace>/<service account>`. */
+  readonly identities: readonly string[];
+  readonly keyAlgorithm: "ECDSA" | "RSA";
+  readonly keyBits: number;
+  readonly validityMs: number;
+  readonly nowMs: number;
+}
 /**
- * `open`: what the CA is, making it when there is none. `service`: a leaf as the secret that its proxies get.
- * `credential`: a leaf as PEM, for the xDS stream.
+ * `open`: what the CA is, making it when there is none. `services`: leaves as the secrets that their proxies get.
+ * `credential`: a leaf as PEM, for the xDS stream. `ticket-keys`: what seals TLS sessions in one epoch.
  */
 export type SignJob =
   | { readonly kind: "open"; readonly nowMs: number }
-  | { readonly kind: "service"; readonly leaf: LeafRequest }
-  | { readonly kind: "credential"; readonly leaf: LeafRequest };
+  | { readonly kind: "services"; readonly leaves: ServiceLeavesRequest }
+  | { readonly kind: "credential"; readonly leaf: LeafRequest }
+  | { readonly kind: "ticket-keys"; readonly epoch: number; readonly nowMs: number };
 
 export interface OpenedAuthority {
   readonly kind: "opened";
@@ -67,28 +78,34 @@ export interface OpenedAuthority {
   readonly notAfterMs: number;
   /** The encoded secret by which proxies verify each other. */
   readonly trustBundle: ArrayBuffer;
+  /** Authenticates versions of leaves, and can do nothing else. */
+  readonly versionKey: ArrayBuffer;
 }
-interface SignedLeaf {
-  readonly issuerId: string;
-  readonly serial: string;
-  readonly notAfterMs: number;
+export interface SignedServices {
+  readonly kind: "services";
+  /** The encoded secrets, keys included, back to back in the order of the identities. Moved, not copied. */
+  readonly frame: ArrayBuffer;
+  readonly leaves: readonly {
+    readonly version: string;
+    /** Where its secret ends in the frame; it begins where the one before ends. */
+    readonly end: number;
+  }[];
 }
-export interface SignedService extends SignedLeaf {
-  readonly kind: "service";
-  /** The encoded secret, key included. */
-  readonly secret: ArrayBuffer;
-}
-export interface SignedCredential extends SignedLeaf {
+export interface SignedCredential {
   readonly kind: "credential";
   readonly certificatePem: string;
   readonly privateKeyPem: string;
+}
+export interface DerivedTicketKeys {
+  readonly kind: "ticket-keys";
+  readonly keys: ArrayBuffer;
 }
 /** The CA cannot be used; the message is a sentence for a person. Trying again does not help. */
 export interface SigningRefused {
   readonly kind: "refused";
   readonly message: string;
 }
-export type SignResult = OpenedAuthority | SignedService | SignedCredential | SigningRefused;
+export type SignResult = OpenedAuthority | SignedServices | SignedCredential | DerivedTicketKeys | SigningRefused;
 
 /** Resources to show to a person. */
 export interface DescribeJob {

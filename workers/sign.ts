@@ -1,8 +1,25 @@
 /** Entry of the signing worker, the only one that holds the CA's key. */
 import { workerData } from "node:worker_threads";
-import { type Authority, AuthorityError, openAuthorityFolder } from "../src/ca/mod.ts";
+import { move, transferableSymbol, valueSymbol } from "piscina";
+import {
+  type Authority,
+  AuthorityError,
+  createLeafVersions,
+  openAuthorityFolder,
+  serviceNames,
+  ticketKeysOf,
+  VERSION_KEY,
+} from "../src/ca/mod.ts";
 import { encodeServiceCertificate, encodeTrustBundle, SECRETS } from "../src/envoy/secrets.ts";
-import type { LeafRequest, SignerData, SignJob, SignResult } from "./messages.ts";
+import type {
+  OpenedAuthority,
+  ServiceLeavesRequest,
+  SignedCredential,
+  SignedServices,
+  SignerData,
+  SignJob,
+  SignResult,
+} from "./messages.ts";
 
 /** Creates the function that answers signing jobs with the CA in `data.caDir`, which it opens at the first job. */
 export function createSigner(data: SignerData): (job: SignJob) => Promise<SignResult> {
@@ -16,7 +33,7 @@ export function createSigner(data: SignerData): (job: SignJob) => Promise<SignRe
   };
   return async (job) => {
     try {
-      return await answer(job, open);
+      return await answer(job, await open(timeOf(job)));
     } catch (error) {
       if (error instanceof AuthorityError) return { kind: "refused", message: error.message };
       throw error;
@@ -24,30 +41,63 @@ export function createSigner(data: SignerData): (job: SignJob) => Promise<SignRe
   };
 }
 
-/** {@link createSigner} for a thread that was started with {@link SignerData}. */
-export const signInThread = createSigner(workerData as SignerData);
+const signer = createSigner(workerData as SignerData);
 
-async function answer(job: SignJob, open: (nowMs: number) => Promise<Authority>): Promise<SignResult> {
-  if (job.kind === "open") {
-    const { rootsPem, issuerId, notAfterMs } = await open(job.nowMs);
-    const trustBundle = ownBuffer(encodeTrustBundle({ name: SECRETS.trustBundle, rootsPem }));
-    return { kind: "opened", rootsPem, issuerId, notAfterMs, trustBundle };
-  }
-  const { certificatePem, privateKeyPem, ...issued } = await issue(job.leaf, open);
-  if (job.kind === "credential") {
-    return { kind: "credential", ...issued, certificatePem, privateKeyPem: privateKeyPem.reveal() };
-  }
-  const secret = encodeServiceCertificate({
-    name: SECRETS.serviceCertificate,
-    certificateChainPem: certificatePem,
-    privateKeyPem: privateKeyPem.reveal(),
-  });
-  return { kind: "service", ...issued, secret: ownBuffer(secret) };
+/** {@link createSigner} for a thread that was started with {@link SignerData}; frames are moved. */
+export async function signInThread(job: SignJob): Promise<unknown> {
+  const result = await signer(job);
+  return result.kind === "services" ? move({ [transferableSymbol]: [result.frame], [valueSymbol]: result }) : result;
 }
 
-async function issue(leaf: LeafRequest, open: (nowMs: number) => Promise<Authority>) {
-  const authority = await open(leaf.nowMs);
-  return await authority.issue(leaf);
+function timeOf(job: SignJob): number {
+  if (job.kind === "services") return job.leaves.nowMs;
+  return job.kind === "credential" ? job.leaf.nowMs : job.nowMs;
+}
+
+async function answer(job: SignJob, authority: Authority): Promise<SignResult> {
+  switch (job.kind) {
+    case "open":
+      return describe(authority);
+    case "services":
+      return await issueServices(authority, job.leaves);
+    case "credential": {
+      const { certificatePem, privateKeyPem } = await authority.issue(job.leaf);
+      return { kind: "credential", certificatePem, privateKeyPem: privateKeyPem.reveal() } satisfies SignedCredential;
+    }
+    case "ticket-keys":
+      return { kind: "ticket-keys", keys: ownBuffer(ticketKeysOf(authority.derive, job.epoch)) };
+  }
+}
+
+function describe({ rootsPem, issuerId, notAfterMs, derive }: Authority): OpenedAuthority {
+  const trustBundle = ownBuffer(encodeTrustBundle({ name: SECRETS.trustBundle, rootsPem }));
+  const versionKey = ownBuffer(derive(VERSION_KEY.purpose, VERSION_KEY.bytes));
+  return { kind: "opened", rootsPem, issuerId, notAfterMs, trustBundle, versionKey };
+}
+
+async function issueServices(authority: Authority, request: ServiceLeavesRequest): Promise<SignedServices> {
+  const { identities, trustDomain, nowMs } = request;
+  const key = authority.derive(VERSION_KEY.purpose, VERSION_KEY.bytes);
+  const versions = createLeafVersions({ key, trustDomain });
+  const secrets: Uint8Array[] = [];
+  const leaves: { readonly version: string; readonly end: number }[] = [];
+  let end = 0;
+  for (const text of identities) {
+    const [namespace = "", serviceAccount = ""] = text.split("/");
+    const identity = { namespace, serviceAccount };
+    const leaf = await authority.issue({ ...serviceNames(identity, trustDomain), ...request });
+    const secret = encodeServiceCertificate({
+      name: SECRETS.serviceCertificate,
+      certificateChainPem: leaf.certificatePem,
+      privateKeyPem: leaf.privateKeyPem.reveal(),
+    });
+    end += secret.length;
+    secrets.push(secret);
+    leaves.push({ version: versions.write(identity, { ...leaf, issuedMs: nowMs }), end });
+  }
+  const frame = new Uint8Array(end);
+  for (const [position, secret] of secrets.entries()) frame.set(secret, leaves[position - 1]?.end ?? 0);
+  return { kind: "services", frame: frame.buffer, leaves };
 }
 
 /** Encoders give views of pooled memory; what crosses to another thread must be alone in its buffer. */

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { contentHash } from "../lib/mod.ts";
 import { leafSigner, signRoot } from "./certificate.ts";
 import type { CertificateNames } from "./certificate-names.ts";
+import { type DeriveKey, keyDeriver } from "./key-derivation.ts";
 import { type KeyChoice, leafKeyMaker } from "./leaf-key.ts";
 import { SecretText } from "./secret-text.ts";
 
@@ -40,6 +41,8 @@ export interface Authority {
   issue(
     request: CertificateNames & KeyChoice & { readonly validityMs: number; readonly nowMs: number },
   ): Promise<IssuedCertificate>;
+  /** Keys for other purposes than certificates. */
+  readonly derive: DeriveKey;
 }
 
 /** Something is wrong with the CA that the user gave, or with its age; the message is a sentence for a person. */
@@ -112,6 +115,7 @@ function authority(issuer: Issuer, rootsPem: string, caNotAfterMs: number): Auth
     rootsPem,
     issuerId,
     notAfterMs: caNotAfterMs,
+    derive: keyDeriver(issuer.privateKey),
     async issue(request) {
       // Certificates carry whole seconds.
       const notAfterMs = Math.floor(Math.min(request.nowMs + request.validityMs, caNotAfterMs) / 1000) * 1000;

@@ -1,20 +1,18 @@
-/** Keeps one fresh leaf for each identity in use. It decides when; how a leaf is made is its caller's business. */
+/**
+ * Keeps a fresh leaf for each identity that asks for one, and remembers which leaves of other processes' making may stay.
+ * It decides when; how a leaf is made is its caller's business.
+ */
 import { type Backoff, backoff, type Clock, type Log } from "../lib/mod.ts";
 import type { WorkloadIdentity } from "./certificate-names.ts";
 import type { KeyChoice } from "./leaf-key.ts";
+import { factsIn, type LeafFacts, renewAtMs } from "./leaf-version.ts";
 
-/** A leaf as proxies get it. Other replicas can tell from the version alone whether it is still good. */
+/** A leaf as proxies get it. */
 export interface Leaf {
-  readonly issuerId: string;
-  readonly serial: string;
-  readonly notAfterMs: number;
+  /** See `LeafVersions`. */
+  readonly version: string;
   /** The encoded secret resource, key included. Never logged. */
   readonly secret: Uint8Array;
-}
-
-/** `<issuer>.<serial>.<expiry in ms>`. */
-export function leafVersion(leaf: Pick<Leaf, "issuerId" | "serial" | "notAfterMs">): string {
-  return `${leaf.issuerId}.${leaf.serial}.${leaf.notAfterMs}`;
 }
 
 /** What new leaves are like. */
@@ -25,45 +23,60 @@ export interface LeafPolicy extends KeyChoice {
 export interface LeafKeeperOptions {
   /** Makes a leaf. May fail: it is tried again with backoff and the leaf at hand stays. */
   readonly issue: (identity: WorkloadIdentity, policy: LeafPolicy) => Promise<Leaf>;
+  /** What an authentic version of this identity and of the issuer in force says; undefined for any other text. */
+  readonly read: (identity: WorkloadIdentity, version: string) => LeafFacts | undefined;
   readonly policy: LeafPolicy;
-  /** An identity has another leaf than before, its first one included. */
-  readonly onChange: (identity: WorkloadIdentity, leaf: Leaf) => void;
+  /** An identity has another leaf than before, its first one included, or an accepted one is accepted no more. */
+  readonly onChange: (identity: WorkloadIdentity) => void;
+  /** A version was accepted that was not accepted before. */
+  readonly onAccept: () => void;
   readonly clock: Clock;
   /** Numbers in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
 }
 
-/** Owns the leaves: one for each identity that somebody wants and that {@link LeafKeeper.retain} has not ended. */
+/** Owns the leaves: one record for each identity that somebody wants and that {@link LeafKeeper.retain} has not ended. */
 export interface LeafKeeper {
   /** The leaf at hand; undefined until the first one is made. */
   current(identity: WorkloadIdentity): Leaf | undefined;
-  /** Sees to it that the identity has a leaf from now on. */
+  /** Starts to look after an identity. Nothing is issued for it before {@link LeafKeeper.need}. */
   want(identity: WorkloadIdentity): void;
+  /** Sees to it that a wanted identity has a leaf from now on. */
+  need(identity: WorkloadIdentity): void;
+  /**
+   * Whether a proxy of a wanted identity may go on with the leaf of this version, which is not the one at hand: it must be
+   * authentic, made after the last rotation, and not due for renewal. It is replaced when that is due.
+   */
+  accept(identity: WorkloadIdentity, version: string): boolean;
   /** Forgets every identity for which `isAlive` is false. */
   retain(isAlive: (identity: WorkloadIdentity) => boolean): void;
   /** Holds for leaves made from now on; those in use stay as they are. */
   setPolicy(policy: LeafPolicy): void;
-  /** Replaces every leaf now. Resolves with how many; rejects when one could not be made, after having tried all. */
+  /**
+   * Replaces every leaf in use now, accepted ones included. Resolves with how many were made; rejects when one could not
+   * be, after having tried all.
+   */
   rotateAll(): Promise<number>;
   /** Stops renewing. */
   stop(): void;
 }
 
-/** Renewal starts between these parts of a leaf's life, so that leaves made together are not renewed together. */
-const RENEW_FROM = 0.55;
-const RENEW_TO = 2 / 3;
-/** A leaf that cannot live longer because its CA ends is not replaced more often than this. */
-const RENEW_MIN_MS = 1000;
 /** Timers of the runtime end at 24.8 days and stand still while a machine sleeps: look at the wall clock this often. */
 const SLEEP_MAX_MS = 3_600_000;
 const RETRY_BASE_MS = 1000;
 const RETRY_MAX_MS = 60_000;
+/** Versions accepted for one identity: replicas that issued for it at the same time. Further ones are replaced. */
+const ACCEPTED_MAX = 8;
 
 interface Kept {
   readonly identity: WorkloadIdentity;
   readonly retry: Backoff;
   leaf?: Leaf;
+  /** When the next leaf is to be made; infinite while none is needed. */
+  issueAtMs: number;
+  /** When each version that was accepted is to be replaced. */
+  readonly accepted: Map<string, number>;
   /** The issuing that is under way. */
   issuing?: Promise<void>;
   cancelTimer?: () => void;
@@ -72,16 +85,25 @@ interface Kept {
 
 /** Creates a {@link LeafKeeper}. */
 export function createLeafKeeper(options: LeafKeeperOptions): LeafKeeper {
+  const { clock } = options;
   const keptByKey = new Map<string, Kept>();
   let policy = options.policy;
+  let rotatedAtMs = Number.NEGATIVE_INFINITY;
 
-  const wakeAt = (kept: Kept, dueMs: number) => {
+  const sleep = (kept: Kept) => {
     kept.cancelTimer?.();
-    const waitMs = Math.min(Math.max(0, dueMs - options.clock.now()), SLEEP_MAX_MS);
-    kept.cancelTimer = options.clock.after(waitMs, () => {
-      if (options.clock.now() < dueMs) wakeAt(kept, dueMs);
-      else void issue(kept).catch((error: unknown) => retryLater(kept, error));
-    });
+    const dueMs = Math.min(kept.issueAtMs, ...kept.accepted.values());
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    const waitMs = Math.min(Math.max(0, dueMs - clock.now()), SLEEP_MAX_MS);
+    kept.cancelTimer = clock.after(waitMs, () => wake(kept));
+  };
+  const wake = (kept: Kept) => {
+    const hasEnded = forgetDue(kept.accepted, clock.now());
+    const mustIssue = kept.issueAtMs <= clock.now() || (hasEnded && kept.leaf === undefined);
+    if (mustIssue) begin(kept);
+    else sleep(kept);
+    // Who held what has ended gets the leaf at hand; without one it waits for the one that is being made.
+    if (hasEnded && kept.leaf !== undefined) options.onChange(kept.identity);
   };
   const retryLater = (kept: Kept, error: unknown) => {
     if (kept.isForgotten) return;
@@ -91,9 +113,9 @@ export function createLeafKeeper(options: LeafKeeperOptions): LeafKeeper {
       serviceAccount: kept.identity.serviceAccount,
       error: error instanceof Error ? error.message : String(error),
       retryMs: Math.round(waitMs),
-      expiresMs: kept.leaf?.notAfterMs,
     });
-    wakeAt(kept, options.clock.now() + waitMs);
+    kept.issueAtMs = clock.now() + waitMs;
+    sleep(kept);
   };
   /** One at a time for each identity; who asks while one is under way shares it. */
   const issue = (kept: Kept): Promise<void> => {
@@ -102,16 +124,18 @@ export function createLeafKeeper(options: LeafKeeperOptions): LeafKeeper {
     });
     return kept.issuing;
   };
+  const begin = (kept: Kept) => {
+    void issue(kept).catch((error: unknown) => retryLater(kept, error));
+  };
   const issueNow = async (kept: Kept) => {
     kept.cancelTimer?.();
-    const startedMs = options.clock.now();
     const leaf = await options.issue(kept.identity, policy);
     if (kept.isForgotten) return;
     kept.leaf = leaf;
+    kept.issueAtMs = renewAtMs(factsIn(leaf.version));
     kept.retry.reset();
-    const part = RENEW_FROM + options.random() * (RENEW_TO - RENEW_FROM);
-    wakeAt(kept, startedMs + Math.max((leaf.notAfterMs - startedMs) * part, RENEW_MIN_MS));
-    options.onChange(kept.identity, leaf);
+    sleep(kept);
+    options.onChange(kept.identity);
   };
   const forget = (key: string, kept: Kept) => {
     kept.isForgotten = true;
@@ -124,9 +148,25 @@ export function createLeafKeeper(options: LeafKeeperOptions): LeafKeeper {
     want(identity) {
       if (keptByKey.has(keyOf(identity))) return;
       const retry = backoff({ baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS, random: options.random });
-      const kept: Kept = { identity, retry, isForgotten: false };
-      keptByKey.set(keyOf(identity), kept);
-      void issue(kept).catch((error: unknown) => retryLater(kept, error));
+      const issueAtMs = Number.POSITIVE_INFINITY;
+      keptByKey.set(keyOf(identity), { identity, retry, issueAtMs, accepted: new Map(), isForgotten: false });
+    },
+    need(identity) {
+      const kept = keptByKey.get(keyOf(identity));
+      if (kept !== undefined && !isInUse(kept)) begin(kept);
+    },
+    accept(identity, version) {
+      const kept = keptByKey.get(keyOf(identity));
+      const known = kept?.accepted.get(version);
+      if (kept === undefined || known !== undefined) return known !== undefined && known > clock.now();
+      const facts = options.read(identity, version);
+      if (facts === undefined || facts.issuedMs <= rotatedAtMs || kept.accepted.size >= ACCEPTED_MAX) return false;
+      const dueMs = renewAtMs(facts);
+      if (dueMs <= clock.now()) return false;
+      kept.accepted.set(version, dueMs);
+      options.onAccept();
+      if (kept.issuing === undefined) sleep(kept);
+      return true;
     },
     retain(isAlive) {
       for (const [key, kept] of keptByKey) if (!isAlive(kept.identity)) forget(key, kept);
@@ -134,11 +174,27 @@ export function createLeafKeeper(options: LeafKeeperOptions): LeafKeeper {
     setPolicy(next) {
       policy = next;
     },
-    rotateAll: () => rotateAll([...keptByKey.values()], issue, retryLater),
+    rotateAll() {
+      rotatedAtMs = clock.now();
+      const inUse = [...keptByKey.values()].filter((kept) => isInUse(kept) || kept.accepted.size > 0);
+      for (const { accepted } of inUse) accepted.clear();
+      return rotateAll(inUse, issue, retryLater);
+    },
     stop() {
       for (const [key, kept] of keptByKey) forget(key, kept);
     },
   };
+}
+
+/** Has a leaf, or is about to. */
+function isInUse({ leaf, issuing, issueAtMs }: Kept): boolean {
+  return leaf !== undefined || issuing !== undefined || issueAtMs !== Number.POSITIVE_INFINITY;
+}
+
+function forgetDue(accepted: Map<string, number>, nowMs: number): boolean {
+  const before = accepted.size;
+  for (const [version, dueMs] of accepted) if (dueMs <= nowMs) accepted.delete(version);
+  return accepted.size < before;
 }
 
 async function rotateAll(

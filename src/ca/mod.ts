@@ -22,6 +22,7 @@ export {
   type LeafKeeper,
   type LeafKeeperOptions,
   type LeafPolicy,
-  leafVersion,
 } from "./leaf-keeper.ts";
+export { createLeafVersions, type LeafFacts, type LeafVersions, VERSION_KEY } from "./leaf-version.ts";
 export type { SecretText } from "./secret-text.ts";
+export { TICKET_EPOCH_MS, ticketEpochAt, ticketKeysOf } from "./ticket-keys.ts";

@@ -1,43 +1,42 @@
-import type {
-  LeafRequest,
-  OpenedAuthority,
-  SignedCredential,
-  SignedService,
-  SignerData,
-  SignJob,
-  SignResult,
-} from "../../workers/messages.ts";
+import type { LeafRequest, OpenedAuthority } from "../../workers/messages.ts";
 import {
   type CertificateNames,
   controllerNames,
   createLeafKeeper,
+  createLeafVersions,
   type LeafKeeper,
   type LeafPolicy,
-  leafVersion,
   type SidecarIdentity,
-  serviceNames,
   sidecarNames,
+  TICKET_EPOCH_MS,
+  ticketEpochAt,
+  type WorkloadIdentity,
 } from "../ca/mod.ts";
 import { SECRETS } from "../envoy/secrets.ts";
-import { type Clock, type Counter, canonicalJson, contentHash, type Log, type Metrics } from "../lib/mod.ts";
+import { type Clock, canonicalJson, contentHash, type Log, type Metrics } from "../lib/mod.ts";
 import type { Identity, MeshSettings } from "../mesh/mod.ts";
-import { inlinePool, type Pool, runTwice, startPool } from "../platform/mod.ts";
 import type { SecretSource, TableSecrets } from "../push/mod.ts";
 import { type Resource, TYPE_URLS } from "../xds/mod.ts";
-import { StartError } from "./options.ts";
+import { createLeafBatches } from "./leaf-batches.ts";
+import { createSignPool, type SignPool } from "./sign-pool.ts";
 
 /**
  * Credentials for the xDS stream live as long as in OSM: they end with their pod. P-256 whatever the mesh's leaves are:
  * only the control plane and its proxies ever see them.
  */
 const CREDENTIAL_POLICY: LeafPolicy = { keyAlgorithm: "ECDSA", keyBits: 2048, validitySeconds: 87_600 * 3600 };
-const SIGN_TIMEOUT_MS = 20_000;
-const SIGN_QUEUE_MAX = 100_000;
-const SIGNER_HEAP_MAX_MB = 128;
 
 export interface PemCredential {
   readonly certificatePem: string;
   readonly privateKeyPem: string;
+}
+
+/** What seals TLS sessions, and when it ends. */
+export interface TicketKeys {
+  /** 48 octets, as Node takes them. */
+  readonly keys: Buffer;
+  /** Milliseconds since the epoch. */
+  readonly endsAtMs: number;
 }
 
 /** Everything that the mesh CA gives out. */
@@ -48,6 +47,8 @@ export interface MeshSecrets {
   proxyCredential(sidecar: SidecarIdentity): Promise<PemCredential>;
   /** The xDS server's own certificate. */
   serverCredential(): Promise<PemCredential>;
+  /** The keys for TLS session tickets at that time: equal on every replica, and after a restart. */
+  ticketKeys(nowMs: number): Promise<TicketKeys>;
   /** Adopts the validity and key algorithm of new leaves. */
   adopt(settings: MeshSettings): void;
   rotateAll(): Promise<number>;
@@ -70,37 +71,38 @@ export interface MeshSecretsOptions {
   readonly metrics: Metrics;
 }
 
-/** Opens the CA, making one when there is none. Throws {@link StartError} when its files cannot be used. */
+/** Opens the CA, making one when there is none. Throws `StartError` when its files cannot be used. */
 export async function openMeshSecrets(options: MeshSecretsOptions): Promise<MeshSecrets> {
-  const pool = signerPool(options);
-  const opened = await sign<OpenedAuthority>(pool, { kind: "open", nowMs: options.clock.now() });
-  const issued = options.metrics.counter("osm_cert_issued_count", "Certificates issued");
-  const leaves = keepLeaves(options, pool, bundleOf(opened), issued);
+  const pool = createSignPool(options);
+  const opened = await pool.open(options.clock.now());
+  const count = certificateMetrics(options.metrics);
+  const { keeper, source } = keepLeaves(options, pool, opened, count);
   const credential = async (names: CertificateNames): Promise<PemCredential> => {
-    const leaf = leafRequest(names, CREDENTIAL_POLICY, options.clock.now());
-    const { certificatePem, privateKeyPem } = await sign<SignedCredential>(pool, { kind: "credential", leaf });
-    issued.add();
+    const { certificatePem, privateKeyPem } = await pool.credential(credentialRequest(names, options.clock.now()));
+    count.issued(1);
     return { certificatePem, privateKeyPem };
   };
   let policy = policyOf(options.settings);
   return {
-    source: leaves.source,
+    source,
     rootsPem: opened.rootsPem,
     proxyCredential: (sidecar) => credential(sidecarNames(sidecar, options.trustDomain)),
     serverCredential: () => credential(controllerNames(options)),
+    async ticketKeys(nowMs) {
+      const epoch = ticketEpochAt(nowMs);
+      const { keys } = await pool.ticketKeys(epoch, nowMs);
+      return { keys: Buffer.from(keys), endsAtMs: (epoch + 1) * TICKET_EPOCH_MS };
+    },
     adopt(settings) {
       const next = policyOf(settings);
       if (canonicalJson(next) === canonicalJson(policy)) return;
       policy = next;
-      leaves.keeper.setPolicy(next);
+      keeper.setPolicy(next);
     },
-    rotateAll: () => leaves.keeper.rotateAll(),
-    leafVersionOf(identity) {
-      const leaf = leaves.keeper.current(identity);
-      return leaf === undefined ? undefined : leafVersion(leaf);
-    },
+    rotateAll: () => keeper.rotateAll(),
+    leafVersionOf: (identity) => keeper.current(identity)?.version,
     async close() {
-      leaves.keeper.stop();
+      keeper.stop();
       await pool.close();
     },
   };
@@ -109,37 +111,48 @@ export async function openMeshSecrets(options: MeshSecretsOptions): Promise<Mesh
 /** The secrets of each identity in use, as resources. */
 function keepLeaves(
   options: MeshSecretsOptions,
-  pool: Pool<SignJob, SignResult>,
-  bundle: Resource,
-  issued: Counter,
+  pool: SignPool,
+  opened: OpenedAuthority,
+  count: CertificateMetrics,
 ): { readonly keeper: LeafKeeper; readonly source: SecretSource } {
+  const { trustDomain, clock } = options;
+  const bundle = bundleOf(opened);
+  const versions = createLeafVersions({ key: new Uint8Array(opened.versionKey), trustDomain });
   const tables = new Map<string, TableSecrets>();
   const keeper = createLeafKeeper({
-    async issue(identity, policy) {
-      const leaf = leafRequest(serviceNames(identity, options.trustDomain), policy, options.clock.now());
-      const signed = await sign<SignedService>(pool, { kind: "service", leaf });
-      issued.add();
-      return { ...signed, secret: new Uint8Array(signed.secret) };
+    ...options,
+    issue: createLeafBatches({ sign: pool.services, trustDomain, clock, onIssued: count.issued }),
+    read(identity, version) {
+      const facts = versions.read(identity, version);
+      // A CA whose certificate was renewed has the same key, but proxies may not trust its old one any more.
+      return facts?.issuerId === opened.issuerId ? facts : undefined;
     },
     policy: policyOf(options.settings),
-    onChange(identity, leaf) {
-      const version = leafVersion(leaf);
-      const resource: Resource = {
-        typeUrl: TYPE_URLS.secret,
-        name: SECRETS.serviceCertificate,
-        version,
-        bytes: leaf.secret,
-      };
-      tables.set(keyOf(identity), { resources: [resource, bundle] });
+    onAccept: count.kept,
+    onChange(identity) {
+      tables.set(keyOf(identity), tableOf(identity));
       options.onChange(identity);
     },
-    clock: options.clock,
-    random: options.random,
-    log: options.log,
   });
+  const tableOf = (identity: WorkloadIdentity): TableSecrets => {
+    const leaf = keeper.current(identity);
+    return {
+      resources: leaf === undefined ? [bundle] : [leafResource(leaf.version, leaf.secret), bundle],
+      isAsGood: (name, version) => name === SECRETS.serviceCertificate && keeper.accept(identity, version),
+      // Asking is what makes it: a proxy that holds a good one does not ask.
+      isAwaited(name) {
+        if (name !== SECRETS.serviceCertificate) return false;
+        keeper.need(identity);
+        return true;
+      },
+    };
+  };
   const source: SecretSource = {
     current: (identity) => tables.get(keyOf(identity)),
-    want: (identity) => keeper.want(identity),
+    want(identity) {
+      keeper.want(identity);
+      keeper.need(identity);
+    },
     retain(isAlive) {
       keeper.retain(isAlive);
       for (const key of tables.keys()) if (!isAlive(identityOf(key))) tables.delete(key);
@@ -153,37 +166,13 @@ function bundleOf(opened: OpenedAuthority): Resource {
   return { typeUrl: TYPE_URLS.secret, name: SECRETS.trustBundle, version: contentHash(bytes), bytes };
 }
 
-function leafRequest(names: CertificateNames, policy: LeafPolicy, nowMs: number): LeafRequest {
-  const { keyAlgorithm, keyBits, validitySeconds } = policy;
+function leafResource(version: string, bytes: Uint8Array): Resource {
+  return { typeUrl: TYPE_URLS.secret, name: SECRETS.serviceCertificate, version, bytes };
+}
+
+function credentialRequest(names: CertificateNames, nowMs: number): LeafRequest {
+  const { keyAlgorithm, keyBits, validitySeconds } = CREDENTIAL_POLICY;
   return { ...names, keyAlgorithm, keyBits, validityMs: validitySeconds * 1000, nowMs };
-}
-
-function signerPool(options: MeshSecretsOptions): Pool<SignJob, SignResult> {
-  const reporting = { name: "sign", clock: options.clock, log: options.log, metrics: options.metrics };
-  const data: SignerData = { caDir: options.caDir };
-  if (!options.hasThread) {
-    return inlinePool({
-      ...reporting,
-      load: async () => (await import("../../workers/sign.ts")).createSigner(data),
-    });
-  }
-  return startPool({
-    ...reporting,
-    entry: new URL("../../workers/sign.ts", import.meta.url),
-    function: "signInThread",
-    threads: 1,
-    timeoutMs: SIGN_TIMEOUT_MS,
-    queueMax: SIGN_QUEUE_MAX,
-    heapMaxMb: SIGNER_HEAP_MAX_MB,
-    workerData: data,
-  });
-}
-
-async function sign<Result extends SignResult>(pool: Pool<SignJob, SignResult>, job: SignJob): Promise<Result> {
-  const result = await runTwice(pool, job);
-  if (result.kind === "refused") throw new StartError(result.message);
-  // The signer answers each kind of job with its own kind of result.
-  return result as Result;
 }
 
 function policyOf({ certificate }: MeshSettings): LeafPolicy {
@@ -191,6 +180,31 @@ function policyOf({ certificate }: MeshSettings): LeafPolicy {
     keyAlgorithm: certificate.keyAlgorithm,
     keyBits: certificate.keyBits,
     validitySeconds: certificate.serviceCertValiditySeconds,
+  };
+}
+
+interface CertificateMetrics {
+  readonly issued: (count: number, seconds?: number) => void;
+  readonly kept: () => void;
+}
+
+function certificateMetrics(metrics: Metrics): CertificateMetrics {
+  const issued = metrics.counter("osm_cert_issued_count", "Certificates issued");
+  const kept = metrics.counter(
+    "osm_cert_kept_total",
+    "Certificates that proxies went on with after a restart or a move between replicas",
+  );
+  const time = metrics.histogram(
+    "osm_cert_issued_time",
+    "Seconds from asking the signer for service certificates, up to 64 at once, to its answer",
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10],
+  );
+  return {
+    kept: () => kept.add(),
+    issued(count, seconds) {
+      issued.add(count);
+      if (seconds !== undefined) time.observe(seconds);
+    },
   };
 }
 

@@ -1,21 +1,20 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/envoy.js";
+import { createLeafVersions } from "../../src/ca/mod.ts";
 import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { type Pool, startPool } from "../../src/platform/mod.ts";
-import type { LeafRequest, SignJob, SignResult } from "../../workers/messages.ts";
+import type { ServiceLeavesRequest, SignJob, SignResult } from "../../workers/messages.ts";
 import { createSigner } from "../../workers/sign.ts";
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 const nowMs = Date.now();
-const leaf: LeafRequest = {
-  commonName: "buyer.shop.cluster.local",
-  dnsNames: ["buyer.shop.cluster.local"],
-  uris: ["spiffe://cluster.local/ns/shop/sa/buyer"],
-  ipAddresses: [],
+const leaves: ServiceLeavesRequest = {
+  trustDomain: "cluster.local",
+  identities: ["shop/buyer", "shop/seller"],
   keyAlgorithm: "ECDSA",
   keyBits: 2048,
   validityMs: 3_600_000,
@@ -47,23 +46,35 @@ afterEach(async () => {
 
 test("proxies get a leaf with its key as one secret, and the roots that verify it as another", async () => {
   const opened = await pool.run({ kind: "open", nowMs });
-  const signed = await pool.run({ kind: "service", leaf });
-  if (opened.kind !== "opened" || signed.kind !== "service") throw new Error("the signer refused");
-  const own = Secret.decode(new Uint8Array(signed.secret));
+  const signed = await pool.run({ kind: "services", leaves });
+  if (opened.kind !== "opened" || signed.kind !== "services") throw new Error("the signer refused");
   const roots = Secret.decode(new Uint8Array(opened.trustBundle));
-  expect([own.name, roots.name]).toEqual(["service-cert", "root-cert"]);
-  const certificate = new X509Certificate(own.tlsCertificate?.certificateChain?.inlineString ?? "");
   const root = new X509Certificate(roots.validationContext?.trustedCa?.inlineString ?? "");
-  expect(certificate.verify(root.publicKey)).toBe(true);
-  expect(own.tlsCertificate?.privateKey?.inlineString).toContain("PRIVATE KEY");
-  expect(certificate.serialNumber.toLowerCase()).toBe(signed.serial);
+  const versions = createLeafVersions({ key: new Uint8Array(opened.versionKey), trustDomain: "cluster.local" });
+  expect(signed.leaves).toHaveLength(2);
+  for (const [position, { version, end }] of signed.leaves.entries()) {
+    const own = Secret.decode(new Uint8Array(signed.frame.slice(signed.leaves[position - 1]?.end ?? 0, end)));
+    expect([own.name, roots.name]).toEqual(["service-cert", "root-cert"]);
+    const certificate = new X509Certificate(own.tlsCertificate?.certificateChain?.inlineString ?? "");
+    const serviceAccount = ["buyer", "seller"][position] ?? "";
+    expect(certificate.subject).toBe(`CN=${serviceAccount}.shop.cluster.local`);
+    expect(certificate.verify(root.publicKey)).toBe(true);
+    const key = createPrivateKey(own.tlsCertificate?.privateKey?.inlineString ?? "");
+    expect(certificate.checkPrivateKey(key)).toBe(true);
+    expect(versions.read({ namespace: "shop", serviceAccount }, version)).toEqual({
+      issuerId: opened.issuerId,
+      serial: certificate.serialNumber.toLowerCase(),
+      notAfterMs: Date.parse(certificate.validTo),
+      issuedMs: nowMs,
+    });
+  }
 });
 
 test("a signer that dies is followed by one with the same CA", async () => {
   const first = await pool.run({ kind: "open", nowMs });
   // A worker that is killed because of one hanging job must not change whom the mesh trusts.
   await expect(
-    pool.run({ kind: "service", leaf: { ...leaf, keyAlgorithm: "RSA", keyBits: 16_384 } }, 50),
+    pool.run({ kind: "services", leaves: { ...leaves, keyAlgorithm: "RSA", keyBits: 16_384 } }, 50),
   ).rejects.toMatchObject({ code: "timeout" });
   expect(await pool.run({ kind: "open", nowMs })).toEqual(first);
 });
