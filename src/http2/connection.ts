@@ -1,0 +1,333 @@
+import { ClosedStreams } from "./closed-streams.ts";
+import type { Http2Connection, Http2ConnectionOptions } from "./connection-options.ts";
+import { ConnectionOutput } from "./connection-output.ts";
+import { COST, ControlFrameBudget } from "./control-frame-budget.ts";
+import { Http2Error, type Http2ErrorCode } from "./errors.ts";
+import { FrameReader, type FrameSink } from "./frame-reader.ts";
+import { checkFrame } from "./frame-rules.ts";
+import {
+  CLIENT_PREFACE,
+  FLAG,
+  FRAME,
+  frameOf,
+  goAwayFrame,
+  INITIAL_WINDOW_BYTES,
+  pingFrame,
+  readUint31,
+  readUint32,
+  resetFrame,
+  WINDOW_BYTES_MAX,
+  windowUpdateFrame,
+} from "./frames.ts";
+import { type HeaderFrame, HeaderReader } from "./header-reader.ts";
+import { ReceiveWindow } from "./receive-window.ts";
+import { type RequestHeaders, readFields, readRequestHeaders } from "./request-headers.ts";
+import { applyPeerSettings, serverSettingsFrame } from "./settings.ts";
+import { ServerStream } from "./stream.ts";
+
+/** One HTTP/2 connection of a server (RFC 9113) over a socket that the caller has: bytes in, calls and bytes out. */
+export function createHttp2Connection(options: Http2ConnectionOptions): Http2Connection {
+  return new ServerConnection(options);
+}
+
+const NOTHING = new Uint8Array(0);
+const FLOOD = "too many frames that carry no data";
+
+/** What ends the connection; undefined when nothing does. A stream's error is dealt with where it is found. */
+type Fatal = Http2Error | undefined;
+
+function protocolError(message: string): Http2Error {
+  return new Http2Error("PROTOCOL_ERROR", message);
+}
+
+class ServerConnection implements Http2Connection, FrameSink {
+  readonly #options: Http2ConnectionOptions;
+  readonly #output: ConnectionOutput;
+  readonly #budget: ControlFrameBudget;
+  readonly #reader = new FrameReader(this);
+  readonly #headers: HeaderReader;
+  readonly #receiveWindow: ReceiveWindow;
+  readonly #streams = new Map<number, ServerStream>();
+  readonly #closed = new ClosedStreams();
+  /** The stream that data came for last: nearly always the only one. */
+  #recent: ServerStream | undefined;
+  #lastStreamId = 0;
+  #prefaceBytes = 0;
+  #hasSettings = false;
+  #isGoingAway = false;
+  #isOver = false;
+
+  constructor(options: Http2ConnectionOptions) {
+    const { limits, framing, now, write } = options;
+    this.#options = options;
+    this.#budget = new ControlFrameBudget(limits.controlFrames, now);
+    this.#output = new ConnectionOutput(write, framing, this.#budget);
+    this.#headers = new HeaderReader(limits.headerListBytes);
+    this.#receiveWindow = new ReceiveWindow(Math.max(INITIAL_WINDOW_BYTES, limits.connectionWindowBytes));
+  }
+
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    const from = this.#prefaceBytes < CLIENT_PREFACE.length ? this.#readPreface(bytes) : 0;
+    if (!this.#isOver && from < bytes.length) this.#reader.read(bytes, from);
+  }
+
+  ping(payload: Uint8Array): void {
+    if (!this.#isOver) this.#options.write(pingFrame(payload, 0));
+  }
+
+  goAway(): void {
+    if (this.#isOver || this.#isGoingAway) return;
+    this.#isGoingAway = true;
+    this.#options.write(goAwayFrame(this.#lastStreamId, "NO_ERROR", ""));
+  }
+
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    for (const stream of [...this.#streams.values()]) stream.over(false);
+  }
+
+  /** Called by the reader alone. */
+  oversize(length: number): void {
+    this.#fail(new Http2Error("FRAME_SIZE_ERROR", `a frame of ${length} bytes is larger than 16384`));
+  }
+
+  /** Called by the reader alone. */
+  frame(type: number, flags: number, id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const openId = this.#headers.openStreamId;
+    let fatal: Fatal;
+    if (!this.#hasSettings && (type !== FRAME.SETTINGS || (flags & FLAG.ACK) !== 0)) {
+      fatal = protocolError("the first frame is not SETTINGS");
+    } else if (openId !== 0 && (type !== FRAME.CONTINUATION || id !== openId)) {
+      fatal = protocolError("another frame came in the middle of a header block");
+    } else if (type === FRAME.DATA) {
+      fatal = this.#data(flags, id, bytes, start, end);
+    } else {
+      fatal = checkFrame(type, id, end - start) ?? this.#control(type, flags, id, bytes, start, end);
+    }
+    if (fatal) this.#fail(fatal);
+    return !this.#isOver;
+  }
+
+  #control(type: number, flags: number, id: number, bytes: Uint8Array, start: number, end: number): Fatal {
+    if (!this.#budget.spend(COST.FRAME)) return new Http2Error("ENHANCE_YOUR_CALM", FLOOD);
+    switch (type) {
+      case FRAME.HEADERS: {
+        if (id % 2 === 0) return protocolError("HEADERS on a stream that is not the client's");
+        if (!this.#budget.spend(COST.STREAM)) return new Http2Error("ENHANCE_YOUR_CALM", "too many streams");
+        return this.#headerFrame(this.#headers.begin(flags, id, bytes, start, end));
+      }
+      case FRAME.CONTINUATION:
+        return this.#headerFrame(this.#headers.continue(flags, bytes, start, end));
+      case FRAME.SETTINGS:
+        return this.#settings(flags, bytes, start, end);
+      case FRAME.WINDOW_UPDATE:
+        return this.#windowUpdate(id, readUint31(bytes, start));
+      case FRAME.RST_STREAM:
+        return this.#reset(id);
+      case FRAME.PRIORITY:
+        return this.#priority(id, bytes, start, end);
+      case FRAME.PING: {
+        const payload = bytes.subarray(start, end);
+        if (flags & FLAG.ACK) this.#options.onPong(payload);
+        else this.#options.write(pingFrame(payload, FLAG.ACK));
+        return undefined;
+      }
+      case FRAME.GOAWAY:
+        this.#options.onGoAway(readUint32(bytes, start + 4));
+        return undefined;
+      default:
+        return undefined; // Unknown types are ignored (RFC 9113 section 5.5).
+    }
+  }
+
+  /** Where the frames begin in `bytes`. */
+  #readPreface(bytes: Uint8Array): number {
+    let at = 0;
+    while (at < bytes.length && this.#prefaceBytes < CLIENT_PREFACE.length) {
+      if (bytes[at++] !== CLIENT_PREFACE[this.#prefaceBytes++]) {
+        this.#fail(protocolError("the client does not begin as HTTP/2 does"));
+        return at;
+      }
+    }
+    if (this.#prefaceBytes === CLIENT_PREFACE.length) {
+      const { limits, write } = this.#options;
+      write(serverSettingsFrame(limits));
+      const more = limits.connectionWindowBytes - INITIAL_WINDOW_BYTES;
+      if (more > 0) write(windowUpdateFrame(0, more));
+    }
+    return at;
+  }
+
+  #data(flags: number, id: number, bytes: Uint8Array, start: number, end: number): Fatal {
+    const recent = this.#recent;
+    const stream = recent !== undefined && recent.id === id ? recent : this.#streams.get(id);
+    if (!stream && this.#isIdle(id)) return protocolError("DATA on a stream that is not open");
+    if (!this.#receiveWindow.take(end - start)) return new Http2Error("FLOW_CONTROL_ERROR", "DATA beyond the window");
+    const increment = this.#receiveWindow.replenish();
+    if (increment > 0) this.#options.write(windowUpdateFrame(0, increment));
+    const isLast = (flags & FLAG.END_STREAM) !== 0;
+    let from = start;
+    let to = end;
+    if (flags & FLAG.PADDED) {
+      if (start === end) return new Http2Error("FRAME_SIZE_ERROR", "padded DATA of 0 bytes");
+      from = start + 1;
+      to = end - (bytes[start] as number);
+      if (to < from) return protocolError("DATA with more padding than there is");
+    }
+    if (from === to && !isLast && !this.#budget.spend(COST.FRAME)) return new Http2Error("ENHANCE_YOUR_CALM", FLOOD);
+    if (!stream) {
+      if (this.#closed.wasResetByUs(id)) return undefined;
+      return this.#streamError(id, "STREAM_CLOSED", "DATA on a stream that is closed");
+    }
+    this.#recent = stream;
+    const wrong = stream.takeData(end - start, to - from, isLast);
+    if (wrong) return this.#streamError(id, wrong.code, wrong.message);
+    const more = isLast ? 0 : stream.receiveWindow.replenish();
+    if (more > 0) this.#options.write(windowUpdateFrame(id, more));
+    if (to > from) stream.handler?.data(bytes.subarray(from, to));
+    if (isLast) stream.endRemote();
+    return undefined;
+  }
+
+  #headerFrame(frame: HeaderFrame | Fatal): Fatal {
+    if (frame === undefined || frame instanceof Http2Error) return frame;
+    const id = frame.streamId;
+    const stream = this.#streams.get(id);
+    if (stream) return this.#trailers(stream, frame);
+    if (id <= this.#lastStreamId) return this.#closed.headersAfterEnd(id);
+    this.#lastStreamId = id;
+    if (this.#isGoingAway || this.#streams.size >= this.#options.limits.concurrentStreams) {
+      return this.#streamError(id, "REFUSED_STREAM", "more streams than may be open");
+    }
+    if (frame.dependsOnItself) return this.#streamError(id, "PROTOCOL_ERROR", "a stream depends on itself");
+    const request = readRequestHeaders(frame.headers);
+    if (typeof request === "string") return this.#streamError(id, "PROTOCOL_ERROR", `a request has ${request}`);
+    if (frame.isLast && (request.contentLength ?? 0) > 0) {
+      return this.#streamError(id, "PROTOCOL_ERROR", "a body that is not as long as content-length says");
+    }
+    this.#open(id, frame.isLast, request);
+    return undefined;
+  }
+
+  #open(id: number, isLast: boolean, request: RequestHeaders): void {
+    const { limits, onRequest } = this.#options;
+    const receiveWindow = new ReceiveWindow(limits.streamWindowBytes);
+    const stream = new ServerStream(id, receiveWindow, this.#output, this.#forget);
+    stream.bodyBytesLeft = request.contentLength;
+    this.#streams.set(id, stream);
+    const { method, path, authority, fields } = request;
+    const handler = onRequest({ method, path, authority, headers: fields, stream });
+    if (!handler) {
+      stream.reset("REFUSED_STREAM");
+    } else if (stream.isOpen) {
+      stream.handler = handler;
+      if (isLast) stream.endRemote();
+    } else {
+      handler.closed();
+    }
+  }
+
+  #trailers(stream: ServerStream, frame: HeaderFrame): Fatal {
+    if (!stream.isRemoteOpen) {
+      return this.#streamError(stream.id, "STREAM_CLOSED", "HEADERS after the end of the stream");
+    }
+    const fields = readFields(frame.headers);
+    if (!frame.isLast || frame.dependsOnItself || typeof fields === "string" || (stream.bodyBytesLeft ?? 0) > 0) {
+      return this.#streamError(stream.id, "PROTOCOL_ERROR", "trailers that are malformed");
+    }
+    stream.endRemote();
+    return undefined;
+  }
+
+  #settings(flags: number, bytes: Uint8Array, start: number, end: number): Fatal {
+    if (flags & FLAG.ACK) {
+      return end === start ? undefined : new Http2Error("FRAME_SIZE_ERROR", "SETTINGS that acknowledge and set");
+    }
+    const { settings } = this.#output;
+    const before = settings.initialWindowBytes;
+    const wrong = applyPeerSettings(settings, bytes, start, end);
+    if (wrong) return wrong;
+    this.#hasSettings = true;
+    const by = settings.initialWindowBytes - before;
+    for (const stream of this.#streams.values()) {
+      if (!stream.changeSendWindow(by)) return new Http2Error("FLOW_CONTROL_ERROR", "SETTINGS make a window too large");
+    }
+    this.#options.write(frameOf(FRAME.SETTINGS, FLAG.ACK, 0, NOTHING));
+    if (by > 0) this.#resumeAll();
+    return undefined;
+  }
+
+  #windowUpdate(id: number, increment: number): Fatal {
+    if (id === 0) {
+      if (increment === 0) return protocolError("WINDOW_UPDATE by nothing");
+      this.#output.window += increment;
+      if (this.#output.window > WINDOW_BYTES_MAX) return new Http2Error("FLOW_CONTROL_ERROR", "a window above 2^31-1");
+      this.#resumeAll();
+      return undefined;
+    }
+    const stream = this.#streams.get(id);
+    if (!stream) return this.#isIdle(id) ? protocolError("WINDOW_UPDATE of a stream that is not open") : undefined;
+    if (increment === 0) return this.#streamError(id, "PROTOCOL_ERROR", "WINDOW_UPDATE by nothing");
+    if (!stream.changeSendWindow(increment))
+      return this.#streamError(id, "FLOW_CONTROL_ERROR", "a window above 2^31-1");
+    stream.resume();
+    return undefined;
+  }
+
+  #resumeAll(): void {
+    if (this.#streams.size === 0) return;
+    for (const stream of [...this.#streams.values()]) stream.resume();
+  }
+
+  #reset(id: number): Fatal {
+    if (this.#isIdle(id)) return protocolError("RST_STREAM of a stream that is not open");
+    if (!this.#budget.spend(COST.RESET)) return new Http2Error("ENHANCE_YOUR_CALM", "too many resets");
+    this.#streams.get(id)?.over(false);
+    return undefined;
+  }
+
+  /** Priorities are not used (RFC 9113 section 5.3.2), only checked. */
+  #priority(id: number, bytes: Uint8Array, start: number, end: number): Fatal {
+    if (end - start !== 5) return this.#streamError(id, "FRAME_SIZE_ERROR", `PRIORITY of ${end - start} bytes`);
+    if (readUint31(bytes, start) !== id) return undefined;
+    return this.#streamError(id, "PROTOCOL_ERROR", "a stream depends on itself");
+  }
+
+  /** Never opened: DATA and the like may not come on it. */
+  #isIdle(id: number): boolean {
+    return id % 2 === 0 || id > this.#lastStreamId;
+  }
+
+  readonly #forget = (stream: ServerStream, wasResetByUs: boolean): void => {
+    this.#streams.delete(stream.id);
+    if (this.#recent === stream) this.#recent = undefined;
+    this.#closed.remember(stream.id, wasResetByUs);
+    stream.handler?.closed();
+  };
+
+  #streamError(id: number, code: Http2ErrorCode, message: string): Fatal {
+    if (!this.#budget.spend(COST.RESET)) return new Http2Error("ENHANCE_YOUR_CALM", "too many errors");
+    const stream = this.#streams.get(id);
+    if (stream) {
+      stream.reset(code);
+    } else {
+      this.#options.write(resetFrame(id, code));
+      this.#closed.remember(id, true);
+    }
+    this.#options.onStreamError(new Http2Error(code, message));
+    return undefined;
+  }
+
+  #fail(error: Http2Error): void {
+    if (this.#isOver) return;
+    this.#options.write(goAwayFrame(this.#lastStreamId, error.code, error.message));
+    this.close();
+    this.#options.onError(error);
+  }
+}
