@@ -11,6 +11,9 @@ import type { ClientCredential } from "./clients/delta-client.ts";
 
 export interface ControlPlaneProcess {
   readonly xds: string;
+  /** `HOST:PORT` of the admin address. */
+  readonly admin: string;
+  readonly pid: number;
   /** From the start of the process until its ready file was there. */
   readonly readyMs: number;
   /** Value of a metric: the sum of its series. */
@@ -25,12 +28,24 @@ export interface ControlPlaneProcess {
 
 const START_MS = 60_000;
 
+export interface ControlPlaneOptions {
+  readonly workers: number;
+  /** Where the CA lies; one is made in the state dir when absent. */
+  readonly caDir?: string;
+  /** Further flags of `osm serve`. */
+  readonly flags?: readonly string[];
+  /** The checkout whose control plane is started; this one when absent. */
+  readonly checkout?: URL;
+}
+
 /** Serves a folder without pods, on free ports, with a state dir that is gone afterwards. */
-export async function startControlPlane(folder: string, workers: number): Promise<ControlPlaneProcess> {
+export async function startControlPlane(folder: string, options: ControlPlaneOptions): Promise<ControlPlaneProcess> {
   const state = mkdtempSync(join(tmpdir(), "osm-bench-"));
   const readyFile = join(state, "ready.json");
-  const cli = fileURLToPath(new URL("../src/main/cli.ts", import.meta.url));
-  const flags = ["--state-dir", join(state, "s"), "--ready-file", readyFile, "--workers", String(workers)];
+  const cli = fileURLToPath(new URL("src/main/cli.ts", options.checkout ?? new URL("..", import.meta.url)));
+  const flags = ["--state-dir", join(state, "s"), "--ready-file", readyFile, "--workers", String(options.workers)];
+  if (options.caDir !== undefined) flags.push("--ca-dir", options.caDir);
+  flags.push(...(options.flags ?? []));
   const addresses = ["--xds", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
   const startedAt = performance.now();
   const child = spawn(process.execPath, [cli, "serve", folder, "--no-pods", ...addresses, ...flags], {
@@ -49,7 +64,7 @@ export async function startControlPlane(folder: string, workers: number): Promis
     await appearance(readyFile, state, child);
     const readyMs = performance.now() - startedAt;
     const ready = JSON.parse(readFileSync(readyFile, "utf8")) as { xds: string; admin: string };
-    return { xds: ready.xds, readyMs, stop, ...(await asking(ready.admin)) };
+    return { ...ready, pid: child.pid ?? 0, readyMs, stop, ...(await asking(ready.admin)) };
   } catch (error) {
     await stop();
     throw new Error(`the control plane did not start: ${await complaints}`, { cause: error });

@@ -30,7 +30,7 @@ async function oneEndpoint(name: string, clients: number): Promise<Findings> {
   const world = makeWorld(shape);
   const folder = writeWorld(world);
   const prepared = prepareSlices(world);
-  const plane = await startControlPlane(folder, 1);
+  const plane = await startControlPlane(folder, { workers: 1 });
   const fleet = new Fleet();
   try {
     const credentials = await Promise.all(world.pods.map((pod) => plane.credential(pod)));

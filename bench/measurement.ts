@@ -1,9 +1,12 @@
 /** What a bench finds out, and how many numbers become few. */
 
+/** `ratio`: ours to theirs, or one run to another; below 1 ours is less. */
+export type Unit = "ms" | "µs" | "MiB" | "bytes" | "count" | "percent" | "ratio";
+
 /** Something that varies from run to run. */
 export interface Measurement {
   readonly name: string;
-  readonly unit: "ms" | "MiB";
+  readonly unit: Unit;
   readonly samples: Samples;
 }
 
@@ -24,6 +27,9 @@ export interface Samples {
   readonly taken: number;
   readonly mean: number;
   readonly p50: number;
+  /** The middle half of the sample lies between them. */
+  readonly q1: number;
+  readonly q3: number;
   readonly p99: number;
   readonly min: number;
   readonly max: number;
@@ -46,6 +52,8 @@ export function summarize(values: readonly number[]): Samples {
     taken: sorted.length,
     mean: rounded(mean),
     p50: rounded(quantile(sorted, 0.5)),
+    q1: rounded(quantile(sorted, 0.25)),
+    q3: rounded(quantile(sorted, 0.75)),
     p99: rounded(quantile(sorted, 0.99)),
     min: rounded(sorted[0] ?? 0),
     max: rounded(sorted.at(-1) ?? 0),
@@ -55,7 +63,7 @@ export function summarize(values: readonly number[]): Samples {
 }
 
 /** The value that a share of a sorted sample does not exceed (nearest rank). */
-function quantile(sorted: readonly number[], share: number): number {
+export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }
 

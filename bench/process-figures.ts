@@ -27,7 +27,7 @@ async function startSeveralTimes(name: string, workers: number): Promise<Finding
   let counts: readonly ExactCount[] = [];
   try {
     for (let start = 0; start < STARTS; start++) {
-      const plane = await startControlPlane(folder, workers);
+      const plane = await startControlPlane(folder, { workers });
       const fleet = new Fleet();
       try {
         const credentials = await Promise.all(pods.map((pod) => plane.credential(pod)));

@@ -1,4 +1,4 @@
-import type { ExactCount, Measurement, Samples } from "./measurement.ts";
+import type { ExactCount, Measurement, Samples, Unit } from "./measurement.ts";
 
 const HEADINGS = ["", "ops/s", "p50", "p99", "noise", "n"] as const;
 type Row = readonly [string, ...string[]];
@@ -25,7 +25,7 @@ export function countLine({ name, value }: ExactCount): string {
 
 function cells({ name, unit, samples }: Measurement): Row {
   const { p50, p99, noisePercent, taken } = samples;
-  const show = unit === "ms" ? duration : (value: number) => `${value.toFixed(1)} ${unit}`;
+  const show = unit === "ms" ? duration : (value: number) => amount(value, unit);
   return [name, unit === "ms" ? rate(samples) : "", show(p50), show(p99), `±${noisePercent.toFixed(1)} %`, `${taken}`];
 }
 
@@ -39,4 +39,10 @@ function rate({ p50 }: Samples): string {
 function duration(ms: number): string {
   if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
   return ms >= 1 ? `${ms.toFixed(2)} ms` : `${(ms * 1000).toFixed(2)} µs`;
+}
+
+/** Three digits are enough for a person; the saved run has more. */
+function amount(value: number, unit: Unit): string {
+  const digits = Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)));
+  return unit === "ratio" || unit === "count" ? digits : `${digits} ${unit === "percent" ? "%" : unit}`;
 }

@@ -1,15 +1,14 @@
 /**
- * `npm run bench [-- FILTER...] [-- --json | --save]`
+ * `npm run bench [-- FILTER...] [--full] [--peer NAME] [--json | --save] [--server-flag FLAG...]`
  *
- * Runs the benches whose names contain one of the filters (all of them without a filter), one after the other. `--json`
- * prints the result as JSON on standard output, `--save` puts it into `perf-results/`.
+ * Runs the benches whose names contain one of the filters (all of them without a filter), one after the other; `--full`
+ * runs the long ones too. `--peer go-control-plane` runs the comparison with a reference server instead, on the shapes that
+ * the filters name. `--json` prints the result as JSON on standard output, `--save` adds it to `perf-results/`.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { endToEndSuite } from "./end-to-end.ts";
-import { type RunContext, runContext } from "./machine.ts";
+import { runContext } from "./machine.ts";
 import type { ExactCount, Findings, Measurement } from "./measurement.ts";
 import { generateTimings } from "./micro/generate.ts";
 import { pushTimings } from "./micro/push.ts";
@@ -22,17 +21,27 @@ import { viewTimings } from "./micro/view.ts";
 import { yardstickTimings } from "./micro/yardstick.ts";
 import { processSuite } from "./process-figures.ts";
 import { countLine, measurementLine, measurementTable } from "./report.ts";
+import { type SavedRun, saveRun } from "./saved-runs.ts";
 
 /** Benches that are run together; `name` starts the names of all that it finds. */
-interface Suite {
+export interface Suite {
   readonly name: string;
   run(isWanted: (name: string) => boolean): Promise<Findings>;
 }
 
-/** What a file in `perf-results/` holds; its README says what each field means. */
-interface SavedRun extends RunContext, Findings {
-  readonly schema: 1;
-}
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    full: { type: "boolean", default: false },
+    peer: { type: "string" },
+    json: { type: "boolean", default: false },
+    save: { type: "boolean", default: false },
+    "server-flag": { type: "string", multiple: true, default: [] },
+  },
+});
+const say = (text: string) => {
+  if (!values.json) process.stdout.write(`${text}\n`);
+};
 
 const microGroups: readonly TimingGroup[] = [
   yardstickTimings,
@@ -45,27 +54,21 @@ const microGroups: readonly TimingGroup[] = [
   signTimings,
 ];
 
-const suites: readonly Suite[] = [
-  ...microGroups.map((group) => ({
-    name: `micro/${group.name}`,
-    run: async (isWanted: (name: string) => boolean) => ({
-      measurements: await timeGroup(group, isWanted),
-      counts: [],
-    }),
-  })),
-  ...endToEndSuite,
-  ...processSuite,
-];
+function ownSuites(): readonly Suite[] {
+  return [
+    ...microGroups.map((group) => ({
+      name: `micro/${group.name}`,
+      run: async (isWanted: (name: string) => boolean) => ({
+        measurements: await timeGroup(group, isWanted),
+        counts: [],
+      }),
+    })),
+    ...endToEndSuite,
+    ...processSuite,
+  ];
+}
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: "boolean", default: false }, save: { type: "boolean", default: false } },
-});
-const isQuiet = values.json;
-const say = (text: string) => {
-  if (!isQuiet) process.stdout.write(`${text}\n`);
-};
-
+const suites = ownSuites();
 const measurements: Measurement[] = [];
 const counts: ExactCount[] = [];
 for (const suite of suites) {
@@ -86,21 +89,6 @@ if (measurements.length + counts.length === 0) {
   process.exitCode = 2;
 }
 
-const saved: SavedRun = { schema: 1, ...runContext(process.argv.slice(2)), measurements, counts };
-if (values.json) process.stdout.write(`${JSON.stringify(saved)}\n`);
-if (values.save) save(saved);
-
-function save(run: SavedRun): void {
-  const folder = new URL("../perf-results/", import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  const file = new URL(`${run.date.slice(0, 10)}-${run.commit.slice(0, 10)}.json`, folder);
-  writeFileSync(file, `${savedText(run)}\n`);
-  process.stderr.write(`saved as ${fileURLToPath(file)}\n`);
-}
-
-/** One measurement or count a line, so that two runs can be compared by their lines. */
-function savedText({ measurements: measured, counts: counted, ...context }: SavedRun): string {
-  const lines = (items: readonly unknown[]) => items.map((item) => `\n    ${JSON.stringify(item)}`).join(",");
-  const head = JSON.stringify(context, null, 2).slice(0, -2);
-  return `${head},\n  "measurements": [${lines(measured)}\n  ],\n  "counts": [${lines(counted)}\n  ]\n}`;
-}
+const run: SavedRun = { schema: 2, ...runContext(process.argv.slice(2)), measurements, counts };
+if (values.json) process.stdout.write(`${JSON.stringify(run)}\n`);
+if (values.save && measurements.length + counts.length > 0) process.stderr.write(`saved in ${saveRun(run)}\n`);
