@@ -12,7 +12,7 @@ const IDLE_ROUNDS = 12;
 
 /** A connection, as far as its upkeep goes. */
 export interface KeptConnection {
-  /** Set by the connection whenever the peer was heard, or is not listened to on purpose. */
+  /** Whether the peer was heard since this was made false, or is not listened to on purpose. */
   isHeard: boolean;
   readonly openStreams: number;
   readonly hasHadStream: boolean;

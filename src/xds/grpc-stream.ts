@@ -5,15 +5,18 @@ import type { StreamInfo } from "./observer.ts";
 import { RequestBudget } from "./request-budget.ts";
 import type { AcceptStream, EndCode, StreamHandler, StreamTransport } from "./transport.ts";
 
+/** Names in lower case, pseudo-headers first. */
+export type Headers = readonly (readonly [name: string, value: string])[];
+
 /** One HTTP/2 stream as gRPC needs it, whoever makes the frames. */
 export interface GrpcCarrier {
-  respond(headers: Readonly<Record<string, string>>): void;
+  respond(headers: Headers): void;
   /** The response is these headers and nothing else. */
-  respondAlone(headers: Readonly<Record<string, string>>): void;
+  respondAlone(headers: Headers): void;
   /** False: enough is under way; `drained` is due when there is room again. */
   write(bytes: Buffer): boolean;
   /** Ends the response after what was written. */
-  trailers(headers: Readonly<Record<string, string>>): void;
+  trailers(headers: Headers): void;
   /** Gives up the stream; the peer hears of it. */
   abandon(): void;
   pauseReading(): void;
@@ -52,7 +55,10 @@ const PROTOCOLS: ReadonlyMap<string | undefined, StreamInfo["protocol"]> = new M
   [`${AGGREGATED_DISCOVERY}/StreamAggregatedResources`, "sotw"],
 ]);
 
-const RESPONSE_HEADERS = { ":status": "200", "content-type": "application/grpc" } as const;
+const RESPONSE_HEADERS: Headers = [
+  [":status", "200"],
+  ["content-type", "application/grpc"],
+];
 /** How long a stream that was ended may take to hear of it; a peer that reads nothing must not hold it for longer. */
 const END_MS = 5_000;
 
@@ -66,16 +72,19 @@ export function openGrpcStream(
   options: GrpcStreamOptions,
 ): GrpcStream | undefined {
   if (head.method !== "POST") {
-    carrier.respondAlone({ ":status": "405", allow: "POST" });
+    carrier.respondAlone([
+      [":status", "405"],
+      ["allow", "POST"],
+    ]);
     return undefined;
   }
   if (!isGrpc(head.contentType)) {
-    carrier.respondAlone({ ":status": "415" });
+    carrier.respondAlone([[":status", "415"]]);
     return undefined;
   }
   const protocol = PROTOCOLS.get(head.path);
   if (protocol === undefined) {
-    carrier.respondAlone({ ...RESPONSE_HEADERS, ...statusHeaders("UNIMPLEMENTED", "the method is not served here") });
+    carrier.respondAlone([...RESPONSE_HEADERS, ...statusHeaders("UNIMPLEMENTED", "the method is not served here")]);
     return undefined;
   }
   const stream = new GrpcStream(carrier, options);
@@ -167,7 +176,7 @@ export class GrpcStream implements StreamTransport {
     this.#cancelTimer = this.#options.clock.after(END_MS, () => this.#carrier.abandon());
     const status = statusHeaders(code, message);
     if (this.#hasResponded) this.#carrier.trailers(status);
-    else this.#carrier.respondAlone({ ...RESPONSE_HEADERS, ...status });
+    else this.#carrier.respondAlone([...RESPONSE_HEADERS, ...status]);
   }
 
   /** What was received is at fault: the session hears that the stream is gone, the client why. */
@@ -194,8 +203,11 @@ export class GrpcStream implements StreamTransport {
 }
 
 /** `grpc-message` is percent-encoded UTF-8: everything but printable ASCII, and the percent sign. */
-function statusHeaders(code: EndCode, message: string): Readonly<Record<string, string>> {
-  return { "grpc-status": String(STATUS[code]), "grpc-message": percentEncode(message) };
+function statusHeaders(code: EndCode, message: string): Headers {
+  return [
+    ["grpc-status", String(STATUS[code])],
+    ["grpc-message", percentEncode(message)],
+  ];
 }
 
 function percentEncode(text: string): string {

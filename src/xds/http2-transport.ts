@@ -107,18 +107,18 @@ function closeNext(http2: ServerHttp2Stream): void {
 function carrierOver(http2: ServerHttp2Stream): GrpcCarrier {
   return {
     respond(headers) {
-      if (!http2.destroyed) http2.respond(headers, { waitForTrailers: true });
+      if (!http2.destroyed) http2.respond(Object.fromEntries(headers), { waitForTrailers: true });
     },
     respondAlone(headers) {
       if (http2.destroyed) return;
-      http2.respond(headers, { endStream: true });
+      http2.respond(Object.fromEntries(headers), { endStream: true });
       closeNext(http2);
     },
     write: (bytes) => http2.destroyed || http2.write(bytes),
     trailers(headers) {
       if (http2.destroyed) return;
       http2.once("wantTrailers", () => {
-        http2.sendTrailers(headers);
+        http2.sendTrailers(Object.fromEntries(headers));
         closeNext(http2);
       });
       http2.end();

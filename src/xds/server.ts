@@ -1,5 +1,6 @@
 import type { Clock, Log, Metrics } from "../lib/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
+import { framedTransport } from "./framed-transport.ts";
 import { http2Transport } from "./http2-transport.ts";
 import type { DeliveryObserver } from "./observer.ts";
 import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
@@ -11,7 +12,7 @@ import type { Transport, TransportLimits } from "./transport.ts";
 import { xdsMetrics } from "./xds-metrics.ts";
 
 /** What may carry the streams; they differ in speed and memory alone. */
-export const XDS_TRANSPORTS = ["http2", "grpc-js"] as const;
+export const XDS_TRANSPORTS = ["framed", "http2", "grpc-js"] as const;
 export type XdsTransport = (typeof XDS_TRANSPORTS)[number];
 
 /** Bounds of the server and of each stream. */
@@ -104,6 +105,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
 }
 
 async function openTransport(transport: XdsTransport, options: TransportOptions): Promise<Transport> {
+  if (transport === "framed") return framedTransport(options);
   if (transport === "http2") return http2Transport(options);
   // Loaded when asked for: it brings much code along.
   return (await import("./grpc-js-transport.ts")).grpcJsTransport(options);
