@@ -1,0 +1,93 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import type { FileKey, World } from "./world.ts";
+import type { KubeObject } from "./world-objects.ts";
+
+/** Objects in a file of those that do not change. */
+const OBJECTS_PER_FILE = 500;
+
+/** A change of the folder that is written and not in place yet. */
+export interface PreparedChange {
+  /** Puts it in place. Gives the time (CLOCK_MONOTONIC, ns) just before. */
+  readonly commit: () => bigint;
+}
+
+/**
+ * The folder that a control plane reads. What may change lies in files of its own, each replaced as a whole by a file that
+ * was written beside it; the rest lies in few large files.
+ */
+export class FolderFeed {
+  readonly #folder: string;
+  /** Where files are written before they are in place; the same file system, and not read by the control plane. */
+  readonly #beside: string;
+  #count = 0;
+
+  /** `folder` is made when it is not there; what it holds already is left. */
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#beside = `${folder}.next`;
+    mkdirSync(folder, { recursive: true });
+    mkdirSync(this.#beside, { recursive: true });
+  }
+
+  /** Writes the whole world; `changing` lie in files of their own. Gives how many files there are. */
+  writeAll(world: World, changing: ReadonlySet<FileKey>): number {
+    const resting: KubeObject[] = [...world.constantObjects()];
+    let files = 0;
+    for (const key of world.fileKeys()) {
+      if (!changing.has(key)) {
+        resting.push(...world.objectsOf(key));
+        continue;
+      }
+      files += 1;
+      writeFileSync(join(this.#folder, fileName(key)), textOf(world.objectsOf(key)));
+    }
+    for (let first = 0; first < resting.length; first += OBJECTS_PER_FILE) {
+      const name = `world-${String(first / OBJECTS_PER_FILE).padStart(4, "0")}.json`;
+      writeFileSync(join(this.#folder, name), textOf(resting.slice(first, first + OBJECTS_PER_FILE)));
+      files += 1;
+    }
+    return files;
+  }
+
+  /**
+   * Writes what the files say now, to be renamed into place later: a file that is renamed as soon as it was written looks
+   * like one that is still being written, since the kernel's clock of files moves in steps of 4 ms.
+   */
+  prepare(world: World, keys: readonly FileKey[]): PreparedChange {
+    const moves = keys.map((key) => {
+      const to = join(this.#folder, fileName(key));
+      const objects = world.objectsOf(key);
+      if (objects.length === 0) return { from: undefined, to };
+      this.#count += 1;
+      const from = join(this.#beside, `${this.#count}.json`);
+      writeFileSync(from, textOf(objects));
+      return { from, to };
+    });
+    return {
+      commit() {
+        const at = process.hrtime.bigint();
+        for (const { from, to } of moves) {
+          if (from === undefined) rmSync(to, { force: true });
+          else renameSync(from, to);
+        }
+        return at;
+      },
+    };
+  }
+
+  close(): void {
+    rmSync(this.#beside, { recursive: true, force: true });
+  }
+}
+
+function fileName(key: FileKey): string {
+  return `${key.replaceAll(" ", "-")}.json`;
+}
+
+function textOf(objects: readonly KubeObject[]): string {
+  const [only] = objects;
+  if (only !== undefined && objects.length === 1) return JSON.stringify(only);
+  return JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
+}

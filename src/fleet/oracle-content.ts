@@ -1,0 +1,52 @@
+/** What the oracle reads out of a resource. Decoded with the complete protos: what an Envoy would see. */
+import { envoy } from "../../proto/gen/envoy.js";
+
+const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
+const { RouteConfiguration } = envoy.config.route.v3;
+const { RBACPerRoute } = envoy.extensions.filters.http.rbac.v3;
+
+const HTTP_RBAC = "envoy.filters.http.rbac";
+
+/** Addresses of an endpoint resource, in ascending order. */
+export function addressesOf(bytes: Uint8Array): readonly string[] {
+  const found: string[] = [];
+  for (const locality of ClusterLoadAssignment.decode(bytes).endpoints) {
+    for (const endpoint of locality.lbEndpoints ?? []) {
+      const address = endpoint.endpoint?.address?.socketAddress?.address;
+      if (address !== undefined && address !== null) found.push(address);
+    }
+  }
+  return found.sort();
+}
+
+/** Weights by cluster of a route configuration, all its routes together; a cluster without a weight is not in it. */
+export function weightsOf(bytes: Uint8Array): ReadonlyMap<string, number> {
+  const weights = new Map<string, number>();
+  for (const host of RouteConfiguration.decode(bytes).virtualHosts) {
+    for (const { route } of host.routes ?? []) {
+      for (const cluster of route?.weightedClusters?.clusters ?? []) {
+        weights.set(cluster.name ?? "", cluster.weight?.value ?? 0);
+      }
+    }
+  }
+  return weights;
+}
+
+/** Whom the routes of a route configuration let through, in ascending order; undefined when one lets everybody through. */
+export function principalsOf(bytes: Uint8Array): readonly string[] | undefined {
+  const found = new Set<string>();
+  for (const host of RouteConfiguration.decode(bytes).virtualHosts) {
+    for (const route of host.routes ?? []) {
+      const rules = route.typedPerFilterConfig?.[HTTP_RBAC]?.value;
+      if (rules === undefined || rules === null) return undefined;
+      const { policies } = RBACPerRoute.decode(rules).rbac?.rules ?? {};
+      for (const policy of Object.values(policies ?? {})) {
+        for (const { authenticated } of policy.principals ?? []) {
+          const name = authenticated?.principalName?.exact;
+          if (name !== undefined && name !== null) found.add(name);
+        }
+      }
+    }
+  }
+  return [...found].sort();
+}

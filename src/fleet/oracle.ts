@@ -1,0 +1,212 @@
+import type { FleetCounts, ProxyTable } from "./fleet-api.ts";
+import { addressesOf, principalsOf, weightsOf } from "./oracle-content.ts";
+import { type Expectation, INBOUND_ROUTE, TYPE_URL } from "./oracle-expectation.ts";
+
+/** What was compared, and what differs. */
+export interface OracleReport {
+  readonly isPassed: boolean;
+  readonly proxies: number;
+  /** Different resources whose content was read. */
+  readonly resources: number;
+  /** Proxies whose table was compared with that of a fresh client of the same pod. */
+  readonly fresh: number;
+  /** Sentences; as many as a person reads. */
+  readonly differences: readonly string[];
+}
+
+const DIFFERENCES_MAX = 20;
+const NAMES_SHOWN = 5;
+
+/** Collects what differs, up to what a person reads. */
+export class Differences {
+  readonly found: string[] = [];
+  count = 0;
+
+  add(sentence: string): void {
+    this.count += 1;
+    if (this.found.length < DIFFERENCES_MAX) this.found.push(sentence);
+  }
+
+  sentences(): readonly string[] {
+    const more = this.count - this.found.length;
+    return more === 0 ? this.found : [...this.found, `and ${more} more`];
+  }
+}
+
+/** A proxy to be checked, and what it has to have. */
+export interface Expected {
+  /** How a person knows it. */
+  readonly name: string;
+  readonly expectation: Expectation;
+}
+
+/** Gives the bytes of a resource as a proxy has it. */
+type Fetch = (proxyId: number, typeUrl: string, name: string) => Promise<Uint8Array | undefined>;
+
+/**
+ * Compares each table with what is expected of its proxy: names of every type, addresses of every endpoint resource, weights
+ * of every split, callers that are let in. Gives how many different resources were read.
+ */
+export async function compareTables(
+  tables: readonly ProxyTable[],
+  expected: ReadonlyMap<number, Expected>,
+  fetch: Fetch,
+  differences: Differences,
+): Promise<number> {
+  const contents = new ContentReader(fetch);
+  const seen = new Map<Expectation, Set<string>>();
+  const missing = new Set(expected.keys());
+  for (const table of tables) {
+    const own = expected.get(table.id);
+    if (own === undefined) continue;
+    missing.delete(table.id);
+    // Equal tables of proxies of whom the same is expected are compared once.
+    const digest = Object.values(TYPE_URL)
+      .map((typeUrl) => (typeUrl === TYPE_URL.secret ? "" : table.types[typeUrl]?.digest))
+      .join(" ");
+    const known = seen.get(own.expectation) ?? new Set();
+    seen.set(own.expectation, known);
+    compareNames(table, own, differences);
+    if (known.has(digest)) continue;
+    known.add(digest);
+    await compareContents(table, own, contents, differences);
+  }
+  for (const id of missing) differences.add(`${expected.get(id)?.name}: has no table`);
+  return contents.size;
+}
+
+function compareNames(table: ProxyTable, { name, expectation }: Expected, differences: Differences): void {
+  for (const [typeUrl, wanted] of Object.entries(expectation.names)) {
+    const actual = table.types[typeUrl]?.names ?? new Map();
+    const absent = wanted.filter((each) => !actual.has(each));
+    const type = shortName(typeUrl);
+    if (absent.length > 0) differences.add(`${name}: has no ${type} ${some(absent)}`);
+    if (actual.size === wanted.length && absent.length === 0) continue;
+    const known = new Set(wanted);
+    const extra = [...actual.keys()].filter((each) => !known.has(each));
+    if (extra.length > 0) differences.add(`${name}: has ${type} that it should not have: ${some(extra)}`);
+  }
+}
+
+async function compareContents(
+  table: ProxyTable,
+  { name, expectation }: Expected,
+  contents: ContentReader,
+  differences: Differences,
+): Promise<void> {
+  for (const [cluster, wanted] of expectation.endpoints) {
+    const actual = await contents.read(table, TYPE_URL.endpoints, cluster, addressesOf);
+    if (actual === undefined || sameList(actual, wanted)) continue;
+    const absent = wanted.filter((each) => !actual.includes(each));
+    const extra = actual.filter((each) => !wanted.includes(each));
+    differences.add(`${name}: endpoints of ${cluster}: missing ${some(absent)}, too many ${some(extra)}`);
+  }
+  for (const [route, wanted] of expectation.splits) {
+    const actual = await contents.read(table, TYPE_URL.route, route, weightsOf);
+    if (actual === undefined) continue;
+    const isSame =
+      actual.size === wanted.size && [...wanted].every(([cluster, weight]) => actual.get(cluster) === weight);
+    if (!isSame)
+      differences.add(`${name}: weights of ${route}: ${shownWeights(actual)} instead of ${shownWeights(wanted)}`);
+  }
+  const actual = await contents.read(table, TYPE_URL.route, INBOUND_ROUTE, (bytes) => ({ names: principalsOf(bytes) }));
+  if (actual === undefined) return;
+  const { principals: wanted } = expectation;
+  if (wanted === undefined || actual.names === undefined) {
+    if (wanted !== actual.names)
+      differences.add(`${name}: lets in ${shownNames(actual.names)} instead of ${shownNames(wanted)}`);
+  } else if (!sameList(actual.names, wanted)) {
+    differences.add(`${name}: lets in ${shownNames(actual.names)} instead of ${shownNames(wanted)}`);
+  }
+}
+
+/** Reads each different content of a resource once. */
+class ContentReader {
+  readonly #fetch: Fetch;
+  readonly #known = new Map<string, unknown>();
+
+  constructor(fetch: Fetch) {
+    this.#fetch = fetch;
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  async read<T>(
+    table: ProxyTable,
+    typeUrl: string,
+    name: string,
+    decode: (bytes: Uint8Array) => T,
+  ): Promise<T | undefined> {
+    const hash = table.types[typeUrl]?.names.get(name);
+    if (hash === undefined) return undefined;
+    const key = `${typeUrl} ${name} ${hash}`;
+    if (this.#known.has(key)) return this.#known.get(key) as T;
+    const bytes = await this.#fetch(table.id, typeUrl, name);
+    const content = bytes === undefined ? undefined : decode(bytes);
+    this.#known.set(key, content);
+    return content;
+  }
+}
+
+/**
+ * Compares tables that grew by changes with tables of the same proxies after a cold start: both have to say the same. The
+ * leaf certificates of two streams may differ.
+ */
+export function compareFresh(
+  grown: readonly ProxyTable[],
+  fresh: readonly ProxyTable[],
+  nameOf: (id: number) => string,
+  differences: Differences,
+): void {
+  const before = new Map(grown.map((table) => [table.id, table]));
+  for (const table of fresh) {
+    for (const typeUrl of Object.values(TYPE_URL)) {
+      const left = before.get(table.id)?.types[typeUrl];
+      const right = table.types[typeUrl];
+      if (typeUrl === TYPE_URL.secret || left?.digest === right?.digest) continue;
+      const names = new Set([...(left?.names.keys() ?? []), ...(right?.names.keys() ?? [])]);
+      const other = [...names].filter((name) => left?.names.get(name) !== right?.names.get(name));
+      differences.add(
+        `${nameOf(table.id)}: a fresh client of this pod has other ${shortName(typeUrl)}: ${some(other)}`,
+      );
+    }
+  }
+}
+
+/** What no server may do, whatever happens. `mayRefuse`: proxies of this run refuse on purpose. */
+export function compareCounts(counts: FleetCounts, mayRefuse: boolean, differences: Differences): void {
+  const none = (count: number, what: string) => {
+    if (count > 0) differences.add(`${count} ${what}`);
+  };
+  if (!mayRefuse) none(counts.nacks, "responses were refused");
+  none(counts.repeated, "resources were sent again with equal content");
+  none(counts.unrequested, "resources were sent that nobody had asked for");
+  none(counts.routesBeforeClusters, "routes came before a cluster that they name");
+  none(counts.listenersBeforeClusters, "listeners came before a cluster that they name");
+  none(counts.warmingTimeouts, "changed clusters waited in vain for their endpoints");
+}
+
+function shortName(typeUrl: string): string {
+  const entry = Object.entries(TYPE_URL).find(([, url]) => url === typeUrl);
+  return entry?.[0] ?? typeUrl;
+}
+
+function sameList(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((each, place) => each === right[place]);
+}
+
+function some(names: readonly string[]): string {
+  if (names.length === 0) return "none";
+  const more = names.length - NAMES_SHOWN;
+  return names.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+function shownNames(names: readonly string[] | undefined): string {
+  return names === undefined ? "everybody" : names.length === 0 ? "nobody" : some(names);
+}
+
+function shownWeights(weights: ReadonlyMap<string, number>): string {
+  return [...weights].map(([cluster, weight]) => `${cluster}=${weight}`).join(", ") || "none";
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from "node:fs";
+import type { Clock, HostPort } from "../lib/mod.ts";
+import { http } from "../platform/http.ts";
+
+const ASK_MS = 10_000;
+const SAMPLE_MS = 250;
+const SAMPLES_MAX = 20_000;
+/** Of `/proc/PID/stat`: USER_HZ is 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+const PAGE_BYTES = 4096;
+
+/** What a server says of itself; undefined: it does not. */
+export interface ServerFigures {
+  readonly cpuSeconds: number | undefined;
+  readonly rssBytes: number | undefined;
+  /** Resources made anew so far. */
+  readonly generated: number | undefined;
+  /** Longest that its event loop stood still since it was last asked: 99.9 % and maximum, ms. */
+  readonly loopDelayP999Ms: number | undefined;
+  readonly loopDelayMaxMs: number | undefined;
+}
+
+export interface FigureSample {
+  /** Since the run began. */
+  readonly atMs: number;
+  readonly cpuSeconds: number;
+  readonly rssBytes: number;
+}
+
+/** Where figures of the server come from. */
+export interface FigureSource {
+  readonly admin?: HostPort;
+  readonly pid?: () => number;
+}
+
+const NOTHING: ServerFigures = {
+  cpuSeconds: undefined,
+  rssBytes: undefined,
+  generated: undefined,
+  loopDelayP999Ms: undefined,
+  loopDelayMaxMs: undefined,
+};
+
+/** Figures now: the server's own metrics, else what the system says of its process. */
+export async function serverFigures(source: FigureSource): Promise<ServerFigures> {
+  const system = source.pid === undefined ? undefined : processFigures(source.pid());
+  if (source.admin === undefined) return { ...NOTHING, ...system };
+  const text = await ask(source.admin);
+  const value = (name: string) => metricValue(text, name);
+  const delay = (quantile: string) => metricValue(text, "osm_event_loop_delay_seconds", `quantile="${quantile}"`);
+  const ms = (seconds: number | undefined) => (seconds === undefined ? undefined : seconds * 1000);
+  return {
+    cpuSeconds: value("process_cpu_seconds_total") ?? system?.cpuSeconds,
+    rssBytes: value("process_resident_memory_bytes") ?? system?.rssBytes,
+    generated: value("osm_push_resources_generated_total"),
+    loopDelayP999Ms: ms(delay("0.999")),
+    loopDelayMaxMs: ms(delay("1") ?? metricValue(text, "osm_event_loop_delay_max_seconds")),
+  };
+}
+
+/** The sum of a metric's series, or of those with `label`; undefined when there is none. */
+export function metricValue(text: string, name: string, label = ""): number | undefined {
+  let sum: number | undefined;
+  for (const line of text.split("\n")) {
+    if (!line.startsWith(`${name} `) && !line.startsWith(`${name}{`)) continue;
+    if (line.includes(label)) sum = (sum ?? 0) + Number(line.slice(line.lastIndexOf(" ") + 1));
+  }
+  return sum;
+}
+
+/** CPU and memory of a process of this machine (Linux); undefined when there is none. */
+export function processFigures(pid: number): { readonly cpuSeconds: number; readonly rssBytes: number } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name in parentheses may hold anything; user and system time are fields 14 and 15.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
+    return {
+      cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+      rssBytes: pages * PAGE_BYTES,
+    };
+  } catch {
+    // It is gone, or the system has no /proc.
+    return undefined;
+  }
+}
+
+/** Samples a process four times a second without asking it anything. `stop` gives the samples. */
+export function sampleProcess(pid: () => number, clock: Clock): { readonly stop: () => readonly FigureSample[] } {
+  const samples: FigureSample[] = [];
+  const startedMs = clock.monotonic();
+  let cancel = () => {};
+  const take = () => {
+    const figures = processFigures(pid());
+    if (figures !== undefined && samples.length < SAMPLES_MAX) {
+      samples.push({ atMs: clock.monotonic() - startedMs, ...figures });
+    }
+    cancel = clock.after(SAMPLE_MS, take);
+  };
+  take();
+  return {
+    stop() {
+      cancel();
+      return samples;
+    },
+  };
+}
+
+function ask({ host, port }: HostPort): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ host, port, path: "/metrics", agent: false, timeout: ASK_MS }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.on("error", reject);
+      response.on("end", () => resolve(text));
+    });
+    request.on("timeout", () => request.destroy(new Error(`no metrics from ${host}:${port} within ${ASK_MS} ms`)));
+    request.on("error", reject);
+    request.end();
+  });
+}

@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import type { Clock } from "../lib/mod.ts";
+
+const START_MS = 120_000;
+const STOP_MS = 20_000;
+const LOOK_MS = 20;
+/** Of what it writes, as much as explains an end. */
+const WORDS_MAX = 4000;
+
+/** A control plane that was started for a scenario. */
+export interface ServerProcess {
+  readonly xds: string;
+  readonly admin: string;
+  readonly pid: number;
+  /** From the start of the process to its ready file. */
+  readonly readyMs: number;
+  /** Kills it without warning and starts it again at the same addresses; ms until it was ready again. */
+  restart(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  /** What is run: `[program, ...arguments]` up to the command `serve`. */
+  readonly command: readonly string[];
+  readonly folder: string;
+  readonly stateDir: string;
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+}
+
+/** Starts `osm serve` without pods on free ports. Rejects with its own words when it ends or is not ready in time. */
+export async function startServer(options: ServerOptions): Promise<ServerProcess> {
+  let child = await launch(options, { xds: "127.0.0.1:0", admin: "127.0.0.1:0" });
+  const { xds, admin, readyMs } = child;
+  return {
+    xds,
+    admin,
+    readyMs,
+    get pid() {
+      return child.process.pid ?? 0;
+    },
+    async restart() {
+      await end(child.process, "SIGKILL", options.clock);
+      child = await launch(options, { xds, admin });
+      return child.readyMs;
+    },
+    stop: () => end(child.process, "SIGTERM", options.clock),
+  };
+}
+
+interface Launched {
+  readonly process: ChildProcess;
+  readonly xds: string;
+  readonly admin: string;
+  readonly readyMs: number;
+}
+
+async function launch(options: ServerOptions, at: { readonly xds: string; readonly admin: string }): Promise<Launched> {
+  const { clock, command, folder, stateDir } = options;
+  const readyFile = join(stateDir, "ready.json");
+  rmSync(readyFile, { force: true });
+  const [program = process.execPath, ...before] = command;
+  const places = ["--state-dir", join(stateDir, "state"), "--ca-dir", join(stateDir, "ca"), "--ready-file", readyFile];
+  const addresses = ["--xds", at.xds, "--admin", at.admin];
+  const startedMs = clock.monotonic();
+  const child = spawn(program, [...before, "serve", folder, "--no-pods", ...addresses, ...places, ...options.flags], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: options.env as NodeJS.ProcessEnv,
+  });
+  let words = "";
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+    words = (words + chunk).slice(-WORDS_MAX);
+  });
+  const ended = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("exit", (code, signal) => resolve(`it ended with ${signal ?? `code ${code}`}`));
+  });
+  for (;;) {
+    const ready = readReady(readyFile);
+    if (ready !== undefined) return { process: child, ...ready, readyMs: clock.monotonic() - startedMs };
+    const reason = await Promise.race([
+      ended,
+      new Promise<undefined>((resolve) => clock.after(LOOK_MS, () => resolve(undefined))),
+    ]);
+    const isLate = clock.monotonic() - startedMs > START_MS;
+    if (reason === undefined && !isLate) continue;
+    child.kill("SIGKILL");
+    throw new Error(`The control plane did not start (${reason ?? `not ready after ${START_MS} ms`}): ${words.trim()}`);
+  }
+}
+
+function readReady(file: string): { readonly xds: string; readonly admin: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as { xds: string; admin: string };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function end(child: ChildProcess, signal: "SIGTERM" | "SIGKILL", clock: Clock): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  child.kill(signal);
+  const cancel = clock.after(STOP_MS, () => child.kill("SIGKILL"));
+  await gone;
+  cancel();
+}

@@ -1,0 +1,139 @@
+import type { Action, ActionKind, ScenarioBehaviour } from "./scenario.ts";
+import type { ScenarioNode } from "./scenario-node.ts";
+
+const ANY = Number.POSITIVE_INFINITY;
+const RATE = { min: 0.01, max: 10_000 } as const;
+const SHARE = { min: 0, max: 1 } as const;
+
+export const ACTION_KINDS: readonly ActionKind[] = [
+  "endpoint-churn",
+  "rolling-update",
+  "policy-edit",
+  "grant-edit",
+  "split-edit",
+  "touch",
+  "noise",
+  "pods-added",
+  "pods-removed",
+  "flip",
+  "rotate-certificates",
+  "restart",
+  "reconnect",
+  "behave",
+  "rest",
+];
+
+/** Read, and refused with the reason. */
+const NOT_AVAILABLE = ["api-trouble"] as const;
+
+/** Reads one action; `others`: fields beside the action's own. Undefined when its kind is not known. */
+export function readAction(node: ScenarioNode, others: readonly string[]): Action | undefined {
+  const which = node.peek("action");
+  const kind = which.oneOf([...ACTION_KINDS, ...NOT_AVAILABLE], undefined);
+  if (kind === undefined) return undefined;
+  if (kind === "api-trouble") {
+    which.problem('"api-trouble" needs a source that is a Kubernetes API, and a folder is none. Remove this action.');
+    return undefined;
+  }
+  const steady = () => {
+    const fields = node.members([...others, "action", "at", "for", "rate"]);
+    return steadyOf(fields as never);
+  };
+  switch (kind) {
+    case "endpoint-churn": {
+      const fields = node.members([...others, "action", "at", "for", "rate", "merge"]);
+      const { merge } = fields as { merge: ScenarioNode };
+      return { kind, ...steadyOf(fields as never), merge: merge.number({ min: 1, max: 1000, isWhole: true }, 1) };
+    }
+    case "rolling-update": {
+      const fields = node.members([...others, "action", "at", "for", "rate", "share"]);
+      return {
+        kind,
+        ...steadyOf(fields as never),
+        share: (fields as { share: ScenarioNode }).share.number(SHARE, 0.25),
+      };
+    }
+    case "policy-edit":
+    case "grant-edit":
+    case "split-edit":
+    case "touch":
+    case "noise":
+    case "pods-added":
+    case "pods-removed":
+      return { kind, ...steady() };
+    default:
+      return readSingle(node, kind, others);
+  }
+}
+
+function steadyOf(fields: { readonly at: ScenarioNode; readonly for: ScenarioNode; readonly rate: ScenarioNode }) {
+  return { atMs: fields.at.duration(0), forMs: fields.for.duration(), rate: fields.rate.number(RATE) };
+}
+
+function readSingle(
+  node: ScenarioNode,
+  kind: "flip" | "rotate-certificates" | "restart" | "reconnect" | "behave" | "rest",
+  others: readonly string[],
+): Action {
+  const atMs = node.peek("at").duration(0);
+  const members = <K extends string>(...own: readonly K[]): Record<K, ScenarioNode> =>
+    node.members([...others, "action", "at", ...own]) as Record<K, ScenarioNode>;
+  const perSecondOf = (field: ScenarioNode) =>
+    field.isMissing ? {} : { perSecond: field.number({ min: 1, max: ANY }, 1) };
+  switch (kind) {
+    case "flip": {
+      const { count, every } = members("count", "every");
+      const times = count.number({ min: 1, max: 1000, isWhole: true }, 1);
+      return { kind, atMs, count: times, everyMs: every.duration(times === 1 ? 0 : undefined) };
+    }
+    case "rotate-certificates":
+      members();
+      return { kind, atMs };
+    case "restart":
+      return { kind, atMs, ...perSecondOf(members("perSecond").perSecond) };
+    case "reconnect": {
+      const { share, forget, withoutFin, perSecond } = members("share", "forget", "withoutFin", "perSecond");
+      return {
+        kind,
+        atMs,
+        share: share.number(SHARE, 1),
+        forget: forget.flag(false),
+        withoutFin: withoutFin.flag(false),
+        ...perSecondOf(perSecond),
+      };
+    }
+    case "behave":
+      return {
+        kind,
+        atMs,
+        share: node.peek("share").number(SHARE),
+        behaviour: readBehaviour(node, [...others, "action", "at", "share"]),
+      };
+    case "rest":
+      return { kind, atMs, forMs: members("for").for.duration() };
+  }
+}
+
+/** Reads `behaviour:` and its numbers; `others`: fields beside them. */
+export function readBehaviour(node: ScenarioNode, others: readonly string[]): ScenarioBehaviour {
+  const kinds = ["normal", "never-ack", "slow-reader", "nack", "vanish"] as const;
+  const kind = node.peek("behaviour").oneOf(kinds, undefined);
+  const members = <K extends string>(...own: readonly K[]): Record<K, ScenarioNode> =>
+    node.members([...others, "behaviour", ...own]) as Record<K, ScenarioNode>;
+  switch (kind) {
+    case "slow-reader": {
+      const { bytesPerSecond } = members("bytesPerSecond");
+      return { kind, bytesPerSecond: bytesPerSecond.number({ min: 0, max: ANY }, 1024) };
+    }
+    case "nack":
+      return { kind, share: members("nackShare").nackShare.number(SHARE, 1) };
+    case "vanish":
+      return { kind, afterMs: members("after").after.duration(0) };
+    case "never-ack":
+    case "normal":
+      members();
+      return { kind };
+    default:
+      return { kind: "normal" };
+  }
+}

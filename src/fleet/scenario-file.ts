@@ -1,0 +1,228 @@
+import { isCollection, LineCounter, parseDocument } from "yaml";
+import {
+  type BehaviourShare,
+  type Phase,
+  type Scenario,
+  ScenarioError,
+  type ScenarioProblem,
+  type ScenarioTarget,
+} from "./scenario.ts";
+import { ACTION_KINDS, readAction, readBehaviour } from "./scenario-actions.ts";
+import { type Problems, ScenarioNode } from "./scenario-node.ts";
+import { type CallGraph, namedShape, namedShapes, type Shape } from "./shape.ts";
+
+const ANY = Number.POSITIVE_INFINITY;
+const SERVICES_MAX = 10_000;
+const PROXIES_MAX = 100_000;
+const ALIASES_MAX = 100;
+
+/** A value for a field of the scenario, in place of the file's: `phases.0.rate=20`. */
+export interface Setting {
+  readonly path: string;
+  readonly value: string;
+}
+
+/** Reads a scenario (YAML 1.2 or JSON). Throws {@link ScenarioError} with every problem that was found. */
+export function readScenario(text: string, file: string, settings: readonly Setting[] = []): Scenario {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  if (document.errors.length > 0) {
+    const problems = document.errors.map(
+      (error): ScenarioProblem => ({
+        line: error.linePos?.[0].line,
+        field: "the file",
+        message: `is no YAML: ${(error.message.split(" at line")[0] ?? error.message).trim()}.`,
+      }),
+    );
+    throw new ScenarioError(file, problems);
+  }
+  const problems: Problems = { found: [], lines };
+  for (const setting of settings) apply(document, setting, problems);
+  try {
+    // Aliases are expanded here, within a bound, and read through afterwards.
+    document.toJS({ maxAliasCount: ALIASES_MAX });
+  } catch (error) {
+    throw new ScenarioError(file, [{ line: undefined, field: "the file", message: `${(error as Error).message}.` }]);
+  }
+  const scenario = readRoot(new ScenarioNode(document.contents as never, "", problems));
+  if (problems.found.length > 0) throw new ScenarioError(file, problems.found);
+  return scenario;
+}
+
+function apply(document: ReturnType<typeof parseDocument>, setting: Setting, problems: Problems): void {
+  const path = setting.path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  const last = path.at(-1);
+  const problem = (message: string) =>
+    problems.found.push({ line: undefined, field: `--set ${setting.path}`, message });
+  if (parent !== undefined && !isCollection(parent)) {
+    problem(`cannot be set: "${path.slice(0, -1).join(".")}" holds no fields.`);
+  } else if (typeof last === "number" && document.getIn(path) === undefined) {
+    problem(`there is no entry ${last}.`);
+  } else {
+    const value = parseDocument(setting.value);
+    document.setIn(path, value.errors.length > 0 ? setting.value : document.createNode(value.toJS()));
+  }
+}
+
+const FIELDS = [
+  "name",
+  "workload",
+  "description",
+  "seed",
+  "shape",
+  "proxies",
+  "protocol",
+  "behaviours",
+  "target",
+  "connectPerSecond",
+  "processes",
+  "patience",
+  "phases",
+] as const;
+
+function readRoot(root: ScenarioNode): Scenario {
+  const fields = root.members(FIELDS);
+  const seed = fields.seed.number({ min: 0, max: 2 ** 31, isWhole: true }, 1);
+  const { shapeName, shape } = readShape(fields.shape, seed);
+  const pods = shape.services * shape.pods;
+  const proxies = fields.proxies.number({ min: 1, max: PROXIES_MAX, isWhole: true }, pods);
+  const connectPerSecond = optional(fields.connectPerSecond, () =>
+    fields.connectPerSecond.number({ min: 1, max: ANY }, 1),
+  );
+  const processes = optional(fields.processes, () => fields.processes.number({ min: 1, max: 64, isWhole: true }, 1));
+  const name = fields.name.text("");
+  if (fields.name.isMissing) fields.name.problem("is missing: give the scenario a name.");
+  const target = readTarget(fields.target);
+  const phases = fields.phases.items().map(readPhase);
+  if (target.kind === "address" && target.folder === undefined) requireNoChanges(fields.phases, phases);
+  return {
+    name,
+    workload: fields.workload.text(name),
+    description: fields.description.text("").trim(),
+    seed,
+    shapeName,
+    shape,
+    proxies: Math.min(proxies, pods),
+    protocol: fields.protocol.oneOf(["delta", "sotw"], "delta") ?? "delta",
+    behaviours: fields.behaviours.items().map(readShare),
+    target,
+    ...(connectPerSecond === undefined ? {} : { connectPerSecond }),
+    ...(processes === undefined ? {} : { processes }),
+    patienceMs: fields.patience.duration(30_000),
+    phases,
+  };
+}
+
+function optional<T>(node: ScenarioNode, read: () => T): T | undefined {
+  return node.isMissing ? undefined : read();
+}
+
+/** What an action needs that a bare address does not give. */
+const WITHOUT_FOLDER = new Set(["reconnect", "behave", "rest"]);
+
+function requireNoChanges(node: ScenarioNode, phases: readonly Phase[]): void {
+  const kind = phases.flatMap(({ actions }) => actions).find((action) => !WITHOUT_FOLDER.has(action.kind))?.kind;
+  if (kind === undefined) return;
+  node.problem(
+    `"${kind}" changes what the control plane reads, and target names an address alone. Add target.folder, or use ${[...WITHOUT_FOLDER].join(", ")}.`,
+  );
+}
+
+function readShape(node: ScenarioNode, seed: number): { readonly shapeName: string; readonly shape: Shape } {
+  const known = namedShapes.map(({ name }) => name);
+  if (node.isMissing || node.isText) {
+    const name = node.oneOf(known, undefined) ?? "W1";
+    const shape = namedShape(name) as Shape;
+    return { shapeName: name, shape: { ...shape, seed } };
+  }
+  const fields = node.members(["base", "services", "pods", "namespaces", "mode", "calls", "splits"]);
+  const baseName = fields.base.isMissing ? undefined : fields.base.oneOf(known, undefined);
+  const base = baseName === undefined ? undefined : namedShape(baseName);
+  const services = fields.services.number({ min: 1, max: SERVICES_MAX, isWhole: true }, base?.services);
+  const pods = fields.pods.number({ min: 1, max: PROXIES_MAX, isWhole: true }, base?.pods);
+  if (services * pods > PROXIES_MAX) {
+    node.problem(`${services} services of ${pods} pods are more than ${PROXIES_MAX} pods. Make one of them smaller.`);
+  }
+  const namespaces = fields.namespaces.number(
+    { min: 1, max: Math.min(1000, services), isWhole: true },
+    Math.min(base?.namespaces ?? 10, services),
+  );
+  const mode = fields.mode.oneOf(["permissive", "smi"], base?.mode ?? "permissive") ?? "permissive";
+  const calls = fields.calls.isMissing ? (base?.calls ?? ({ kind: "all" } as const)) : readCalls(fields.calls);
+  const splits = fields.splits.number({ min: 0, max: services, isWhole: true }, base?.splits ?? 0);
+  return { shapeName: baseName ?? "own", shape: { services, pods, namespaces, mode, calls, splits, seed } };
+}
+
+function readCalls(node: ScenarioNode): CallGraph {
+  const count = { min: 1, max: SERVICES_MAX, isWhole: true } as const;
+  const kinds = ["all", "degree", "hubs", "groups", "dag", "ladder"] as const;
+  if (node.isText) {
+    const kind = node.oneOf(kinds, "all");
+    if (kind === "degree" || kind === "hubs" || kind === "groups") {
+      node.problem(`"${kind}" needs numbers. Write a map, for example {kind: degree, degree: 10}.`);
+    }
+    return kind === "ladder" ? { kind } : kind === "dag" ? { kind, density: 0.5 } : { kind: "all" };
+  }
+  const kind = node.peek("kind").oneOf(kinds, undefined);
+  switch (kind) {
+    case "degree":
+      return { kind, degree: node.members(["kind", "degree"]).degree.number(count) };
+    case "hubs": {
+      const { hubs, degree } = node.members(["kind", "hubs", "degree"]);
+      return { kind, hubs: hubs.number(count), degree: degree.number(count) };
+    }
+    case "groups":
+      return { kind, size: node.members(["kind", "size"]).size.number(count) };
+    case "dag":
+      return { kind, density: node.members(["kind", "density"]).density.number({ min: 0, max: 1000 }, 0.5) };
+    case "ladder":
+      node.members(["kind"]);
+      return { kind };
+    default:
+      return { kind: "all" };
+  }
+}
+
+function readShare(node: ScenarioNode): BehaviourShare {
+  const share = node.peek("share").number({ min: 0, max: 1 });
+  return { share, behaviour: readBehaviour(node, ["share"]) };
+}
+
+function readTarget(node: ScenarioNode): ScenarioTarget {
+  if (node.isMissing) return { kind: "serve", flags: [] };
+  if (node.isText) {
+    const text = node.text("");
+    return text === "serve" ? { kind: "serve", flags: [] } : { kind: "address", address: text };
+  }
+  if (!node.peek("serve").isMissing) {
+    const { serve } = node.members(["serve"]);
+    return { kind: "serve", flags: serve.items().map((item) => item.text("")) };
+  }
+  const { address, folder, admin, pid } = node.members(["address", "folder", "admin", "pid"]);
+  if (address.isMissing) address.problem("is missing: write HOST:PORT, or serve: [] for a control plane of its own.");
+  return {
+    kind: "address",
+    address: address.text(""),
+    ...(folder.isMissing ? {} : { folder: folder.text("") }),
+    ...(admin.isMissing ? {} : { admin: admin.text("") }),
+    ...(pid.isMissing ? {} : { pid: pid.number({ min: 1, max: 2 ** 31, isWhole: true }) }),
+  };
+}
+
+/** A phase of several actions, or one action that is a phase. */
+function readPhase(node: ScenarioNode): Phase {
+  if (!node.peek("action").isMissing) {
+    const action = readAction(node, ["name"]);
+    return { name: node.peek("name").text(action?.kind ?? ""), actions: action === undefined ? [] : [action] };
+  }
+  if (node.peek("actions").isMissing) {
+    node.problem(
+      `an action was expected. Write action: with one of ${ACTION_KINDS.join(", ")}; or actions: with a list.`,
+    );
+    return { name: "", actions: [] };
+  }
+  const { name, actions } = node.members(["name", "actions"]);
+  const read = actions.items().flatMap((item) => readAction(item, []) ?? []);
+  return { name: name.text(read.map(({ kind }) => kind).join(" + ")), actions: read };
+}
