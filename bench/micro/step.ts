@@ -5,6 +5,7 @@ import {
   refusalMemory,
   type StreamInput,
   type StreamState,
+  sharedResponses,
   step,
   TYPE_URLS,
   tableDifference,
@@ -58,9 +59,9 @@ function connected(table: ResourceTable, difference: ReturnType<typeof tableDiff
   const stream = createStream({
     protocol: "delta",
     nodeIds: [UUID],
-    noncePrefix: "n",
     memory: refusalMemory(),
     difference,
+    responses: sharedResponses(),
   });
   step(stream, { kind: "table", table });
   const pending: StreamInput[] = [

@@ -7,12 +7,22 @@ export type LabelValues = Readonly<Record<string, string>>;
 
 export interface Counter {
   add(amount?: number, labels?: LabelValues): void;
+  /** The series of these labels, for places that count so often that looking it up would show. */
+  bind(labels: LabelValues): BoundCounter;
+}
+export interface BoundCounter {
+  add(amount: number): void;
 }
 export interface Gauge {
   set(value: number, labels?: LabelValues): void;
 }
 export interface Histogram {
   observe(value: number, labels?: LabelValues): void;
+  /** As {@link Counter.bind}. */
+  bind(labels: LabelValues): BoundHistogram;
+}
+export interface BoundHistogram {
+  observe(value: number): void;
 }
 
 /** One time series as it stands now. Histograms carry cumulative bucket counts, the last one being `+Inf`. */
@@ -43,6 +53,7 @@ export interface Metrics {
 interface OpenSeries {
   readonly labels: LabelValues;
   value: number;
+  /** How many values fell into each bucket, the last one being for what is above all bounds. */
   readonly buckets: number[];
   count: number;
 }
@@ -72,6 +83,14 @@ export function metricsRegistry(): Metrics {
         add(amount = 1, labels = {}) {
           seriesOf(state, labels).value += amount;
         },
+        bind(labels) {
+          const series = seriesOf(state, labels);
+          return {
+            add(amount) {
+              series.value += amount;
+            },
+          };
+        },
       };
     },
     gauge(name, help) {
@@ -84,7 +103,13 @@ export function metricsRegistry(): Metrics {
     },
     histogram(name, help, bounds) {
       const state = declare(name, { kind: "histogram", help, bounds });
-      return { observe: (value, labels = {}) => observe(seriesOf(state, labels), bounds, value) };
+      return {
+        observe: (value, labels = {}) => observe(seriesOf(state, labels), bounds, value),
+        bind(labels) {
+          const series = seriesOf(state, labels);
+          return { observe: (value) => observe(series, bounds, value) };
+        },
+      };
     },
     observed(name, help, read, kind = "gauge") {
       declare(name, { kind, help, bounds: [], read });
@@ -107,10 +132,17 @@ function seriesOf(state: State, labels: LabelValues): OpenSeries {
 function observe(series: OpenSeries, bounds: readonly number[], value: number): void {
   series.value += value;
   series.count += 1;
-  bounds.forEach((bound, position) => {
-    if (value <= bound) series.buckets[position] = (series.buckets[position] ?? 0) + 1;
+  let position = 0;
+  while (position < bounds.length && value > (bounds[position] ?? 0)) position += 1;
+  series.buckets[position] = (series.buckets[position] ?? 0) + 1;
+}
+
+function cumulative(buckets: readonly number[]): number[] {
+  let sum = 0;
+  return buckets.map((count) => {
+    sum += count;
+    return sum;
   });
-  series.buckets[bounds.length] = series.count;
 }
 
 function familyOf(name: string, state: State): MetricFamily {
@@ -118,7 +150,7 @@ function familyOf(name: string, state: State): MetricFamily {
     state.read !== undefined
       ? [{ labels: {}, value: state.read() }]
       : [...state.series.values()].map(({ labels, value, buckets, count }) =>
-          state.kind === "histogram" ? { labels, value, buckets: [...buckets], count } : { labels, value },
+          state.kind === "histogram" ? { labels, value, buckets: cumulative(buckets), count } : { labels, value },
         );
   return {
     name,

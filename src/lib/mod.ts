@@ -5,6 +5,8 @@ export { type HostPort, parseHostPort } from "./host-port.ts";
 export { InvariantError, invariant } from "./invariant.ts";
 export { jsonLog, LOG_LEVELS, type Log, type LogFields, type LogLevel, silentLog } from "./log.ts";
 export {
+  type BoundCounter,
+  type BoundHistogram,
   type Counter,
   type Gauge,
   type Histogram,

@@ -24,7 +24,8 @@ const resources: Resource[] = sizes.map((size) => ({
 
 const response: Response = {
   typeUrl: TYPE_URLS.cluster,
-  nonce: "1.2",
+  nonce: "12",
+  serial: 12,
   version: "42",
   generation: 42,
   resources,
@@ -37,7 +38,7 @@ describe("messages", () => {
     const read = discovery.DeltaDiscoveryResponse.decode(encodeDeltaResponse(response).subarray(PREFIX_BYTES));
     expect(read.systemVersionInfo).toBe("42");
     expect(read.typeUrl).toBe(TYPE_URLS.cluster);
-    expect(read.nonce).toBe("1.2");
+    expect(read.nonce).toBe("12");
     expect(read.removedResources).toEqual(["gone", "näme"]);
     expect(read.resources.map(({ name, version }) => [name, version])).toEqual(
       resources.map(({ name, version }) => [name, version]),
@@ -51,7 +52,7 @@ describe("messages", () => {
 
   test("another encoder reads from a state-of-the-world response what was put in", () => {
     const read = discovery.DiscoveryResponse.decode(encodeSotwResponse(response).subarray(PREFIX_BYTES));
-    expect([read.versionInfo, read.typeUrl, read.nonce]).toEqual(["42", TYPE_URLS.cluster, "1.2"]);
+    expect([read.versionInfo, read.typeUrl, read.nonce]).toEqual(["42", TYPE_URLS.cluster, "12"]);
     expect(read.resources.map((any) => (any.value as Uint8Array).length)).toEqual(sizes);
   });
 

@@ -4,6 +4,7 @@ export {
   DEFAULT_STREAM_LIMITS,
   type DeltaRequest,
   type Response,
+  type ResponseContent,
   type SotwRequest,
   type Step,
   type StreamEnd,
@@ -13,6 +14,7 @@ export {
 } from "./protocol.ts";
 export { type RefusalMemory, refusalMemory } from "./refusals.ts";
 export {
+  type NameSet,
   type Peer,
   type Resource,
   type ResourceTable,
@@ -31,6 +33,7 @@ export {
   type XdsTransport,
 } from "./server.ts";
 export type { XdsServerCredentials } from "./server-credentials.ts";
+export { type SharedResponses, sharedResponses } from "./shared-responses.ts";
 export { step } from "./step.ts";
 export { createStream, type StreamOptions, type StreamState } from "./stream-state.ts";
-export { type TableDifference, tableDifference } from "./table-difference.ts";
+export { type TableChanges, type TableDifference, tableDifference } from "./table-difference.ts";

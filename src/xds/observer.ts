@@ -7,10 +7,10 @@ export interface StreamInfo {
   readonly peer: Peer;
   readonly protocol: "delta" | "sotw";
   /** Whether the proxy asks for this resource just now: an Envoy that uses a secret no more drops it. */
-  readonly isSubscribed: (typeUrl: TypeUrl, name: string) => boolean;
+  isSubscribed(typeUrl: TypeUrl, name: string): boolean;
 }
 
-/** What one response carried. */
+/** What one response carried. The same object for every stream that was sent the same. */
 export interface Delivery {
   readonly typeUrl: TypeUrl;
   readonly nonce: string;

@@ -36,10 +36,9 @@ export type StreamInput =
    */
   | { readonly kind: "quiet" };
 
-/** One response, described by references: nothing is copied or encoded here. */
-export interface Response {
+/** What one response says, described by references: nothing is copied or encoded here. */
+export interface ResponseContent {
   readonly typeUrl: string;
-  readonly nonce: string;
   /** `system_version_info` of a delta response, `version_info` of a state-of-the-world one. */
   readonly version: string;
   readonly generation: number;
@@ -48,6 +47,14 @@ export interface Response {
   readonly removed: readonly string[];
   /** How many resources the client held already and gets again because their cluster was updated. */
   readonly requiredResends: number;
+}
+
+/** One response, the same object for every stream that gets the same. */
+export interface Response extends ResponseContent {
+  /** Its serial number as text. */
+  readonly nonce: string;
+  /** Among all responses of the server. Those of one type on one stream have ever greater ones. */
+  readonly serial: number;
 }
 
 /** What the client said about a response. */
@@ -73,9 +80,9 @@ export interface Step {
   readonly responses: readonly Response[];
   readonly verdicts: readonly Verdict[];
   /** Set once for each generation of which the client has acknowledged everything, but for what it refused. */
-  readonly settledGeneration?: number;
+  readonly settledGeneration: number | undefined;
   /** When set, nothing is sent any more and the stream must be closed. */
-  readonly end?: StreamEnd;
+  readonly end: StreamEnd | undefined;
 }
 
 /** Bounds of one stream. */

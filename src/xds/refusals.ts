@@ -30,51 +30,73 @@ export interface RefusalMemory {
 
 /** Creates an empty memory. It holds a bounded number of names and drops the oldest. */
 export function refusalMemory(): RefusalMemory {
-  const refused = new Map<string, Map<string, readonly string[]>>();
-  const suspected = new Map<string, Map<string, string>>();
-  const uncertain = new Map<string, Set<string>>();
-  return {
-    isEmpty: () => refused.size === 0 && suspected.size === 0 && uncertain.size === 0,
-    isRefused(typeUrl, name, version) {
-      if (suspected.get(typeUrl)?.get(name) === version) return true;
-      return refused.get(typeUrl)?.get(name)?.includes(version) ?? false;
-    },
-    refuse(typeUrl, name, version) {
-      const byName = refused.get(typeUrl) ?? new Map<string, readonly string[]>();
-      refused.set(typeUrl, byName);
-      const versions = (byName.get(name) ?? []).filter((other) => other !== version);
-      byName.delete(name);
-      byName.set(name, [...versions, version].slice(-VERSIONS_MAX));
-      dropOldest(byName);
-    },
-    suspect(typeUrl, name, version) {
-      const byName = suspected.get(typeUrl) ?? new Map<string, string>();
-      suspected.set(typeUrl, byName);
-      byName.set(name, version);
-      dropOldest(byName);
-    },
-    takeSuspects(typeUrl) {
-      const suspects = suspected.get(typeUrl) ?? [];
-      suspected.delete(typeUrl);
-      return suspects;
-    },
-    markUncertain(typeUrl, name) {
-      const names = uncertain.get(typeUrl) ?? new Set<string>();
-      uncertain.set(typeUrl, names);
-      names.add(name);
-      dropOldest(names);
-    },
-    isUncertain: (typeUrl, name) => uncertain.get(typeUrl)?.has(name) ?? false,
-    uncertainNames: (typeUrl) => uncertain.get(typeUrl) ?? [],
-    markCertain(typeUrl, name) {
-      const names = uncertain.get(typeUrl);
-      if (names?.delete(name) && names.size === 0) uncertain.delete(typeUrl);
-    },
-    forgetRefused() {
-      refused.clear();
-      suspected.clear();
-    },
-  };
+  return new Memory();
+}
+
+/** Most proxies never refuse anything: a memory takes next to nothing until its proxy does. */
+class Memory implements RefusalMemory {
+  #refused: Map<string, Map<string, readonly string[]>> | undefined;
+  #suspected: Map<string, Map<string, string>> | undefined;
+  #uncertain: Map<string, Set<string>> | undefined;
+
+  isEmpty(): boolean {
+    return !this.#refused?.size && !this.#suspected?.size && !this.#uncertain?.size;
+  }
+
+  isRefused(typeUrl: string, name: string, version: string): boolean {
+    if (this.#suspected?.get(typeUrl)?.get(name) === version) return true;
+    return this.#refused?.get(typeUrl)?.get(name)?.includes(version) ?? false;
+  }
+
+  refuse(typeUrl: string, name: string, version: string): void {
+    this.#refused ??= new Map();
+    const byName = this.#refused.get(typeUrl) ?? new Map<string, readonly string[]>();
+    this.#refused.set(typeUrl, byName);
+    const versions = (byName.get(name) ?? []).filter((other) => other !== version);
+    byName.delete(name);
+    byName.set(name, [...versions, version].slice(-VERSIONS_MAX));
+    dropOldest(byName);
+  }
+
+  suspect(typeUrl: string, name: string, version: string): void {
+    this.#suspected ??= new Map();
+    const byName = this.#suspected.get(typeUrl) ?? new Map<string, string>();
+    this.#suspected.set(typeUrl, byName);
+    byName.set(name, version);
+    dropOldest(byName);
+  }
+
+  takeSuspects(typeUrl: string): Iterable<readonly [name: string, version: string]> {
+    const suspects = this.#suspected?.get(typeUrl) ?? [];
+    this.#suspected?.delete(typeUrl);
+    return suspects;
+  }
+
+  markUncertain(typeUrl: string, name: string): void {
+    this.#uncertain ??= new Map();
+    const names = this.#uncertain.get(typeUrl) ?? new Set<string>();
+    this.#uncertain.set(typeUrl, names);
+    names.add(name);
+    dropOldest(names);
+  }
+
+  isUncertain(typeUrl: string, name: string): boolean {
+    return this.#uncertain?.get(typeUrl)?.has(name) ?? false;
+  }
+
+  uncertainNames(typeUrl: string): Iterable<string> {
+    return this.#uncertain?.get(typeUrl) ?? [];
+  }
+
+  markCertain(typeUrl: string, name: string): void {
+    const names = this.#uncertain?.get(typeUrl);
+    if (names?.delete(name) && names.size === 0) this.#uncertain?.delete(typeUrl);
+  }
+
+  forgetRefused(): void {
+    this.#refused = undefined;
+    this.#suspected = undefined;
+  }
 }
 
 /**

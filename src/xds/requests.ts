@@ -1,18 +1,8 @@
+import { ABSENT, ASKED, type Held, HeldNames, ON_TRIAL, owed, UNCERTAIN } from "./held-names.ts";
 import type { DeltaRequest, SotwRequest, StreamEnd, Verdict } from "./protocol.ts";
-import type { ResourceTable } from "./resource.ts";
-import { TYPE_URLS } from "./resource.ts";
-import { namesOf, resourceOf, type StreamState } from "./stream-state.ts";
-import {
-  ABSENT,
-  ASKED,
-  hasLegacyWildcard,
-  isSubscribed,
-  newSubscription,
-  ON_TRIAL,
-  owed,
-  type Subscription,
-  UNCERTAIN,
-} from "./subscription.ts";
+import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
+import { addSubscription, namesOf, resourceOf, type StreamState, subscriptionOf } from "./stream-state.ts";
+import { hasLegacyWildcard, isSubscribed, newSubscription, type Subscription } from "./subscription.ts";
 import { judge } from "./verdicts.ts";
 
 /** Subscribes to everything of a type. */
@@ -26,25 +16,31 @@ export function takeDeltaRequest(
   request: DeltaRequest,
   verdicts: Verdict[],
 ): StreamEnd | undefined {
-  const known = state.subscriptions.get(request.typeUrl);
-  const subscription = known ?? newSubscription(request.typeUrl, request.initialVersions.size === 0);
-  const named = [...request.subscribe, ...request.initialVersions.keys()];
-  const end = withinLimits(state, subscription, named, request.unsubscribe);
+  const { typeUrl, initialVersions, subscribe: named, unsubscribe: leaving } = request;
+  const known = subscriptionOf(state, typeUrl);
+  if (known !== undefined && named.length + leaving.length + initialVersions.size === 0) {
+    // An ACK that says nothing else: by far the most frequent request.
+    judge(state, known, request.nonce, request.error, verdicts);
+    if (typeUrl === TYPE_URLS.endpoints) state.updatedClusters = undefined;
+    return undefined;
+  }
+  const subscription = known ?? newSubscription(typeUrl, initialVersions.size === 0);
+  const end = withinLimits(state, subscription, [...named, ...initialVersions.keys()], leaving);
   if (end !== undefined) return end;
-  state.subscriptions.set(request.typeUrl, subscription);
+  if (known === undefined) addSubscription(state, subscription);
 
   if (known !== undefined) judge(state, known, request.nonce, request.error, verdicts);
-  for (const name of request.unsubscribe) unsubscribe(subscription, name);
-  const claims = known === undefined ? request.initialVersions : NO_CLAIMS;
-  const names = request.subscribe.filter((name) => name !== WILDCARD);
+  for (const name of leaving) unsubscribe(subscription, name);
+  const claims = known === undefined ? initialVersions : NO_CLAIMS;
+  const names = named.filter((name) => name !== WILDCARD);
   const wantsAll =
-    names.length < request.subscribe.length ||
-    (known === undefined && request.subscribe.length === 0 && hasLegacyWildcard(request.typeUrl));
-  if (request.subscribe.length > 0) subscription.hasNamed = true;
+    names.length < named.length || (known === undefined && named.length === 0 && hasLegacyWildcard(typeUrl));
+  if (named.length > 0) subscription.hasNamed = true;
   if (wantsAll) subscribeToAll(state, table, subscription, claims);
   for (const name of names) subscribe(state, table, subscription, name, claims.get(name));
+  subscription.names.share(namesOf(table, typeUrl));
   if (known === undefined) trySuspects(state, table, subscription);
-  if (request.typeUrl === TYPE_URLS.endpoints) state.updatedClusters.clear();
+  if (typeUrl === TYPE_URLS.endpoints) state.updatedClusters = undefined;
   return undefined;
 }
 
@@ -55,12 +51,12 @@ export function takeSotwRequest(
   request: SotwRequest,
   verdicts: Verdict[],
 ): StreamEnd | undefined {
-  const known = state.subscriptions.get(request.typeUrl);
+  const known = subscriptionOf(state, request.typeUrl);
   if (known !== undefined && request.nonce !== "" && request.nonce !== known.lastNonce) return undefined;
   const subscription = known ?? newSubscription(request.typeUrl, request.version === "");
   const end = withinLimits(state, subscription, request.names, [...subscription.names]);
   if (end !== undefined) return end;
-  state.subscriptions.set(request.typeUrl, subscription);
+  if (known === undefined) addSubscription(state, subscription);
 
   if (known === undefined) subscription.version = continuedVersion(request.version);
   else judge(state, known, request.nonce, request.error, verdicts);
@@ -73,21 +69,37 @@ export function takeSotwRequest(
   for (const name of wanted) {
     if (!subscription.names.has(name)) subscribe(state, table, subscription, name, undefined);
   }
+  subscription.names.share(namesOf(table, request.typeUrl));
   if (known === undefined) trySuspects(state, table, subscription);
-  if (request.typeUrl === TYPE_URLS.endpoints) state.updatedClusters.clear();
+  if (request.typeUrl === TYPE_URLS.endpoints) state.updatedClusters = undefined;
   return undefined;
 }
 
 /** Notes what a new desired state changes for each subscription. */
 export function moveToTable(state: StreamState, previous: ResourceTable, next: ResourceTable): void {
-  for (const subscription of state.subscriptions.values()) {
-    const typeUrl = subscription.typeUrl as Parameters<typeof state.options.difference>[2];
-    for (const name of state.options.difference(previous, next, typeUrl)) {
-      if (!isSubscribed(subscription, name)) continue;
-      if (subscription.pending.has(name)) continue;
-      subscription.pending.set(name, previous.get(typeUrl, name)?.version ?? ABSENT);
+  const changes = state.options.difference(previous, next);
+  for (const subscription of state.subscriptions) {
+    const { pending } = subscription;
+    const typeUrl = subscription.typeUrl as TypeUrl;
+    if (subscription.kept !== undefined) reviewKept(subscription, subscription.kept, previous, next);
+    for (const name of changes.names(typeUrl)) {
+      if (!isSubscribed(subscription, name) || pending.has(name) || subscription.kept?.has(name)) continue;
+      pending.set(name, previous.get(typeUrl, name)?.version ?? ABSENT);
     }
   }
+}
+
+/** What the client was let keep is pending once the new table says that it is no longer as good. */
+function reviewKept(subscription: Subscription, kept: HeldNames, previous: ResourceTable, next: ResourceTable): void {
+  const typeUrl = subscription.typeUrl as TypeUrl;
+  for (const [name, version] of kept.entries()) {
+    const isExact = next.get(typeUrl, name)?.version === version;
+    if (!isExact && next.isAsGood === previous.isAsGood) continue;
+    if (!isExact && next.isAsGood?.(typeUrl, name, version)) continue;
+    kept.delete(name);
+    if (!isExact) subscription.pending.set(name, version);
+  }
+  if (kept.size === 0) subscription.kept = undefined;
 }
 
 function subscribe(
@@ -97,10 +109,11 @@ function subscribe(
   name: string,
   claim: string | undefined,
 ): void {
+  const resource = resourceOf(table, subscription.typeUrl, name);
   // The table's own string, so that a name is held once for all streams.
-  const shared = resourceOf(table, subscription.typeUrl, name)?.name ?? name;
+  const shared = resource?.name ?? name;
   subscription.names.add(shared);
-  note(state, table, subscription, shared, claim ?? ASKED);
+  note(state, table, subscription, { name: shared, resource, held: claim ?? ASKED });
 }
 
 function subscribeToAll(
@@ -112,13 +125,17 @@ function subscribeToAll(
   const { typeUrl } = subscription;
   subscription.isWildcard = true;
   for (const name of namesOf(table, typeUrl)) {
-    if (!subscription.names.has(name)) note(state, table, subscription, name, claims.get(name) ?? ABSENT);
+    if (subscription.names.has(name)) continue;
+    note(state, table, subscription, {
+      name,
+      resource: resourceOf(table, typeUrl, name),
+      held: claims.get(name) ?? ABSENT,
+    });
   }
   const gone = [...claims.keys(), ...state.options.memory.uncertainNames(typeUrl)];
   for (const name of gone) {
-    if (resourceOf(table, typeUrl, name) === undefined) {
-      subscription.pending.set(name, claims.get(name) ?? UNCERTAIN);
-    }
+    if (resourceOf(table, typeUrl, name) !== undefined) continue;
+    subscription.pending.set(name, claims.get(name) ?? UNCERTAIN);
   }
 }
 
@@ -132,20 +149,37 @@ function trySuspects(state: StreamState, table: ResourceTable, subscription: Sub
 }
 
 /** Notes what the client says it holds of a subscribed name, if that is not what the table says. */
-function note(state: StreamState, table: ResourceTable, subscription: Subscription, name: string, held: string): void {
+function note(
+  state: StreamState,
+  table: ResourceTable,
+  subscription: Subscription,
+  said: { readonly name: string; readonly resource: Resource | undefined; readonly held: Held },
+): void {
   const { typeUrl, pending } = subscription;
+  const { name, resource, held } = said;
+  subscription.kept?.delete(name);
   if (held === ASKED) pending.set(name, ASKED);
   else if (state.options.memory.isUncertain(typeUrl, name)) pending.set(name, UNCERTAIN);
-  else if (held !== (resourceOf(table, typeUrl, name)?.version ?? ABSENT)) pending.set(name, held);
-  else if (typeUrl === TYPE_URLS.endpoints && state.updatedClusters.has(name)) pending.set(name, owed(held));
+  else if (held !== (resource?.version ?? ABSENT)) {
+    if (held !== ABSENT && table.isAsGood?.(typeUrl as TypeUrl, name, held)) keep(subscription, name, held);
+    else pending.set(name, held);
+  } else if (typeUrl === TYPE_URLS.endpoints && state.updatedClusters?.has(name)) pending.set(name, owed(held));
+}
+
+function keep(subscription: Subscription, name: string, version: string): void {
+  subscription.pending.delete(name);
+  subscription.kept ??= new HeldNames();
+  subscription.kept.set(name, version);
 }
 
 function unsubscribe(subscription: Subscription, name: string): void {
-  const { names, pending } = subscription;
+  const { names, pending, kept } = subscription;
   if (name === WILDCARD) {
     subscription.isWildcard = false;
-    for (const other of pending.keys()) if (!names.has(other)) pending.delete(other);
+    for (const [other] of pending.entries()) if (!names.has(other)) pending.delete(other);
+    for (const [other] of kept?.entries() ?? []) if (!names.has(other)) kept?.delete(other);
   } else if (names.delete(name)) {
+    kept?.delete(name);
     // The client forgets the resource although the wildcard covers it, and has to be told again.
     if (subscription.isWildcard) pending.set(name, ASKED);
     else pending.delete(name);
@@ -160,7 +194,7 @@ function withinLimits(
 ): StreamEnd | undefined {
   const { namesMax, nameCharsMax, typesMax } = state.limits;
   const exhausted = (message: string): StreamEnd => ({ code: "RESOURCE_EXHAUSTED", message });
-  if (!state.subscriptions.has(subscription.typeUrl) && state.subscriptions.size >= typesMax) {
+  if (!state.subscriptions.includes(subscription) && state.subscriptions.length >= typesMax) {
     return exhausted(`a stream may ask for at most ${typesMax} resource types`);
   }
   if (subscription.typeUrl.length > nameCharsMax || names.some((name) => name.length > nameCharsMax)) {

@@ -1,80 +1,107 @@
 import type { Clock, Log } from "../lib/mod.ts";
-import {
-  decodeDeltaRequest,
-  decodeSotwRequest,
-  encodeDeltaResponse,
-  encodeSotwResponse,
-  PREFIX_BYTES,
-} from "./messages.ts";
+import type { EncodedResponses } from "./encoded-responses.ts";
+import { decodeDeltaRequest, decodeSotwRequest } from "./messages.ts";
 import type { Delivery, DeliveryObserver, StreamInfo } from "./observer.ts";
-import type { Response, Step, StreamInput, StreamLimits, Verdict } from "./protocol.ts";
+import type { DeltaRequest, Response, StreamInput, StreamLimits, Verdict } from "./protocol.ts";
 import type { RefusalMemory } from "./refusals.ts";
-import type { ResourceTable, TableSubscription, TypeUrl } from "./resource.ts";
+import type { Peer, ResourceTable, TableSubscription, TypeUrl } from "./resource.ts";
+import type { SharedResponses } from "./shared-responses.ts";
 import { step } from "./step.ts";
 import { createStream, isSubscribed, type StreamState } from "./stream-state.ts";
 import type { TableDifference } from "./table-difference.ts";
 import type { EndCode, StreamHandler, StreamTransport } from "./transport.ts";
 import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
 
-export interface SessionOptions {
-  readonly info: Pick<StreamInfo, "id" | "peer" | "protocol">;
-  readonly transport: StreamTransport;
-  readonly nodeIds: readonly string[];
-  readonly memory: RefusalMemory;
+/** What the sessions of one server have in common. */
+export interface SessionServices {
   readonly difference: TableDifference;
-  readonly limits: StreamLimits;
-  readonly firstRequestMs: number;
-  readonly quietMs: number;
+  readonly responses: SharedResponses;
+  readonly encoded: Readonly<Record<StreamInfo["protocol"], EncodedResponses>>;
+  /** Reads an ACK that says nothing else; undefined for other requests. */
+  readonly readPlainAck: (bytes: Uint8Array) => DeltaRequest | undefined;
+  readonly limits: StreamLimits & {
+    /** A stream on which nothing was asked for so long is ended. */
+    readonly firstRequestMs: number;
+    /** How long after its first request a reconnecting proxy has named every type that it uses. */
+    readonly quietMs: number;
+  };
   readonly observe: DeliveryObserver;
   readonly metrics: XdsMetrics;
   readonly clock: Clock;
   readonly log: Log;
-  /** Called once, when the stream is over. */
-  readonly onOver: () => void;
+  /** Called once for each session, when its stream is over. */
+  readonly onOver: (session: Session) => void;
+}
+
+export interface SessionOptions {
+  readonly id: string;
+  readonly peer: Peer;
+  readonly protocol: StreamInfo["protocol"];
+  readonly transport: StreamTransport;
+  readonly nodeIds: readonly string[];
+  readonly memory: RefusalMemory;
+}
+
+const nothing = () => undefined;
+
+/** A response that the client has not acknowledged. */
+interface InFlight {
+  readonly delivery: Delivery;
+  readonly sentAt: number;
 }
 
 /**
  * One stream of one proxy: bytes in, bytes out, and the protocol's values between them. A response is encoded when the
  * transport can take it, so that a slow reader holds references and no bytes.
+ *
+ * There are thousands of these: what they have in common is in one `services`, and the session itself is the
+ * {@link StreamInfo} that observers are given.
  */
-export class Session implements StreamHandler {
-  readonly info: StreamInfo;
-  /** Shared by all streams of the proxy. */
-  readonly memory: RefusalMemory;
-  readonly #options: SessionOptions;
+export class Session implements StreamHandler, StreamInfo {
+  readonly id: string;
+  readonly peer: Peer;
+  readonly protocol: StreamInfo["protocol"];
+  readonly #services: SessionServices;
+  readonly #transport: StreamTransport;
   readonly #stream: StreamState;
   /** Responses that the transport cannot take yet: at most one of a type. */
   readonly #queue: Response[] = [];
-  readonly #inFlight = new Map<string, { readonly delivery: Delivery; readonly sentAt: number }>();
+  /** At most one of a type. */
+  readonly #inFlight: InFlight[] = [];
   #tables: TableSubscription | undefined;
   #table: ResourceTable | undefined;
   #hasRoom = true;
   #isOver = false;
   #cancelTimer: () => void;
 
-  constructor(options: SessionOptions) {
-    this.#options = options;
-    this.info = { ...options.info, isSubscribed: (typeUrl, name) => isSubscribed(this.#stream, typeUrl, name) };
-    this.memory = options.memory;
-    this.#stream = createStream({
-      protocol: options.info.protocol,
-      nodeIds: options.nodeIds,
-      noncePrefix: `${options.info.id}.`,
-      memory: options.memory,
-      difference: options.difference,
-      limits: options.limits,
-    });
-    this.#cancelTimer = options.clock.after(options.firstRequestMs, () =>
-      this.end("DEADLINE_EXCEEDED", `no request within ${options.firstRequestMs} ms`, "request"),
+  constructor(services: SessionServices, { id, peer, protocol, transport, nodeIds, memory }: SessionOptions) {
+    this.id = id;
+    this.peer = peer;
+    this.protocol = protocol;
+    this.#services = services;
+    this.#transport = transport;
+    const { difference, responses, limits } = services;
+    this.#stream = createStream({ protocol, nodeIds, memory, difference, responses, limits });
+    this.#cancelTimer = services.clock.after(limits.firstRequestMs, () =>
+      this.end("DEADLINE_EXCEEDED", `no request within ${limits.firstRequestMs} ms`, "request"),
     );
+  }
+
+  /** Shared by all streams of the proxy. */
+  get memory(): RefusalMemory {
+    return this.#stream.options.memory;
+  }
+
+  isSubscribed(typeUrl: TypeUrl, name: string): boolean {
+    return isSubscribed(this.#stream, typeUrl, name);
   }
 
   /** Starts to follow the proxy's table. */
   follow(tables: TableSubscription): void {
     this.#tables = tables;
-    this.#options.metrics.connected(1);
+    this.#services.metrics.connected(1);
     this.#guard(() => {
-      this.#options.observe.connected(this.info);
+      this.#services.observe.connected(this);
       this.refresh();
     });
   }
@@ -92,7 +119,7 @@ export class Session implements StreamHandler {
     if (this.#isOver) return;
     const request = this.#decode(bytes);
     if (request === undefined) return;
-    this.#options.metrics.requested(request.typeUrl);
+    this.#services.metrics.requested(request.typeUrl);
     this.#guard(() => {
       if (!this.#stream.hasRequested && this.#stream.waiting.length === 0) this.#startQuiet(request);
       this.#give(request);
@@ -113,32 +140,33 @@ export class Session implements StreamHandler {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancelTimer();
-    for (const { typeUrl } of this.#queue.splice(0)) this.#options.metrics.sendFailed(typeUrl);
-    this.#inFlight.clear();
+    for (const { typeUrl } of this.#queue.splice(0)) this.#services.metrics.sendFailed(typeUrl);
+    this.#inFlight.length = 0;
     const tables = this.#tables;
     if (tables !== undefined) {
-      this.#options.metrics.connected(-1);
+      this.#services.metrics.connected(-1);
       tables.close();
-      this.#guard(() => this.#options.observe.disconnected(this.info));
+      this.#guard(() => this.#services.observe.disconnected(this));
     }
-    this.#options.onOver();
+    this.#services.onOver(this);
   }
 
   /** Ends the stream from this side. Without a `reason` nobody did anything wrong. */
   end(code: EndCode, message: string, reason?: RefusedReason): void {
     if (this.#isOver) return;
     if (reason !== undefined) {
-      this.#options.metrics.refused(reason);
-      const { namespace, pod, uuid } = this.info.peer;
-      this.#options.log.warn("ended a proxy's stream", { namespace, pod, uuid, code, cause: message });
+      this.#services.metrics.refused(reason);
+      const { namespace, pod, uuid } = this.peer;
+      this.#services.log.warn("ended a proxy's stream", { namespace, pod, uuid, code, cause: message });
     }
     this.closed();
-    this.#options.transport.end(code, message);
+    this.#transport.end(code, message);
   }
 
   #decode(bytes: Uint8Array) {
     try {
-      return this.info.protocol === "delta" ? decodeDeltaRequest(bytes) : decodeSotwRequest(bytes);
+      if (this.protocol === "sotw") return decodeSotwRequest(bytes);
+      return this.#services.readPlainAck(bytes) ?? decodeDeltaRequest(bytes);
     } catch {
       // What the decoder says quotes the client's bytes; the stream's end says enough.
       this.end("INVALID_ARGUMENT", `${bytes.length} bytes are no discovery request`, "request");
@@ -147,23 +175,29 @@ export class Session implements StreamHandler {
   }
 
   #startQuiet(request: { readonly initialVersions?: ReadonlyMap<string, string>; readonly version?: string }): void {
-    const { clock, quietMs, metrics } = this.#options;
+    const { clock, limits, metrics } = this.#services;
     this.#cancelTimer();
-    this.#cancelTimer = clock.after(quietMs, () => this.#guard(() => this.#give({ kind: "quiet" })));
+    this.#cancelTimer = clock.after(limits.quietMs, () => {
+      // Nothing of the timer stays with the stream.
+      this.#cancelTimer = nothing;
+      this.#guard(() => this.#give({ kind: "quiet" }));
+    });
     if ((request.initialVersions?.size ?? 0) > 0 || (request.version ?? "") !== "") metrics.reconnected();
   }
 
   #give(input: StreamInput): void {
     if (this.#isOver) return;
-    const { verdicts, responses, settledGeneration, end }: Step = step(this.#stream, input);
+    const { verdicts, responses, settledGeneration, end } = step(this.#stream, input);
     for (const verdict of verdicts) this.#report(verdict);
     if (end !== undefined) {
       this.end(end.code, end.message, end.code === "PERMISSION_DENIED" ? "node-id" : "request");
       return;
     }
-    this.#queue.push(...responses);
-    this.#write();
-    if (settledGeneration !== undefined) this.#options.observe.settled(this.info, settledGeneration);
+    for (const response of responses) {
+      if (this.#hasRoom && this.#queue.length === 0 && !this.#isOver) this.#send(response);
+      else this.#queue.push(response);
+    }
+    if (settledGeneration !== undefined) this.#services.observe.settled(this, settledGeneration);
   }
 
   #write(): void {
@@ -175,36 +209,31 @@ export class Session implements StreamHandler {
   }
 
   #send(response: Response): void {
-    const { transport, observe, metrics, clock } = this.#options;
-    const { info } = this;
-    const prefixed = info.protocol === "delta" ? encodeDeltaResponse(response) : encodeSotwResponse(response);
-    const bytes = prefixed.length - PREFIX_BYTES;
-    const { resources, removed, requiredResends, generation, nonce } = response;
-    const typeUrl = response.typeUrl as TypeUrl;
-    const delivery = { typeUrl, nonce, generation, resources, removed, requiredResends, bytes };
-    this.#inFlight.set(nonce, { delivery, sentAt: clock.monotonic() });
-    metrics.sent(typeUrl, { resources: resources.length, removed: removed.length, requiredResends, bytes });
-    observe.sent(info, delivery);
-    this.#hasRoom = transport.send(prefixed);
+    const { observe, metrics, clock, encoded } = this.#services;
+    const { prefixed, delivery } = encoded[this.protocol].encoded(response);
+    this.#inFlight.push({ delivery, sentAt: clock.monotonic() });
+    metrics.sent(delivery.typeUrl, delivery);
+    observe.sent(this, delivery);
+    this.#hasRoom = this.#transport.send(prefixed);
   }
 
   #report(verdict: Verdict): void {
-    const { observe, metrics, clock, log } = this.#options;
-    const { info } = this;
-    const sent = this.#inFlight.get(verdict.response.nonce);
+    const { observe, metrics, clock, log } = this.#services;
+    const position = this.#inFlight.findIndex(({ delivery }) => delivery.nonce === verdict.response.nonce);
+    const sent = this.#inFlight[position];
     if (sent === undefined) {
       this.end("INVALID_ARGUMENT", "acknowledges a response that was not sent yet", "request");
       return;
     }
-    this.#inFlight.delete(verdict.response.nonce);
+    this.#inFlight.splice(position, 1);
     const { delivery, sentAt } = sent;
     metrics.acknowledged(delivery.typeUrl, verdict.kind === "acked", (clock.monotonic() - sentAt) / 1000);
     if (verdict.kind === "acked") {
-      observe.acked(info, delivery);
+      observe.acked(this, delivery);
       return;
     }
     const { names, message } = verdict;
-    const { namespace, pod } = info.peer;
+    const { namespace, pod } = this.peer;
     const resources = names.slice(0, 10).join(", ");
     log.warn("a proxy refused resources", {
       namespace,
@@ -214,7 +243,7 @@ export class Session implements StreamHandler {
       count: names.length,
       message,
     });
-    observe.nacked(info, { delivery, names, message });
+    observe.nacked(this, { delivery, names, message });
   }
 
   /** What goes wrong on one stream ends that stream alone. */
@@ -222,9 +251,9 @@ export class Session implements StreamHandler {
     try {
       action();
     } catch (error) {
-      const { namespace, pod } = this.info.peer;
+      const { namespace, pod } = this.peer;
       const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#options.log.error("a stream failed", { namespace, pod, cause });
+      this.#services.log.error("a stream failed", { namespace, pod, cause });
       this.end("INTERNAL", "the server failed on this stream");
     }
   }

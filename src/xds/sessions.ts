@@ -1,12 +1,15 @@
 import type { Clock, Log } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
+import { encodedResponses } from "./encoded-responses.ts";
 import { type FanOut, fanOut } from "./fan-out.ts";
+import { encodeDeltaResponse, encodeSotwResponse } from "./messages.ts";
 import type { DeliveryObserver } from "./observer.ts";
-import type { StreamLimits } from "./protocol.ts";
+import { plainAckReader } from "./plain-ack.ts";
 import { type RefusalMemory, refusalMemory } from "./refusals.ts";
 import type { Peer, TableSource } from "./resource.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionServices } from "./session.ts";
+import { sharedResponses } from "./shared-responses.ts";
 import { tableDifference } from "./table-difference.ts";
 import type { AcceptStream, EndCode, StreamTransport } from "./transport.ts";
 import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
@@ -15,15 +18,11 @@ import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
 const MEMORIES_MAX = 2000;
 
 /** Bounds of the server. */
-export interface SessionLimits extends StreamLimits {
+export type SessionLimits = SessionServices["limits"] & {
   readonly streamsMax: number;
   /** More streams of one proxy end its oldest. Envoy needs two while it restarts hot. */
   readonly streamsPerPeerMax: number;
-  /** A stream on which nothing was asked for so long is ended. */
-  readonly firstRequestMs: number;
-  /** How long after its first request a reconnecting proxy has named every type that it uses. */
-  readonly quietMs: number;
-}
+};
 
 export interface SessionsOptions {
   /** Which proxy the holder of a verified certificate is, or why it is none. */
@@ -46,27 +45,38 @@ export interface Sessions {
   endAll(reason: string): void;
 }
 
+/** How long the responses of one stream are kept for others that are to be sent the same, at least and at most twice. */
+const AGE_MS = 10_000;
+
 export function openSessions(options: SessionsOptions): Sessions {
-  const byPeer = new Map<string, Set<Session>>();
+  const { limits, clock, tables } = options;
+  // Nearly always one each: a set of one costs ten times as much.
+  const byPeer = new Map<string, readonly Session[]>();
   const memories = new Map<string, RefusalMemory>();
-  const difference = tableDifference();
-  const changes: FanOut<Session> = fanOut(
-    (action) => void nextTurn().then(action),
-    (session) => session.refresh(),
-  );
+  const changes: FanOut<Session> = fanOut({
+    later: (action) => void nextTurn().then(action),
+    refresh: (session) => session.refresh(),
+    monotonic: () => clock.monotonic(),
+  });
   let count = 0;
   let opened = 0;
 
-  const remove = (session: Session, memory: RefusalMemory) => {
-    const { uuid } = session.info.peer;
+  const remove = (session: Session) => {
+    const { uuid } = session.peer;
     changes.forget(session);
-    const streams = byPeer.get(uuid);
-    if (!streams?.delete(session)) return;
+    const streams = byPeer.get(uuid) ?? [];
+    const left = streams.filter((other) => other !== session);
+    if (left.length === streams.length) return;
     count--;
-    if (streams.size > 0) return;
+    if (left.length > 0) {
+      byPeer.set(uuid, left);
+      return;
+    }
     byPeer.delete(uuid);
-    if (!memory.isEmpty()) keepMemory(memories, uuid, memory);
+    if (!session.memory.isEmpty()) keepMemory(memories, uuid, session.memory);
   };
+  const services = servicesOf(options, remove);
+  const usesResponses = forgetResponses(services, () => count > 0);
   const memoryOf = (uuid: string) => {
     const [other] = byPeer.get(uuid) ?? [];
     const memory = other?.memory ?? memories.get(uuid) ?? refusalMemory();
@@ -82,37 +92,59 @@ export function openSessions(options: SessionsOptions): Sessions {
         return undefined;
       }
       const { peer, commonName } = admitted;
-      const memory = memoryOf(peer.uuid);
-      const session: Session = new Session({
-        ...options,
-        info: { id: String(++opened), peer, protocol },
+      const session = new Session(services, {
+        id: String(++opened),
+        peer,
+        protocol,
         transport,
         nodeIds: [commonName, peer.uuid],
-        memory,
-        difference,
-        firstRequestMs: options.limits.firstRequestMs,
-        quietMs: options.limits.quietMs,
-        onOver: () => remove(session, memory),
+        memory: memoryOf(peer.uuid),
       });
-      const streams = byPeer.get(peer.uuid) ?? new Set();
+      const streams = [...(byPeer.get(peer.uuid) ?? []), session];
       byPeer.set(peer.uuid, streams);
-      streams.add(session);
       count++;
+      usesResponses();
       const [oldest] = streams;
-      if (streams.size > options.limits.streamsPerPeerMax) {
-        oldest?.end("ABORTED", `the proxy has opened more than ${options.limits.streamsPerPeerMax} streams`, "limit");
+      if (streams.length > limits.streamsPerPeerMax) {
+        oldest?.end("ABORTED", `the proxy has opened more than ${limits.streamsPerPeerMax} streams`, "limit");
       }
-      session.follow(options.tables.subscribe(peer, () => changes.mark(session)));
+      session.follow(tables.subscribe(peer, () => changes.mark(session)));
       return session;
     },
     endPeer(uuid, reason) {
-      for (const session of [...(byPeer.get(uuid) ?? [])]) session.end("PERMISSION_DENIED", reason, "identity");
+      for (const session of byPeer.get(uuid) ?? []) session.end("PERMISSION_DENIED", reason, "identity");
     },
     endAll(reason) {
       for (const streams of [...byPeer.values()]) {
-        for (const session of [...streams]) session.end("UNAVAILABLE", reason);
+        for (const session of streams) session.end("UNAVAILABLE", reason);
       }
     },
+  };
+}
+
+function servicesOf(options: SessionsOptions, onOver: SessionServices["onOver"]): SessionServices {
+  return {
+    ...options,
+    difference: tableDifference(),
+    responses: sharedResponses(),
+    encoded: { delta: encodedResponses(encodeDeltaResponse), sotw: encodedResponses(encodeSotwResponse) },
+    readPlainAck: plainAckReader(),
+    onOver,
+  };
+}
+
+/** Has shared responses forgotten a while after the last use; the returned function says that there are streams. */
+function forgetResponses({ responses, encoded, clock }: SessionServices, hasStreams: () => boolean): () => void {
+  let rounds = 0;
+  const age = () => {
+    for (const cache of [responses, encoded.delta, encoded.sotw]) cache.age();
+    // What is not asked for between two rounds is gone after the second.
+    rounds = hasStreams() ? 2 : rounds - 1;
+    if (rounds > 0) clock.after(AGE_MS, age);
+  };
+  return () => {
+    if (rounds === 0) clock.after(AGE_MS, age);
+    rounds = 2;
   };
 }
 

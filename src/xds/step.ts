@@ -17,12 +17,13 @@ export function step(state: StreamState, input: StreamInput): Step {
   const end = state.isEnded ? undefined : take(state, input, verdicts);
   if (end !== undefined) {
     state.isEnded = true;
-    return { responses: [], verdicts, end };
+    return { responses: [], verdicts, settledGeneration: undefined, end };
   }
-  if (state.isEnded || state.table === undefined) return { responses: [], verdicts };
+  if (state.isEnded || state.table === undefined) {
+    return { responses: [], verdicts, settledGeneration: undefined, end };
+  }
   const responses = nextResponses(state, state.table);
-  const settledGeneration = newlySettled(state, state.table);
-  return { responses, verdicts, ...(settledGeneration === undefined ? {} : { settledGeneration }) };
+  return { responses, verdicts, settledGeneration: newlySettled(state, state.table), end };
 }
 
 function take(state: StreamState, input: StreamInput, verdicts: Verdict[]): StreamEnd | undefined {
@@ -84,8 +85,8 @@ function takeRequest(
 }
 
 function newlySettled(state: StreamState, table: ResourceTable): number | undefined {
-  if (table.generation <= state.settledGeneration || state.subscriptions.size === 0) return undefined;
-  for (const subscription of state.subscriptions.values()) if (!isAcknowledged(subscription)) return undefined;
+  if (table.generation <= state.settledGeneration || state.subscriptions.length === 0) return undefined;
+  for (const subscription of state.subscriptions) if (!isAcknowledged(subscription)) return undefined;
   state.settledGeneration = table.generation;
   return table.generation;
 }

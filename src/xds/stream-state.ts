@@ -1,20 +1,21 @@
 import type { DeltaRequest, SotwRequest, StreamLimits } from "./protocol.ts";
 import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
 import type { RefusalMemory } from "./refusals.ts";
-import type { Resource, ResourceTable, TypeUrl } from "./resource.ts";
-import type { Subscription } from "./subscription.ts";
+import { type NameSet, type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
+import type { SharedResponses } from "./shared-responses.ts";
+import { isSubscribed as isWanted, type Subscription } from "./subscription.ts";
 import type { TableDifference } from "./table-difference.ts";
 
 export interface StreamOptions {
   readonly protocol: "delta" | "sotw";
   /** What `node.id` may be: the names under which the verified credential is known. */
   readonly nodeIds: readonly string[];
-  /** Makes nonces differ between streams. */
-  readonly noncePrefix: string;
   /** Of the proxy, not of the stream. */
   readonly memory: RefusalMemory;
   /** Shared by the streams of a server. */
   readonly difference: TableDifference;
+  /** Shared by the streams of a server. */
+  readonly responses: SharedResponses;
   readonly limits?: StreamLimits;
 }
 
@@ -25,13 +26,13 @@ export interface StreamState {
   table: ResourceTable | undefined;
   /** Requests that came before the first table. */
   readonly waiting: (DeltaRequest | SotwRequest)[];
-  readonly subscriptions: Map<string, Subscription>;
+  /** One for each type that the client asked for, in the order in which types are sent: few, and looked at often. */
+  readonly subscriptions: Subscription[];
   /** Clusters updated on this stream before the client said which endpoints it holds. */
-  readonly updatedClusters: Set<string>;
+  updatedClusters: Set<string> | undefined;
   hasRequested: boolean;
   isQuiet: boolean;
   isEnded: boolean;
-  nonces: number;
   settledGeneration: number;
 }
 
@@ -42,20 +43,45 @@ export function createStream(options: StreamOptions): StreamState {
     limits: options.limits ?? DEFAULT_STREAM_LIMITS,
     table: undefined,
     waiting: [],
-    subscriptions: new Map(),
-    updatedClusters: new Set(),
+    subscriptions: [],
+    updatedClusters: undefined,
     hasRequested: false,
     isQuiet: false,
     isEnded: false,
-    nonces: 0,
     settledGeneration: -1,
   };
 }
 
+/** Make before break: what is named goes before what names it. Other types follow in the order of their requests. */
+const SEND_ORDER: readonly string[] = [
+  TYPE_URLS.secret,
+  TYPE_URLS.cluster,
+  TYPE_URLS.endpoints,
+  TYPE_URLS.listener,
+  TYPE_URLS.route,
+];
+
+export function subscriptionOf({ subscriptions }: StreamState, typeUrl: string): Subscription | undefined {
+  for (const subscription of subscriptions) if (subscription.typeUrl === typeUrl) return subscription;
+  return undefined;
+}
+
+/** Adds the first subscription of a type, in its place. */
+export function addSubscription({ subscriptions }: StreamState, subscription: Subscription): void {
+  const rank = sendRank(subscription);
+  const next = subscriptions.findIndex((other) => sendRank(other) > rank);
+  subscriptions.splice(next < 0 ? subscriptions.length : next, 0, subscription);
+}
+
+function sendRank({ typeUrl }: Subscription): number {
+  const rank = SEND_ORDER.indexOf(typeUrl);
+  return rank < 0 ? SEND_ORDER.length : rank;
+}
+
 /** Whether the client asks for `name`, by itself or along with everything. */
-export function isSubscribed({ subscriptions }: StreamState, typeUrl: string, name: string): boolean {
-  const subscription = subscriptions.get(typeUrl);
-  return subscription !== undefined && (subscription.isWildcard || subscription.names.has(name));
+export function isSubscribed(state: StreamState, typeUrl: string, name: string): boolean {
+  const subscription = subscriptionOf(state, typeUrl);
+  return subscription !== undefined && isWanted(subscription, name);
 }
 
 /** What the stream's table holds under a name. A type that this server does not speak has no resources. */
@@ -63,6 +89,6 @@ export function resourceOf(table: ResourceTable, typeUrl: string, name: string):
   return table.get(typeUrl as TypeUrl, name);
 }
 
-export function namesOf(table: ResourceTable, typeUrl: string): Iterable<string> {
+export function namesOf(table: ResourceTable, typeUrl: string): Iterable<string> | NameSet {
   return table.names(typeUrl as TypeUrl);
 }

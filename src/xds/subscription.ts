@@ -1,36 +1,13 @@
+import { type Held, HeldNames } from "./held-names.ts";
 import type { Response } from "./protocol.ts";
 import { type Resource, TYPE_URLS } from "./resource.ts";
-
-/**
- * What a client holds under a name: a version, or one of these marks. Versions are hashes or `issuer.serial.expiry`, so
- * that no mark is one.
- */
-export type Held = string;
-/** Nothing. */
-export const ABSENT: Held = "-";
-/** The client asks to be told, whatever it holds; if there is nothing, it asks to be told that. */
-export const ASKED: Held = "?";
-/** Not known, because the client refused a response that said something about this name. */
-export const UNCERTAIN: Held = "~";
-/** As `UNCERTAIN`; and the resource goes alone, to find out whether it was what the client refused. */
-export const ON_TRIAL: Held = "~1";
-
-const OWED_PREFIX = "!";
-/** Holds `version`, and has to be sent what the table says even if that is the same. */
-export function owed(version: string): Held {
-  return OWED_PREFIX + version;
-}
-/** The version that a client holds, where it is known to hold one. */
-export function versionIn(held: Held): string | undefined {
-  if (held === ABSENT || held === ASKED || held === UNCERTAIN || held === ON_TRIAL) return undefined;
-  return held.startsWith(OWED_PREFIX) ? held.slice(OWED_PREFIX.length) : held;
-}
+import { SubscribedNames } from "./subscribed-names.ts";
 
 /**
  * One resource type on one stream.
  *
  * The client is taken to hold, for each subscribed name, exactly what the stream's table says, except for the names in
- * `pending`. Tables are shared by all streams of a class, so that a stream that is up to date costs nothing per
+ * `pending` and `kept`. Tables are shared by all streams of a class, so that a stream that is up to date costs nothing per
  * resource, whatever the size of its table.
  */
 export interface Subscription {
@@ -39,9 +16,14 @@ export interface Subscription {
   /** Has named a resource, so that an empty list no longer means the wildcard. */
   hasNamed: boolean;
   /** Names asked for beside the wildcard. */
-  readonly names: Set<string>;
+  readonly names: SubscribedNames;
   /** Names for which the client may hold something else than the table says, with what it holds. */
-  readonly pending: Map<string, Held>;
+  readonly pending: HeldNames;
+  /**
+   * Names for which the client holds another version than the table's, one that the table says is as good. None of them
+   * is pending.
+   */
+  kept: HeldNames | undefined;
   /** How many entries of `pending` wait for another version because the client refused this one. */
   withheld: number;
   /** The first request has not been answered yet. */
@@ -51,10 +33,12 @@ export interface Subscription {
   outstanding: Outstanding | undefined;
   /** Nonce of the newest response of this type. */
   lastNonce: string;
+  /** Its serial number: later responses of the type have greater ones. */
+  lastSerial: number;
   /** State of the world only: `version_info` of the newest response. */
   version: number;
   /** State of the world only, for types whose responses hold everything: what the client has accepted. */
-  accepted: ReadonlyMap<string, Resource>;
+  accepted: ReadonlyMap<string, Resource> | undefined;
 }
 
 /** The response that the client has yet to acknowledge. */
@@ -95,14 +79,16 @@ export function newSubscription(typeUrl: string, isFresh: boolean): Subscription
     typeUrl,
     isWildcard: false,
     hasNamed: false,
-    names: new Set(),
-    pending: new Map(),
+    names: new SubscribedNames(),
+    pending: new HeldNames(),
+    kept: undefined,
     withheld: 0,
     mustAnswer: true,
     isFresh,
     outstanding: undefined,
     lastNonce: "",
+    lastSerial: 0,
     version: 0,
-    accepted: new Map(),
+    accepted: undefined,
   };
 }

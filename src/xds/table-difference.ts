@@ -1,20 +1,31 @@
 import type { ResourceTable, TypeUrl } from "./resource.ts";
 
+/** How one table differs from another. */
+export interface TableChanges {
+  /** Names that stand for other content in the later table than in the earlier, or in one of them only. */
+  names(typeUrl: TypeUrl): readonly string[];
+}
+
 /**
- * Names that stand for other content in `next` than in `previous`, or in one of them only. Every stream of a workload
- * class moves between the same two tables, so the answer is kept as long as both tables live.
+ * How `next` differs from `previous`. Every stream of a workload class moves between the same two tables, so the answer
+ * is kept as long as both tables live.
  */
-export type TableDifference = (previous: ResourceTable, next: ResourceTable, typeUrl: TypeUrl) => readonly string[];
+export type TableDifference = (previous: ResourceTable, next: ResourceTable) => TableChanges;
 
 /** Creates a {@link TableDifference} with an empty memory of its own. */
 export function tableDifference(): TableDifference {
-  const known = new WeakMap<ResourceTable, WeakMap<ResourceTable, Map<TypeUrl, readonly string[]>>>();
-  return (previous, next, typeUrl) => {
-    if (previous === next) return [];
-    const byNext = getOrCreate(known, previous, () => new WeakMap());
-    const byType = getOrCreate(byNext, next, () => new Map());
-    return getOrCreate(byType, typeUrl, () => changedNames(previous, next, typeUrl));
-  };
+  const known = new WeakMap<ResourceTable, WeakMap<ResourceTable, TableChanges>>();
+  return (previous, next) =>
+    getOrCreate(
+      getOrCreate(known, previous, () => new WeakMap()),
+      next,
+      () => changesOf(previous, next),
+    );
+}
+
+function changesOf(previous: ResourceTable, next: ResourceTable): TableChanges {
+  const byType = new Map<TypeUrl, readonly string[]>();
+  return { names: (typeUrl) => getOrCreate(byType, typeUrl, () => changedNames(previous, next, typeUrl)) };
 }
 
 function changedNames(previous: ResourceTable, next: ResourceTable, typeUrl: TypeUrl): readonly string[] {

@@ -1,17 +1,8 @@
+import { ABSENT, ASKED, type Held, UNCERTAIN, versionIn } from "./held-names.ts";
 import type { Verdict } from "./protocol.ts";
 import { boundedMessage, namesIn } from "./refusals.ts";
 import type { StreamState } from "./stream-state.ts";
-import {
-  ABSENT,
-  ASKED,
-  type Held,
-  hasLegacyWildcard,
-  isSubscribed,
-  type Outstanding,
-  type Subscription,
-  UNCERTAIN,
-  versionIn,
-} from "./subscription.ts";
+import { hasLegacyWildcard, isSubscribed, type Outstanding, type Subscription } from "./subscription.ts";
 
 /**
  * Takes the client's verdict on the outstanding response. A nonce of another response, another type or another stream

@@ -1,4 +1,5 @@
-import type { Metrics } from "../lib/mod.ts";
+import type { BoundCounter, BoundHistogram, Metrics } from "../lib/mod.ts";
+import type { Delivery } from "./observer.ts";
 import { TYPE_URLS } from "./resource.ts";
 
 /** What happened to a stream that was not served. */
@@ -9,17 +10,10 @@ export interface XdsMetrics {
   connected(change: 1 | -1): void;
   reconnected(): void;
   requested(typeUrl: string): void;
-  sent(typeUrl: string, sent: SentCounts): void;
+  sent(typeUrl: string, sent: Pick<Delivery, "resources" | "removed" | "requiredResends" | "bytes">): void;
   sendFailed(typeUrl: string): void;
   acknowledged(typeUrl: string, isAccepted: boolean, seconds: number): void;
   refused(reason: RefusedReason): void;
-}
-
-export interface SentCounts {
-  readonly resources: number;
-  readonly removed: number;
-  readonly requiredResends: number;
-  readonly bytes: number;
 }
 
 const ACKNOWLEDGE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30];
@@ -64,6 +58,25 @@ export function xdsMetrics(metrics: Metrics): XdsMetrics {
     ACKNOWLEDGE_SECONDS,
   );
   const refusals = metrics.counter("osm_xds_streams_refused_total", "Streams ended by the server, by reason");
+  const byLabel = new Map<string, OfType>();
+  /** What is counted for each response, looked up once for each type. */
+  const ofType = (typeUrl: string): OfType => {
+    const type = labelOf(typeUrl);
+    let found = byLabel.get(type);
+    if (found === undefined) {
+      const labels = { type };
+      found = {
+        requests: requests.bind(labels),
+        successes: successes.bind(labels),
+        resources: resources.bind(labels),
+        removals: removals.bind(labels),
+        bytes: bytes.bind(labels),
+        latency: latency.bind(labels),
+      };
+      byLabel.set(type, found);
+    }
+    return found;
+  };
   let connected = 0;
   connectedNow.set(0);
   return {
@@ -72,24 +85,32 @@ export function xdsMetrics(metrics: Metrics): XdsMetrics {
       connectedNow.set(connected);
     },
     reconnected: () => reconnects.add(),
-    requested: (typeUrl) => requests.add(1, { type: labelOf(typeUrl) }),
+    requested: (typeUrl) => ofType(typeUrl).requests.add(1),
     sent(typeUrl, sent) {
-      const labels = { type: labelOf(typeUrl) };
-      successes.add(1, labels);
-      resources.add(sent.resources, labels);
-      removals.add(sent.removed, labels);
-      bytes.add(sent.bytes, labels);
+      const counts = ofType(typeUrl);
+      counts.successes.add(1);
+      counts.resources.add(sent.resources.length);
+      counts.removals.add(sent.removed.length);
+      counts.bytes.add(sent.bytes);
       if (sent.requiredResends > 0) resends.add(sent.requiredResends);
     },
     sendFailed: (typeUrl) => errors.add(1, { type: labelOf(typeUrl) }),
     acknowledged(typeUrl, isAccepted, seconds) {
-      const labels = { type: labelOf(typeUrl) };
-      latency.observe(seconds, labels);
-      if (!isAccepted) nacks.add(1, labels);
+      ofType(typeUrl).latency.observe(seconds);
+      if (!isAccepted) nacks.add(1, { type: labelOf(typeUrl) });
     },
     refused(reason) {
       refusals.add(1, { reason });
       if (reason === "limit") overLimit.add();
     },
   };
+}
+
+interface OfType {
+  readonly requests: BoundCounter;
+  readonly successes: BoundCounter;
+  readonly resources: BoundCounter;
+  readonly removals: BoundCounter;
+  readonly bytes: BoundCounter;
+  readonly latency: BoundHistogram;
 }

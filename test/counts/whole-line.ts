@@ -13,6 +13,7 @@ import {
   refusalMemory,
   type StreamInput,
   type StreamState,
+  sharedResponses,
   step,
   TYPE_URLS,
   tableDifference,
@@ -88,7 +89,7 @@ class Client {
     this.#stream = createStream({
       protocol: "delta",
       nodeIds: [uuid],
-      noncePrefix: "n",
+      responses: sharedResponses(),
       memory: this.#memory,
       difference: this.#difference,
     });

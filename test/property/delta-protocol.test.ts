@@ -8,6 +8,7 @@ import {
   type Step,
   type StreamInput,
   type StreamState,
+  sharedResponses,
   step,
   tableDifference,
 } from "../../src/xds/mod.ts";
@@ -94,6 +95,7 @@ class Run {
   #generation = 0;
   #table: ResourceTable = tableOf(0, new Map());
   #difference = tableDifference();
+  #responses = sharedResponses();
   #memory: RefusalMemory = refusalMemory();
   #stream: StreamState = this.#open();
   #proxy = fresh();
@@ -149,9 +151,9 @@ class Run {
     const stream = createStream({
       protocol: "delta",
       nodeIds: ["proxy"],
-      noncePrefix: "n",
       memory: this.#memory,
       difference: this.#difference,
+      responses: this.#responses,
     });
     this.#receive(step(stream, { kind: "table", table: this.#table }));
     return stream;

@@ -8,6 +8,7 @@ import {
   type Step,
   type StreamInput,
   type StreamState,
+  sharedResponses,
   step,
   tableDifference,
 } from "../../src/xds/mod.ts";
@@ -50,6 +51,7 @@ export function tableOf(generation: number, entries: ReadonlyMap<string, string>
 export class Conversation {
   #memory: RefusalMemory = refusalMemory();
   #difference = tableDifference();
+  #responses = sharedResponses();
   #protocol: "delta" | "sotw" = "delta";
   #entries = new Map<string, string>();
   #table: ResourceTable | undefined;
@@ -93,9 +95,9 @@ export class Conversation {
     this.#stream = createStream({
       protocol: this.#protocol,
       nodeIds: NODE_IDS,
-      noncePrefix: "n",
       memory: this.#memory,
       difference: this.#difference,
+      responses: this.#responses,
       limits: this.#limits,
     });
     return this.#table === undefined ? "ok\n" : this.#giveTable(this.#table);
@@ -126,7 +128,7 @@ export class Conversation {
     const common = {
       typeUrl: typeOf(short),
       nodeId: options.get("node")?.replace("own", NODE_IDS[1] ?? "") ?? "",
-      nonce: options.get("nonce") ?? (verb === "request" ? "" : (newest?.nonce ?? "")),
+      nonce: options.get("nonce")?.slice(1) ?? (verb === "request" ? "" : (newest?.nonce ?? "")),
       error: verb === "nack" ? (quoted ?? "").replaceAll('"', "") : undefined,
     };
     const many = Array.from({ length: Number(options.get("many") ?? 0) }, (_, n) => `name-${n}`);
@@ -175,7 +177,7 @@ export class Conversation {
 function told({ verdicts, responses, settledGeneration, end }: Step): string {
   const lines: string[] = [];
   for (const verdict of verdicts) {
-    const what = `${shortOf(verdict.response.typeUrl)} ${verdict.response.nonce}`;
+    const what = `${shortOf(verdict.response.typeUrl)} n${verdict.response.nonce}`;
     lines.push(
       verdict.kind === "acked" ? `acked ${what}` : `nacked ${what} ${verdict.names.join(" ")}: ${verdict.message}`,
     );
@@ -184,7 +186,7 @@ function told({ verdicts, responses, settledGeneration, end }: Step): string {
     const parts = resources.map((resource) => `${resource.name}=${resource.version}`);
     if (removed.length > 0) parts.push(`removed: ${removed.join(" ")}`);
     if (requiredResends > 0) parts.push(`(required resends: ${requiredResends})`);
-    lines.push(`send ${shortOf(typeUrl)} ${nonce} version ${version}: ${parts.join(" ") || "(empty)"}`);
+    lines.push(`send ${shortOf(typeUrl)} n${nonce} version ${version}: ${parts.join(" ") || "(empty)"}`);
   }
   if (settledGeneration !== undefined) lines.push(`settled ${settledGeneration}`);
   if (end !== undefined) lines.push(`end ${end.code}: ${end.message}`);

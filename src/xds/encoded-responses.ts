@@ -1,0 +1,43 @@
+import { PREFIX_BYTES } from "./messages.ts";
+import type { Delivery } from "./observer.ts";
+import type { Response } from "./protocol.ts";
+import { recentCache } from "./recent-cache.ts";
+import type { TypeUrl } from "./resource.ts";
+
+/** A response as it goes out, and what is told about it. */
+export interface EncodedResponse {
+  /** With its gRPC prefix. Never changed: many streams send the same bytes. */
+  readonly prefixed: Buffer;
+  readonly delivery: Delivery;
+}
+
+export interface EncodedResponses {
+  /** Encodes a response, once for all streams that send it at about the same time. */
+  encoded(response: Response): EncodedResponse;
+  /** Forgets what was not asked for of late; to be called at intervals. */
+  age(): void;
+}
+
+/** What is kept for streams that send the same a little later: the first tables of a few hundred workload classes. */
+const BYTES_MAX = 32 * 1024 * 1024;
+const ENTRY_OVERHEAD_BYTES = 512;
+
+/** Creates the {@link EncodedResponses} of one protocol. */
+export function encodedResponses(encode: (response: Response) => Buffer): EncodedResponses {
+  const recent = recentCache<Response, EncodedResponse>(BYTES_MAX);
+  return {
+    encoded(response) {
+      const known = recent.get(response);
+      if (known !== undefined) return known;
+      const prefixed = encode(response);
+      const made = { prefixed, delivery: deliveryOf(response, prefixed.length - PREFIX_BYTES) };
+      recent.set(response, made, prefixed.length + ENTRY_OVERHEAD_BYTES);
+      return made;
+    },
+    age: () => recent.age(),
+  };
+}
+
+function deliveryOf({ typeUrl, nonce, generation, resources, removed, requiredResends }: Response, bytes: number) {
+  return { typeUrl: typeUrl as TypeUrl, nonce, generation, resources, removed, requiredResends, bytes };
+}
