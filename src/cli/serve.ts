@@ -17,6 +17,7 @@ import {
 import { findEnvoy } from "./envoy-program.ts";
 
 const WORKERS_MAX = 64;
+const TRANSPORTS: readonly NonNullable<ServeOptions["transport"]>[] = ["framed", "http2", "grpc-js"];
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
@@ -48,6 +49,11 @@ export const SERVE_FLAGS: Readonly<Record<string, Flag>> = {
     help: "JSON with the addresses in use, written when the mesh is ready",
   },
   workers: { type: "string", value: "N", help: "threads that generate configuration; 0: none (default 1)" },
+  transport: {
+    type: "string",
+    value: "NAME",
+    help: "what carries xDS: framed (own HTTP/2 frames), http2 (the runtime's) or grpc-js (default grpc-js)",
+  },
   "mesh-name": { type: "string", value: "NAME", help: 'value of openservicemesh.io/monitored-by (default "osm")' },
   "osm-namespace": { type: "string", value: "NS", help: 'namespace of the control plane (default "osm-system")' },
   "trust-domain": { type: "string", value: "DOMAIN", help: 'suffix of identities (default "cluster.local")' },
@@ -94,6 +100,7 @@ export function serveOptions(dir: string, flags: ParsedFlags, context: CommandCo
     admin: requireHostPort(stringFlag(flags, "admin") ?? "127.0.0.1:9091", "--admin"),
     ...(readyFile === undefined ? {} : { readyFile: resolve(context.cwd, readyFile) }),
     workers: workerCount(stringFlag(flags, "workers") ?? "1", "serve"),
+    ...transportOf(stringFlag(flags, "transport")),
     meshName: named(stringFlag(flags, "mesh-name") ?? "osm", "--mesh-name", DNS_LABEL),
     osmNamespace: named(stringFlag(flags, "osm-namespace") ?? "osm-system", "--osm-namespace", DNS_LABEL),
     trustDomain: named(stringFlag(flags, "trust-domain") ?? "cluster.local", "--trust-domain", DNS_NAME),
@@ -126,6 +133,13 @@ export function workerCount(value: string, command: string): number {
     `osm ${command}: --workers is a number from 0 to ${WORKERS_MAX}, found "${value}"`,
     EXIT.usage,
   );
+}
+
+function transportOf(value: string | undefined): Pick<ServeOptions, "transport"> {
+  if (value === undefined) return {};
+  const transport = TRANSPORTS.find((name) => name === value);
+  if (transport !== undefined) return { transport };
+  throw new CommandError(`osm serve: --transport is one of ${TRANSPORTS.join(", ")}, found "${value}"`, EXIT.usage);
 }
 
 function named(value: string, flag: string, pattern: RegExp): string {

@@ -1,4 +1,5 @@
 import type { Clock, HostPort, Log, Metrics } from "../lib/mod.ts";
+import type { XdsTransport } from "../xds/mod.ts";
 
 /** What `osm serve` is told; every field is already checked. */
 export interface ServeOptions {
@@ -13,6 +14,8 @@ export interface ServeOptions {
   readonly readyFile?: string;
   /** Generate threads; 0 runs everything on the main thread. */
   readonly workers: number;
+  /** What carries the proxies' streams; the server's choice when undefined. */
+  readonly transport?: XdsTransport;
   readonly meshName: string;
   readonly osmNamespace: string;
   readonly trustDomain: string;

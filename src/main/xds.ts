@@ -19,6 +19,7 @@ export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<Se
       authenticate: ({ commonName }) => authenticateProxy(intake.snapshot(), commonName, options.trustDomain),
       tables: state.engine,
       observe: tracker,
+      ...(options.transport === undefined ? {} : { transport: options.transport }),
       ...edge,
     }),
   );
