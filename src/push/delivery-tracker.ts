@@ -11,7 +11,7 @@ import { createPushFollower, type PushReport } from "./push-follower.ts";
 export interface TrackedStream {
   readonly peer: Peer;
   readonly protocol: "delta" | "sotw";
-  readonly isSubscribed: (typeUrl: TypeUrl, name: string) => boolean;
+  isSubscribed(typeUrl: TypeUrl, name: string): boolean;
 }
 /** A response, as far as tracking needs it. */
 export interface TrackedDelivery {
@@ -38,7 +38,7 @@ export interface StreamDelivery {
   readonly protocol: "delta" | "sotw";
   readonly connectedAtMs: number;
   /** Whether the proxy asks for this resource just now. */
-  readonly isSubscribed: (typeUrl: TypeUrl, name: string) => boolean;
+  isSubscribed(typeUrl: TypeUrl, name: string): boolean;
   /** Version that the proxy acknowledged last, by secret name. */
   readonly secretVersions: ReadonlyMap<string, string>;
   readonly types: ReadonlyMap<TypeUrl, TypeDelivery>;
@@ -53,7 +53,7 @@ export interface DeliveryTracker {
   settled(stream: TrackedStream, generation: number): void;
   /** Starts to follow a change; to be called before streams hear of it. */
   pushed(push: Push): void;
-  /** One for each open stream. */
+  /** One for each open stream: the same object for as long as that is open. */
   streams(): readonly StreamDelivery[];
   /**
    * Resolves once `isDone` holds for every open stream, with how many there are. A stream that ends counts no more.
@@ -62,63 +62,48 @@ export interface DeliveryTracker {
   whenAll(isDone: (stream: StreamDelivery) => boolean, timeoutMs: number): Promise<number>;
 }
 
-interface StreamState extends StreamDelivery {
-  readonly secretVersions: Map<string, string>;
-  readonly types: Map<TypeUrl, TypeDelivery>;
-}
-
 /** Creates a {@link DeliveryTracker}. `onReport` is called once for every change. */
 export function createDeliveryTracker(options: {
   readonly clock: Clock;
   readonly onReport: (report: PushReport) => void;
 }): DeliveryTracker {
   const { clock } = options;
-  const states = new Map<TrackedStream, StreamState>();
+  const states = new Map<TrackedStream, TrackedState>();
+  /** Open streams by proxy; nearly always one. */
+  const open = new Map<string, number>();
   const follower = createPushFollower(clock, options.onReport);
   const waiters = new Set<() => void>();
 
   const changed = () => {
-    for (const check of [...waiters]) check();
-  };
-  const update = (stream: TrackedStream, delivery: TrackedDelivery, next: (before: TypeDelivery) => TypeDelivery) => {
-    const types = states.get(stream)?.types;
-    types?.set(delivery.typeUrl, next(types.get(delivery.typeUrl) ?? { sent: 0, acknowledged: 0 }));
+    for (const check of waiters) check();
   };
 
   return {
     connected(stream) {
-      const { peer, protocol, isSubscribed } = stream;
-      const connectedAtMs = clock.now();
-      states.set(stream, {
-        peer,
-        protocol,
-        isSubscribed,
-        connectedAtMs,
-        secretVersions: new Map(),
-        types: new Map(),
-      });
+      states.set(stream, new TrackedState(stream, clock.now()));
+      open.set(stream.peer.uuid, (open.get(stream.peer.uuid) ?? 0) + 1);
     },
     disconnected(stream) {
-      states.delete(stream);
+      if (!states.delete(stream)) return;
       const { uuid } = stream.peer;
-      const hasAnother = [...states.values()].some(({ peer }) => peer.uuid === uuid);
-      if (!hasAnother) follower.gone(uuid);
-      changed();
-    },
-    sent(stream, delivery) {
-      update(stream, delivery, (before) => ({ ...before, sent: delivery.generation }));
-      const { generation, resources, bytes } = delivery;
-      follower.sent(stream.peer, { generation, resources: resources.length, bytes });
-    },
-    acked(stream, delivery) {
-      update(stream, delivery, ({ sent }) => ({ sent, acknowledged: delivery.generation }));
-      if (delivery.typeUrl === TYPE_URLS.secret) {
-        for (const { name, version } of delivery.resources) states.get(stream)?.secretVersions.set(name, version);
+      const others = (open.get(uuid) ?? 1) - 1;
+      if (others > 0) open.set(uuid, others);
+      else {
+        open.delete(uuid);
+        follower.gone(uuid);
       }
       changed();
     },
+    sent(stream, { typeUrl, generation, resources, bytes }) {
+      states.get(stream)?.sent(typeUrl, generation);
+      follower.sent(stream.peer, generation, resources.length, bytes);
+    },
+    acked(stream, delivery) {
+      states.get(stream)?.acked(delivery);
+      changed();
+    },
     nacked(stream, { delivery, names, message }) {
-      update(stream, delivery, (before) => ({ ...before, refused: { names, message, atMs: clock.now() } }));
+      states.get(stream)?.nacked(delivery.typeUrl, { names, message, atMs: clock.now() });
       changed();
     },
     settled: (stream, generation) => follower.settled(stream.peer.uuid, generation),
@@ -128,6 +113,84 @@ export function createDeliveryTracker(options: {
   };
 }
 
+/** Mutable, because there is one for each type of each stream, and every delivery changes one. */
+interface TrackedType {
+  readonly typeUrl: TypeUrl;
+  sent: number;
+  acknowledged: number;
+  refused: TypeDelivery["refused"];
+}
+
+/** What is kept of one open stream: little. The maps that readers are given are made for them. */
+class TrackedState implements StreamDelivery {
+  readonly connectedAtMs: number;
+  readonly #stream: TrackedStream;
+  readonly #types: TrackedType[] = [];
+  /** Name, version, name, version, … */
+  #secrets: readonly string[] = [];
+
+  constructor(stream: TrackedStream, connectedAtMs: number) {
+    this.#stream = stream;
+    this.connectedAtMs = connectedAtMs;
+  }
+
+  get peer(): Peer {
+    return this.#stream.peer;
+  }
+
+  get protocol(): "delta" | "sotw" {
+    return this.#stream.protocol;
+  }
+
+  isSubscribed(typeUrl: TypeUrl, name: string): boolean {
+    return this.#stream.isSubscribed(typeUrl, name);
+  }
+
+  get secretVersions(): ReadonlyMap<string, string> {
+    const versions = new Map<string, string>();
+    for (let n = 0; n < this.#secrets.length; n += 2) versions.set(this.#secrets[n] ?? "", this.#secrets[n + 1] ?? "");
+    return versions;
+  }
+
+  get types(): ReadonlyMap<TypeUrl, TypeDelivery> {
+    return new Map(
+      this.#types.map(({ typeUrl, sent, acknowledged, refused }) => [
+        typeUrl,
+        refused === undefined ? { sent, acknowledged } : { sent, acknowledged, refused },
+      ]),
+    );
+  }
+
+  sent(typeUrl: TypeUrl, generation: number): void {
+    this.#type(typeUrl).sent = generation;
+  }
+
+  acked({ typeUrl, generation, resources }: TrackedDelivery): void {
+    const type = this.#type(typeUrl);
+    type.acknowledged = generation;
+    type.refused = undefined;
+    if (typeUrl !== TYPE_URLS.secret) return;
+    const versions = new Map(this.secretVersions);
+    for (const { name, version } of resources) versions.set(name, version);
+    this.#secrets = [...versions].flat();
+  }
+
+  nacked(typeUrl: TypeUrl, refused: NonNullable<TypeDelivery["refused"]>): void {
+    this.#type(typeUrl).refused = refused;
+  }
+
+  #type(typeUrl: TypeUrl): TrackedType {
+    for (const type of this.#types) if (type.typeUrl === typeUrl) return type;
+    const type: TrackedType = { typeUrl, sent: 0, acknowledged: 0, refused: undefined };
+    this.#types.push(type);
+    return type;
+  }
+}
+
+/**
+ * Whoever lacks something is looked at until it does not: each event costs a look at one stream, so that waiting for
+ * thousands of ACKs does not take their square.
+ */
 function whenAll(
   states: ReadonlyMap<TrackedStream, StreamDelivery>,
   waiters: Set<() => void>,
@@ -136,19 +199,35 @@ function whenAll(
   timeoutMs: number,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const lacking = () => [...states.values()].find((state) => !isDone(state));
+    let lacking: TrackedStream[] = [];
+    /** One that is open and not done; undefined when all are done. */
+    const someLacking = (): StreamDelivery | undefined => {
+      for (let isSecondLook = false; ; isSecondLook = true) {
+        for (let stream = lacking.at(-1); stream !== undefined; stream = lacking.at(-1)) {
+          const state = states.get(stream);
+          if (state !== undefined && !isDone(state)) return state;
+          lacking.pop();
+        }
+        if (isSecondLook) return undefined;
+        // Streams may have come, and what was done may be so no more.
+        lacking = [...states.keys()].filter((stream) => {
+          const state = states.get(stream);
+          return state !== undefined && !isDone(state);
+        });
+      }
+    };
     const end = () => {
       waiters.delete(check);
       cancel();
     };
     const check = () => {
-      if (lacking() !== undefined) return;
+      if (someLacking() !== undefined) return;
       end();
       resolve(states.size);
     };
     const cancel = clock.after(timeoutMs, () => {
       end();
-      const peer = lacking()?.peer;
+      const peer = someLacking()?.peer;
       reject(
         new Error(`No acknowledgement within ${timeoutMs} ms from the proxy of pod ${peer?.namespace}/${peer?.pod}`),
       );

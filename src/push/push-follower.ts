@@ -23,7 +23,7 @@ export interface PushReport {
 export interface PushFollower {
   /** To be called before streams hear of the change. */
   pushed(push: Push): void;
-  sent(peer: Peer, response: { readonly generation: number; readonly resources: number; readonly bytes: number }): void;
+  sent(peer: Peer, generation: number, resources: number, bytes: number): void;
   /** The proxy has all that changed up to `generation`. */
   settled(uuid: string, generation: number): void;
   /** The proxy is not connected any more. */
@@ -35,8 +35,9 @@ const FOLLOWED_MAX = 64;
 
 interface Followed {
   readonly push: Push;
-  readonly waiting: Set<string>;
-  readonly touched: Map<string, Peer>;
+  /** By proxy, whether it was sent something. */
+  readonly waiting: Map<string, boolean>;
+  readonly touched: Peer[];
   responses: number;
   resources: number;
   bytes: number;
@@ -45,32 +46,47 @@ interface Followed {
 /** Creates a {@link PushFollower}. `onReport` is called once for every change. */
 export function createPushFollower(clock: Clock, onReport: (report: PushReport) => void): PushFollower {
   const followed: Followed[] = [];
-  const report = (entry: Followed) => {
-    followed.splice(followed.indexOf(entry), 1);
-    onReport(reportOf(entry, clock.monotonic()));
+  const report = (position: number) => {
+    const [entry] = followed.splice(position, 1);
+    if (entry !== undefined) onReport(reportOf(entry, clock.monotonic()));
   };
+  // Plain loops here and in `sent`: they run for each proxy that a change concerns.
   const settled = (uuid: string, generation: number) => {
-    for (const entry of [...followed]) {
-      if (entry.push.generation > generation || !entry.waiting.delete(uuid)) continue;
-      if (entry.waiting.size === 0) report(entry);
+    for (let position = 0; position < followed.length; ) {
+      const entry = followed[position];
+      const isDone =
+        entry !== undefined &&
+        entry.push.generation <= generation &&
+        entry.waiting.delete(uuid) &&
+        entry.waiting.size === 0;
+      if (isDone) report(position);
+      else position += 1;
     }
   };
   return {
     pushed(push) {
-      const waiting = new Set(push.peers.map(({ uuid }) => uuid));
-      const entry = { push, waiting, touched: new Map(), responses: 0, resources: 0, bytes: 0 };
-      followed.push(entry);
-      if (waiting.size === 0) report(entry);
-      else if (followed.length > FOLLOWED_MAX && followed[0]) report(followed[0]);
+      const waiting = new Map<string, boolean>();
+      for (const { uuid } of push.peers) waiting.set(uuid, false);
+      followed.push({ push, waiting, touched: [], responses: 0, resources: 0, bytes: 0 });
+      if (waiting.size === 0) report(followed.length - 1);
+      else if (followed.length > FOLLOWED_MAX) report(0);
     },
-    sent(peer, { generation, resources, bytes }) {
+    sent(peer, generation, resources, bytes) {
       // The newest change that the response can be the consequence of.
-      const entry = followed.findLast(({ push, waiting }) => push.generation <= generation && waiting.has(peer.uuid));
-      if (entry === undefined) return;
-      entry.touched.set(peer.uuid, peer);
-      entry.responses += 1;
-      entry.resources += resources;
-      entry.bytes += bytes;
+      for (let position = followed.length - 1; position >= 0; position -= 1) {
+        const entry = followed[position];
+        if (entry === undefined || entry.push.generation > generation) continue;
+        const isTouched = entry.waiting.get(peer.uuid);
+        if (isTouched === undefined) continue;
+        if (!isTouched) {
+          entry.waiting.set(peer.uuid, true);
+          entry.touched.push(peer);
+        }
+        entry.responses += 1;
+        entry.resources += resources;
+        entry.bytes += bytes;
+        return;
+      }
     },
     settled,
     gone: (uuid) => settled(uuid, Number.POSITIVE_INFINITY),
@@ -81,7 +97,7 @@ function reportOf({ push, touched, waiting, responses, resources, bytes }: Follo
   return {
     generation: push.generation,
     changes: push.changes,
-    proxies: [...touched.values()],
+    proxies: touched,
     responses,
     resources,
     bytes,
