@@ -9,12 +9,16 @@ const ACKNOWLEDGE_TIMEOUT_MS = 60_000;
 
 /** Replaces every leaf and waits until every proxy that uses one has acknowledged its new one. */
 export async function rotateCertificates(secrets: MeshSecrets, tracker: DeliveryTracker): Promise<RotationResult> {
+  // A stream has one peer object as long as it lives.
+  const openBefore = new Set(tracker.streams().map(({ peer }) => peer));
   await secrets.rotateAll();
-  // A proxy that may call nobody and is called by nobody has no use for its leaf, and asks for it no more.
-  const usesLeaf = (stream: StreamDelivery) =>
-    stream.secretVersions.has(LEAF) && stream.isSubscribed(TYPE_URLS.secret, LEAF);
+  // A proxy that may call nobody and is called by nobody has no use for its leaf, and does not ask for it.
+  const usesLeaf = (stream: StreamDelivery) => stream.isSubscribed(TYPE_URLS.secret, LEAF);
+  // A stream that was opened since either said that it holds the new leaf, or was sent it: there is nothing to wait for.
+  const needsNone = ({ peer, secretVersions }: StreamDelivery) => !openBefore.has(peer) && !secretVersions.has(LEAF);
   await tracker.whenAll(
-    (stream) => !usesLeaf(stream) || stream.secretVersions.get(LEAF) === secrets.leafVersionOf(stream.peer),
+    (stream) =>
+      !usesLeaf(stream) || needsNone(stream) || stream.secretVersions.get(LEAF) === secrets.leafVersionOf(stream.peer),
     ACKNOWLEDGE_TIMEOUT_MS,
   );
   return { proxies: tracker.streams().filter(usesLeaf).length };

@@ -150,8 +150,10 @@ function keepLeaves(
   const source: SecretSource = {
     current: (identity) => tables.get(keyOf(identity)),
     want(identity) {
+      const key = keyOf(identity);
+      if (tables.has(key)) return;
       keeper.want(identity);
-      keeper.need(identity);
+      tables.set(key, tableOf(identity));
     },
     retain(isAlive) {
       keeper.retain(isAlive);
