@@ -1,0 +1,103 @@
+import { mkdirSync } from "node:fs";
+import { afterAll, expect, test } from "vitest";
+import type { CredentialFiles } from "../../src/admin/mod.ts";
+import { requestJson } from "../../src/platform/json-request.ts";
+import { TYPE_URLS } from "../../src/xds/mod.ts";
+import { type ClientCredentials, connectDelta, type DeltaClient } from "../support/delta-client.ts";
+import { type Serving, workshop } from "./program.ts";
+
+const shop = workshop();
+const dir = shop.path("manifests");
+mkdirSync(dir);
+const uuid = "0f9f1a52-6a4c-4d0e-9f3e-7d0d5c1b2a30";
+shop.put(
+  "manifests/shop.yaml",
+  `apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {openservicemesh.io/monitored-by: osm}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: buyer, namespace: shop}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: buyer-1, namespace: shop, labels: {app: buyer, osm-proxy-uuid: ${uuid}}}
+spec: {serviceAccountName: buyer, containers: [{name: buyer}]}
+status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}]}
+`,
+);
+afterAll(() => shop.close());
+
+const flags = ["--state-dir", shop.path("state")];
+const SECRETS = ["root-cert", "service-cert"];
+
+/** Asks the private socket. */
+async function control(serving: Serving, path: string, body: unknown): Promise<unknown> {
+  const sockets = JSON.parse((await serving.get("/debug/sockets")).body) as { readonly control: string };
+  return await requestJson({ address: { socketPath: sockets.control }, method: "POST", path, body });
+}
+
+async function metric(serving: Serving, name: string): Promise<number> {
+  const lines = (await serving.get("/metrics")).body.split("\n").filter((line) => line.startsWith(`${name} `));
+  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}
+
+/** A proxy that asks for its secrets and, in the same breath, for clusters: the answer to these says that all was seen. */
+function connect(
+  serving: Serving,
+  credentials: ClientCredentials,
+  held: Readonly<Record<string, string>>,
+): DeltaClient {
+  const client = connectDelta({ address: serving.xds, credentials, nodeId: uuid });
+  client.send({ typeUrl: TYPE_URLS.secret, resourceNamesSubscribe: SECRETS, initialResourceVersions: held });
+  client.send({ typeUrl: TYPE_URLS.cluster, resourceNamesSubscribe: ["no-such-cluster"] });
+  return client;
+}
+
+/** Takes and acknowledges responses until what is held satisfies `isEnough`; gives the versions of secrets that came. */
+async function take(
+  client: DeltaClient,
+  isEnough: (taken: { secrets: Map<string, string>; types: Set<string> }) => boolean,
+) {
+  const taken = { secrets: new Map<string, string>(), types: new Set<string>() };
+  while (!isEnough(taken)) {
+    const response = await client.next();
+    client.ack(response);
+    taken.types.add(response.typeUrl);
+    if (response.typeUrl !== TYPE_URLS.secret) continue;
+    for (const { name, version } of response.resources) taken.secrets.set(name ?? "", version ?? "");
+  }
+  return taken.secrets;
+}
+
+test("a control plane that starts again issues nothing that proxies hold, and can rotate it all the same", async () => {
+  const first = await shop.serve(dir, ...flags);
+  const subject = { namespace: "shop", serviceAccount: "buyer", uuid };
+  const { caPem, ...issued } = (await control(first, "/credentials", subject)) as CredentialFiles;
+  const own = { ...issued, rootsPem: caPem };
+  const before = connect(first, own, {});
+  const held = await take(before, ({ secrets }) => secrets.size === 2);
+  expect([...held.keys()].sort()).toEqual(SECRETS);
+  await first.stop("SIGKILL");
+
+  const second = await shop.serve(dir, ...flags);
+  const client = connect(second, own, Object.fromEntries(held));
+  expect(await take(client, ({ types }) => types.has(TYPE_URLS.cluster))).toEqual(new Map());
+  // The server's own certificate, and no leaf.
+  expect([await metric(second, "osm_cert_issued_count"), await metric(second, "osm_cert_kept_total")]).toEqual([1, 1]);
+
+  let isRotated = false;
+  const rotated = control(second, "/certificates/rotate", {}).finally(() => {
+    isRotated = true;
+  });
+  const renewal = await client.next();
+  expect(renewal.resources.map(({ name }) => name)).toEqual(["service-cert"]);
+  expect(renewal.resources[0]?.version).not.toBe(held.get("service-cert"));
+  // Questions are answered in between, and still it waits for the acknowledgement.
+  await metric(second, "osm_cert_issued_count");
+  expect(isRotated).toBe(false);
+  client.ack(renewal);
+  expect(await rotated).toEqual({ proxies: 1 });
+  client.close();
+});
