@@ -1,6 +1,6 @@
 import { envoy } from "../../proto/gen/discovery.js";
 import { type Log, metricsRegistry, systemClock } from "../../src/lib/mod.ts";
-import { createDeliveryTracker } from "../../src/push/mod.ts";
+import { createDeliveryTracker } from "../../src/push/delivery-tracker.ts";
 import { type Peer, type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "../../src/xds/resource.ts";
 import { openSessions } from "../../src/xds/sessions.ts";
 import type { StreamHandler, StreamTransport } from "../../src/xds/transport.ts";

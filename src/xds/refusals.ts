@@ -36,7 +36,7 @@ export function refusalMemory(): RefusalMemory {
 /** Most proxies never refuse anything: a memory takes next to nothing until its proxy does. */
 class Memory implements RefusalMemory {
   #refused: Map<string, Map<string, readonly string[]>> | undefined;
-  #suspected: Map<string, Map<string, string>> | undefined;
+  #suspected: Map<string, Map<string, readonly string[]>> | undefined;
   #uncertain: Map<string, Set<string>> | undefined;
 
   isEmpty(): boolean {
@@ -44,32 +44,24 @@ class Memory implements RefusalMemory {
   }
 
   isRefused(typeUrl: string, name: string, version: string): boolean {
-    if (this.#suspected?.get(typeUrl)?.get(name) === version) return true;
+    if (this.#suspected?.get(typeUrl)?.get(name)?.includes(version)) return true;
     return this.#refused?.get(typeUrl)?.get(name)?.includes(version) ?? false;
   }
 
   refuse(typeUrl: string, name: string, version: string): void {
     this.#refused ??= new Map();
-    const byName = this.#refused.get(typeUrl) ?? new Map<string, readonly string[]>();
-    this.#refused.set(typeUrl, byName);
-    const versions = (byName.get(name) ?? []).filter((other) => other !== version);
-    byName.delete(name);
-    byName.set(name, [...versions, version].slice(-VERSIONS_MAX));
-    dropOldest(byName);
+    remember(this.#refused, typeUrl, name, version);
   }
 
   suspect(typeUrl: string, name: string, version: string): void {
     this.#suspected ??= new Map();
-    const byName = this.#suspected.get(typeUrl) ?? new Map<string, string>();
-    this.#suspected.set(typeUrl, byName);
-    byName.set(name, version);
-    dropOldest(byName);
+    remember(this.#suspected, typeUrl, name, version);
   }
 
-  takeSuspects(typeUrl: string): Iterable<readonly [name: string, version: string]> {
+  *takeSuspects(typeUrl: string): Iterable<readonly [name: string, version: string]> {
     const suspects = this.#suspected?.get(typeUrl) ?? [];
     this.#suspected?.delete(typeUrl);
-    return suspects;
+    for (const [name, versions] of suspects) for (const version of versions) yield [name, version];
   }
 
   markUncertain(typeUrl: string, name: string): void {
@@ -119,6 +111,20 @@ export function namesIn(message: string, names: readonly string[]): readonly str
 /** A client's words, short enough for a log line and without characters that could forge one. */
 export function boundedMessage(message: string): string {
   return message.slice(0, MESSAGE_CHARS_MAX).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ");
+}
+
+function remember(
+  memory: Map<string, Map<string, readonly string[]>>,
+  typeUrl: string,
+  name: string,
+  version: string,
+): void {
+  const byName = memory.get(typeUrl) ?? new Map<string, readonly string[]>();
+  memory.set(typeUrl, byName);
+  const versions = (byName.get(name) ?? []).filter((other) => other !== version);
+  byName.delete(name);
+  byName.set(name, [...versions, version].slice(-VERSIONS_MAX));
+  dropOldest(byName);
 }
 
 function dropOldest(entries: Map<string, unknown> | Set<string>): void {

@@ -81,11 +81,11 @@ export function moveToTable(state: StreamState, previous: ResourceTable, next: R
   for (const subscription of state.subscriptions) {
     const { pending } = subscription;
     const typeUrl = subscription.typeUrl as TypeUrl;
-    if (subscription.kept !== undefined) reviewKept(subscription, subscription.kept, previous, next);
     for (const name of changes.names(typeUrl)) {
       if (!isSubscribed(subscription, name) || pending.has(name) || subscription.kept?.has(name)) continue;
       pending.set(name, previous.get(typeUrl, name)?.version ?? ABSENT);
     }
+    if (subscription.kept !== undefined) reviewKept(subscription, subscription.kept, previous, next);
   }
 }
 
@@ -144,7 +144,7 @@ function trySuspects(state: StreamState, table: ResourceTable, subscription: Sub
   const { typeUrl, pending } = subscription;
   for (const [name, version] of state.options.memory.takeSuspects(typeUrl)) {
     const isCurrent = resourceOf(table, typeUrl, name)?.version === version;
-    if (isCurrent && isSubscribed(subscription, name)) pending.set(name, ON_TRIAL);
+    if (isCurrent && isSubscribed(subscription, name) && !subscription.kept?.has(name)) pending.set(name, ON_TRIAL);
   }
 }
 

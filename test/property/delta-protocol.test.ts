@@ -12,7 +12,7 @@ import {
   step,
   tableDifference,
 } from "../../src/xds/mod.ts";
-import type { ResourceTable } from "../../src/xds/resource.ts";
+import { type ResourceTable, TYPE_URLS } from "../../src/xds/resource.ts";
 import { TYPES, tableOf } from "../protocol/conversation.ts";
 
 const runs = Number(process.env["PROPERTY_RUNS"] ?? 400);
@@ -25,6 +25,9 @@ type Event =
   | {
       readonly kind: "edit";
       readonly changes: readonly { short: Short; name: string; version: number; uses: string[] }[];
+      /** Whether secrets that are not there are being made, and others than the table's are as good. */
+      readonly isMaking: boolean;
+      readonly isGenerous: boolean;
     }
   | { readonly kind: "request"; readonly short: Short; readonly add: string[]; readonly remove: string[] }
   | { readonly kind: "process"; readonly short: Short; readonly isNaming: boolean }
@@ -40,6 +43,8 @@ const edit = fc.record({
     fc.record({ short, name: fc.constantFrom(...names), version: fc.constantFrom(0, 0, 1, 2, 3, 6), uses: subset }),
     { minLength: 1, maxLength: 4 },
   ),
+  isMaking: fc.boolean(),
+  isGenerous: fc.boolean(),
 });
 const request = fc.record({ kind: fc.constant("request" as const), short, add: subset, remove: subset });
 const answer = fc.record({ kind: fc.constant("process" as const), short, isNaming: fc.boolean() });
@@ -99,17 +104,20 @@ class Run {
   #memory: RefusalMemory = refusalMemory();
   #stream: StreamState = this.#open();
   #proxy = fresh();
+  /** Secrets that the proxy said it has, in another version than the table's that the table says is as good. */
+  #kept = new Map<string, string>();
   /** Routes that the proxy used before it reconnected, until it has said so. */
   #isLocked = false;
 
   happen(one: Event): void {
-    if (one.kind === "edit") this.#edit(one.changes);
+    if (one.kind === "edit") this.#edit(one);
     else if (one.kind === "request") this.#request(one.short, one.add, one.remove);
     else if (one.kind === "process") this.#process(one.short, one.isNaming);
     else if (one.kind === "quiet") this.#give({ kind: "quiet" });
     else if (one.kind === "reconnect") this.#reconnect();
     else {
       this.#proxy = fresh();
+      this.#kept.clear();
       this.#stream = this.#open();
     }
   }
@@ -134,6 +142,8 @@ class Run {
         if (version !== undefined && this.#memory.isRefused(typeUrl, name, version)) continue;
         // Clusters stay as long as a listener or route that was refused may name them, and their endpoints with them.
         if (version === undefined && this.#isHeldBack(one)) continue;
+        if (one === "sds" && this.#kept.get(name) === (held.live.get(name) ?? "")) continue;
+        if (one === "sds" && this.#isAwaiting(held)) continue;
         expect(held.live.get(name), `${one}/${name}`).toBe(version);
       }
     }
@@ -141,6 +151,16 @@ class Run {
       expect(subscription.outstanding).toBeUndefined();
       expect(subscription.pending.size).toBeLessThanOrEqual(2 * names.length);
     }
+  }
+
+  /** A first answer about secrets waits for all that are being made. */
+  #isAwaiting({ wanted }: Held): boolean {
+    const isAwaited = (name: string) => this.#table.isAwaited?.(TYPE_URLS.secret, name) ?? false;
+    return [...wanted].some((name) => this.#secret(name) === undefined && isAwaited(name));
+  }
+
+  #secret(name: string): string | undefined {
+    return this.#table.get(TYPE_URLS.secret, name)?.version;
   }
 
   #isHeldBack(one: Short): boolean {
@@ -159,7 +179,7 @@ class Run {
     return stream;
   }
 
-  #edit(changes: Extract<Event, { kind: "edit" }>["changes"]): void {
+  #edit({ changes, isMaking, isGenerous }: Extract<Event, { kind: "edit" }>): void {
     for (const { short: one, name, version, uses } of changes) {
       if (version === 0) this.#world.delete(`${one}/${name}`);
       else this.#world.set(`${one}/${name}`, { version, uses });
@@ -169,7 +189,13 @@ class Run {
       const clusters = uses.filter((name) => this.#world.has(`cds/${name}`));
       entries.set(key, key.startsWith("rds/") ? `${version}:${clusters.join("+")}` : String(version));
     }
-    this.#table = tableOf(++this.#generation, entries);
+    const any = { has: (key: string) => key.startsWith("sds/") } as ReadonlySet<string>;
+    const none: ReadonlySet<string> = new Set();
+    const words = { asGood: isGenerous ? any : none, awaited: isMaking ? any : none };
+    this.#table = tableOf(++this.#generation, entries, words);
+    for (const [name, version] of this.#kept) {
+      if (this.#secret(name) === version || !isGenerous) this.#kept.delete(name);
+    }
     this.#give({ kind: "table", table: this.#table });
   }
 
@@ -190,6 +216,7 @@ class Run {
   ): void {
     const held = this.#proxy[one];
     held.hasRequested = true;
+    if (one === "sds") this.#keep(subscribe, unsubscribe, claims);
     for (const name of unsubscribe) {
       held.wanted.delete(name);
       for (const map of [held.live, held.known, held.promised]) map.delete(name);
@@ -208,6 +235,14 @@ class Run {
       initialVersions: claims,
       error,
     });
+  }
+
+  #keep(subscribe: readonly string[], unsubscribe: readonly string[], claims: ReadonlyMap<string, string>): void {
+    for (const name of [...subscribe, ...unsubscribe]) this.#kept.delete(name);
+    for (const [name, version] of claims) {
+      if (this.#memory.isUncertain(TYPE_URLS.secret, name) || this.#secret(name) === version) continue;
+      if (this.#table.isAsGood?.(TYPE_URLS.secret, name, version)) this.#kept.set(name, version);
+    }
   }
 
   #process(one: Short, isNaming: boolean): void {
@@ -248,6 +283,7 @@ class Run {
       held.promised = new Map(held.known);
       held.suspected.clear();
     }
+    this.#kept.clear();
     this.#stream = this.#open();
     this.#isLocked = true;
     // A process whose first request lists nothing is taken for a new one.
@@ -277,6 +313,7 @@ class Run {
       expect(held.inbox.length, `two un-ACKed responses of ${one}`).toBe(0);
       this.#checkNoRepeats(one, held, response);
       this.#checkOrder(one, response);
+      if (one === "sds") this.#checkSecrets(response);
       for (const { name, version } of response.resources) held.promised.set(name, version);
       for (const name of response.removed) held.promised.delete(name);
       held.inbox.push(response);
@@ -297,6 +334,15 @@ class Run {
     }
     for (const name of response.removed) held.asked.delete(name);
     expect(repeated, `${one} sends again what the proxy holds`).toBeLessThanOrEqual(response.requiredResends);
+  }
+
+  #checkSecrets({ resources, removed }: Response): void {
+    for (const name of [...resources.map((resource) => resource.name), ...removed]) {
+      expect(this.#kept.has(name), `secret ${name} is replaced by one that is no better`).toBe(false);
+    }
+    for (const name of removed) {
+      expect(this.#table.isAwaited?.(TYPE_URLS.secret, name), `secret ${name} goes while it is made`).toBe(false);
+    }
   }
 
   #checkOrder(one: Short, response: Response): void {

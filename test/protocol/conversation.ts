@@ -27,8 +27,14 @@ export const TYPES: Readonly<Record<string, TypeUrl>> = {
 const UUID = "3f5c9c1e-0000-4000-8000-000000000001";
 const NODE_IDS = [UUID, `${UUID}.sidecar.bookbuyer.shop.cluster.local`];
 
+/** What a table says beside its resources; keys are `type/name`, and `type/name=version`. */
+export interface TableWords {
+  readonly asGood: ReadonlySet<string>;
+  readonly awaited: ReadonlySet<string>;
+}
+
 /** A table made of `type/name=version` entries; the bytes are the version. */
-export function tableOf(generation: number, entries: ReadonlyMap<string, string>): ResourceTable {
+export function tableOf(generation: number, entries: ReadonlyMap<string, string>, words?: TableWords): ResourceTable {
   const types = new Map<TypeUrl, Map<string, Resource>>();
   for (const [key, version] of entries) {
     const [short = "", name = ""] = splitOnce(key, "/");
@@ -40,7 +46,9 @@ export function tableOf(generation: number, entries: ReadonlyMap<string, string>
   return {
     generation,
     get: (typeUrl, name) => types.get(typeUrl)?.get(name),
-    names: (typeUrl) => types.get(typeUrl)?.keys() ?? [],
+    names: (typeUrl) => new Set(types.get(typeUrl)?.keys()),
+    isAsGood: (typeUrl, name, version) => words?.asGood.has(`${shortOf(typeUrl)}/${name}=${version}`) ?? false,
+    isAwaited: (typeUrl, name) => words?.awaited.has(`${shortOf(typeUrl)}/${name}`) ?? false,
   };
 }
 
@@ -109,11 +117,14 @@ export class Conversation {
   }
 
   #change(words: readonly string[]): string {
+    const [asGood, awaited] = [new Set<string>(), new Set<string>()];
     for (const word of words.slice(1)) {
-      if (word.startsWith("-")) this.#entries.delete(word.slice(1));
+      if (word.startsWith("as-good:")) asGood.add(word.slice("as-good:".length));
+      else if (word.startsWith("awaited:")) awaited.add(word.slice("awaited:".length));
+      else if (word.startsWith("-")) this.#entries.delete(word.slice(1));
       else this.#entries.set(...(splitOnce(word, "=") as [string, string]));
     }
-    this.#table = tableOf(Number(words[0]), this.#entries);
+    this.#table = tableOf(Number(words[0]), this.#entries, { asGood, awaited });
     return this.#stream === undefined ? "ok\n" : this.#give({ kind: "table", table: this.#table });
   }
 
