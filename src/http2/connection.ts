@@ -180,7 +180,8 @@ class ServerConnection implements Http2Connection, FrameSink {
       to = end - (bytes[start] as number);
       if (to < from) return protocolError("DATA with more padding than there is");
     }
-    if (from === to && !isLast && !this.#budget.spend(COST.FRAME)) return new Http2Error("ENHANCE_YOUR_CALM", FLOOD);
+    const isVain = stream === undefined || (from === to && !isLast);
+    if (isVain && !this.#budget.spend(COST.FRAME)) return new Http2Error("ENHANCE_YOUR_CALM", FLOOD);
     if (!stream) {
       if (this.#closed.wasResetByUs(id)) return undefined;
       return this.#streamError(id, "STREAM_CLOSED", "DATA on a stream that is closed");
