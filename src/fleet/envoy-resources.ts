@@ -1,0 +1,246 @@
+import { createHash } from "node:crypto";
+import {
+  EnvelopeError,
+  findNonce,
+  type NonceRange,
+  type Protocol,
+  type RawResource,
+  type RawResponse,
+  readDeltaResponse,
+  readSotwResponse,
+} from "./envoy-discovery.ts";
+import { clusterReferences, listenerReferences, type References, routeReferences } from "./envoy-references.ts";
+import { missingNames, type Resource, type ResourceTable, TableMemory } from "./envoy-table.ts";
+import { CLUSTER, LISTENER, ROUTE, typeNumber } from "./envoy-types.ts";
+
+/** Names that a proxy asks for, or asks for no more, since what it has refers to them. */
+export interface NameDifference {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** What a response does to a proxy that has a certain table: equal for all that have it. */
+export class Transition {
+  readonly before: ResourceTable;
+  readonly table: ResourceTable;
+  /** New or with other content. */
+  readonly changed: readonly Resource[];
+  /** Names of resources that came again with the content that they had. */
+  readonly repeated: readonly string[];
+  /** What the proxy had and has no more. */
+  readonly removed: readonly Resource[];
+  #endpoints: NameDifference | undefined;
+  #routes: NameDifference | undefined;
+  /** The request that follows from it, once somebody had to write it. */
+  request: readonly Buffer[] | undefined;
+
+  constructor(
+    before: ResourceTable,
+    table: ResourceTable,
+    changes: Pick<Transition, "changed" | "repeated" | "removed">,
+  ) {
+    this.before = before;
+    this.table = table;
+    this.changed = changes.changed;
+    this.repeated = changes.repeated;
+    this.removed = changes.removed;
+  }
+
+  get endpoints(): NameDifference {
+    this.#endpoints ??= difference(this.before.references.endpoints, this.table.references.endpoints);
+    return this.#endpoints;
+  }
+
+  get routes(): NameDifference {
+    this.#routes ??= difference(this.before.references.routes, this.table.references.routes);
+    return this.#routes;
+  }
+}
+
+export function difference(before: ReadonlySet<string>, after: ReadonlySet<string>): NameDifference {
+  return before === after
+    ? { added: [], removed: [] }
+    : { added: missingNames(after, before), removed: missingNames(before, after) };
+}
+
+/** A response, read once for all proxies that get the same. */
+export class ReadResponse {
+  readonly protocol: Protocol;
+  /** Undefined: not a type of a sidecar. */
+  readonly type: number | undefined;
+  readonly typeUrl: string;
+  readonly version: string;
+  readonly resources: readonly Resource[];
+  readonly removed: readonly string[];
+  /** The ACK that was written last, with its nonce: with one nonce for all streams it is the same for all. */
+  ack: { readonly nonce: string; readonly frame: Buffer } | undefined;
+  readonly #transitions = new Map<ResourceTable, Transition>();
+
+  constructor(protocol: Protocol, raw: RawResponse, resources: readonly Resource[]) {
+    this.protocol = protocol;
+    this.type = typeNumber(raw.typeUrl);
+    this.typeUrl = raw.typeUrl;
+    this.version = raw.version;
+    this.resources = resources;
+    this.removed = raw.removed;
+  }
+
+  /** What becomes of a table. */
+  applied(table: ResourceTable, tables: TableMemory): Transition {
+    const known = this.#transitions.get(table);
+    if (known !== undefined) return known;
+    const made = this.#apply(table, tables);
+    // Proxies with tables of their own would fill this; then nothing is shared anyway.
+    if (this.#transitions.size >= TRANSITIONS_MAX) this.#transitions.clear();
+    this.#transitions.set(table, made);
+    return made;
+  }
+
+  #apply(table: ResourceTable, tables: TableMemory): Transition {
+    const changes = new Map<string, Resource | undefined>();
+    const changed: Resource[] = [];
+    const repeated: string[] = [];
+    for (const resource of this.resources) {
+      const before = table.resources.get(resource.name);
+      if (before?.hash !== resource.hash) changed.push(resource);
+      else repeated.push(resource.name);
+      if (before?.version !== resource.version || before.hash !== resource.hash) changes.set(resource.name, resource);
+    }
+    const removed: Resource[] = [];
+    for (const name of this.removed) {
+      const before = table.resources.get(name);
+      changes.set(name, undefined);
+      if (before !== undefined) removed.push(before);
+    }
+    if (this.protocol === "sotw" && (this.type === CLUSTER || this.type === LISTENER)) {
+      const named = new Set(this.resources.map(({ name }) => name));
+      for (const before of table.resources.values()) {
+        if (named.has(before.name)) continue;
+        removed.push(before);
+        changes.set(before.name, undefined);
+      }
+    }
+    const after = changes.size === 0 ? table : tables.changed(table, changes);
+    return new Transition(table, after, { changed, repeated, removed });
+  }
+}
+
+const TRANSITIONS_MAX = 256;
+const RESPONSES_MAX = 2048;
+const RESPONSE_BYTES_MAX = 32 * 1024 * 1024;
+const RESOURCES_MAX = 50_000;
+
+interface KeptResponse {
+  readonly bytes: Buffer;
+  readonly nonce: NonceRange;
+  readonly response: ReadResponse;
+}
+
+/** Responses and resources seen lately, so that what thousands are sent is read once. Bounded; nothing depends on a hit. */
+export class ResourceMemory {
+  readonly tables = new TableMemory();
+  readonly #nonce: NonceRange = { start: 0, end: 0, textStart: 0 };
+  readonly #responses = new Map<string, KeptResponse>();
+  #responseBytes = 0;
+  readonly #resources = new Map<string, Resource>();
+
+  /** The nonce of the response that was read last. */
+  nonce = "";
+
+  /** Throws `EnvelopeError` for what is no response. The bytes are the caller's again afterwards. */
+  read(protocol: Protocol, bytes: Buffer): ReadResponse {
+    const range = this.#nonce;
+    findNonce(bytes, range);
+    this.nonce = bytes.toString("latin1", range.textStart, range.end);
+    const key = fingerprint(protocol, bytes, range);
+    const known = this.#responses.get(key);
+    if (known !== undefined && isEqual(known, bytes, range)) return known.response;
+    const kept = Buffer.from(bytes);
+    const raw = protocol === "delta" ? readDeltaResponse(kept) : readSotwResponse(kept);
+    const type = typeNumber(raw.typeUrl) ?? -1;
+    const resources = raw.resources.map((resource) => this.#intern(type, resource));
+    const response = new ReadResponse(protocol, raw, resources);
+    this.#keep(key, { bytes: kept, nonce: { ...range }, response });
+    return response;
+  }
+
+  #keep(key: string, kept: KeptResponse): void {
+    const before = this.#responses.get(key);
+    if (before !== undefined) {
+      this.#responseBytes -= before.bytes.length;
+      this.#responses.delete(key);
+    }
+    this.#responses.set(key, kept);
+    this.#responseBytes += kept.bytes.length;
+    for (const [each, { bytes }] of this.#responses) {
+      if (this.#responses.size <= RESPONSES_MAX && this.#responseBytes <= RESPONSE_BYTES_MAX) return;
+      this.#responses.delete(each);
+      this.#responseBytes -= bytes.length;
+    }
+  }
+
+  #intern(type: number, { name, version, value }: RawResource): Resource {
+    const hash = createHash("sha256").update(value).digest("hex").slice(0, 32);
+    const key = `${type} ${hash} ${version} ${name}`;
+    const known = this.#resources.get(key);
+    if (known !== undefined) return known;
+    const mark = createHash("sha256").update(key).digest();
+    const bytes = Buffer.from(value);
+    const resource: Resource = {
+      type,
+      name,
+      version,
+      bytes,
+      hash,
+      markHigh: mark.readInt32LE(0),
+      markLow: mark.readInt32LE(4),
+      references: referencesOf(type, bytes, name),
+    };
+    this.#resources.set(key, resource);
+    if (this.#resources.size > RESOURCES_MAX) {
+      for (const oldest of this.#resources.keys()) {
+        this.#resources.delete(oldest);
+        break;
+      }
+    }
+    return resource;
+  }
+}
+
+function referencesOf(type: number, bytes: Buffer, name: string): References {
+  try {
+    if (type === CLUSTER) return clusterReferences(bytes);
+    if (type === LISTENER) return listenerReferences(bytes);
+    if (type === ROUTE) return routeReferences(bytes);
+    return NO_REFERENCES;
+  } catch (error) {
+    throw new EnvelopeError(`resource "${name}" is not what its type says: ${(error as Error).message}`);
+  }
+}
+
+const NO_REFERENCES: References = { endpoints: [], secrets: [], routes: [], clusters: [] };
+
+/** Tells most responses apart at a glance; whether they are equal is looked at then. */
+function fingerprint(protocol: Protocol, bytes: Buffer, { start, end }: NonceRange): string {
+  const length = bytes.length - (end - start);
+  const gap = end - start;
+  let mix = length;
+  // Both ends whole, where versions lie, and samples of what is between.
+  const step = Math.max(1, length >> 6);
+  for (let at = 0; at < length; at += at < EDGE_BYTES || at >= length - EDGE_BYTES ? 1 : step) {
+    mix = (Math.imul(mix, 31) + (bytes[at < start ? at : at + gap] ?? 0)) | 0;
+  }
+  return `${protocol} ${length} ${mix}`;
+}
+
+const EDGE_BYTES = 48;
+
+function isEqual(known: KeptResponse, bytes: Buffer, range: NonceRange): boolean {
+  const { start, end } = known.nonce;
+  return (
+    start === range.start &&
+    known.bytes.length - end === bytes.length - range.end &&
+    known.bytes.compare(bytes, 0, start, 0, start) === 0 &&
+    known.bytes.compare(bytes, range.end, bytes.length, end, known.bytes.length) === 0
+  );
+}

@@ -1,0 +1,233 @@
+import process from "node:process";
+import type { Clock } from "../lib/mod.ts";
+import { type Connection, endpointOf, secureContextOf } from "./connection.ts";
+import { ResourceMemory } from "./envoy-resources.ts";
+import { typeNumber } from "./envoy-types.ts";
+import type {
+  Behaviour,
+  Fleet,
+  FleetCounts,
+  Opened,
+  OpenOptions,
+  ProcessUsage,
+  ProxySpec,
+  ProxyTable,
+  ReopenOptions,
+  Seen,
+  Target,
+  Watch,
+} from "./fleet-api.ts";
+import { OpeningQueue, WarmWait } from "./fleet-opening.ts";
+import { Seat } from "./fleet-seat.ts";
+import { DigestMemory } from "./fleet-tables.ts";
+import { WatchBook } from "./fleet-watches.ts";
+import type { CallEnd } from "./http2-client.ts";
+import { processUsage } from "./process-usage.ts";
+import { ProxyCounts } from "./proxy-counts.ts";
+
+const TICK_MS = 100;
+const HANDSHAKE_MS_MAX = 30_000;
+export const OPEN_MS_MAX = 120_000;
+
+/** Envoy's back-off to a lost control plane: a random part of an interval that doubles. */
+const RETRY = { baseMs: 500, maxMs: 30_000 } as const;
+
+export interface EngineOptions {
+  readonly target: Target;
+  readonly proxies: readonly ProxySpec[];
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** The proxies of one process. */
+export class FleetEngine implements Fleet {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #seats: ReadonlyMap<number, Seat>;
+  readonly #counts = new ProxyCounts();
+  readonly #memory = new ResourceMemory();
+  readonly #watches = new WatchBook();
+  readonly #queue: OpeningQueue;
+  readonly #waits = new Set<WarmWait>();
+  readonly #halfOpen: Connection[] = [];
+  readonly #usage = processUsage();
+  #isStopped = false;
+
+  /** Throws a `RangeError` for a target or credential that cannot be. */
+  constructor({ target, proxies, clock, random }: EngineOptions) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#queue = new OpeningQueue(clock);
+    const endpoint = endpointOf(target);
+    const shared = {
+      endpoint,
+      random,
+      memory: this.#memory,
+      counts: this.#counts,
+      watches: this.#watches,
+      contexts: sharedContexts(target, proxies),
+      monotonic: () => clock.monotonic(),
+      hrtime: () => process.hrtime.bigint(),
+      after: (delayMs: number, action: () => void) => clock.after(delayMs, action),
+      events: {
+        settled: () => this.#queue.settled(),
+        becameWarm: (seat: Seat) => {
+          for (const wait of this.#waits) wait.warm(seat.id, clock.monotonic());
+        },
+        lost: (seat: Seat, end: CallEnd) => this.#lost(seat, end),
+      },
+    };
+    this.#seats = new Map(proxies.map((spec) => [spec.id, new Seat(spec, shared)]));
+    this.#tick(clock.monotonic());
+  }
+
+  connect(options: OpenOptions = {}): Promise<Opened> {
+    const seats = this.#chosen(options.ids).filter((seat) => !seat.isConnected);
+    return this.#open(seats, options);
+  }
+
+  warm(options: OpenOptions = {}): Promise<Opened> {
+    return this.#wait(this.#chosen(options.ids), options);
+  }
+
+  reopen(options: ReopenOptions = {}): Promise<Opened> {
+    const seats = this.#chosen(options.ids);
+    for (const seat of seats) {
+      this.#close(seat, options.withoutFin ? "half-open" : options.reset ? "rst" : "fin");
+      if (options.forget) seat.proxy.forget();
+      if (options.withoutResumption) seat.forgetSession();
+    }
+    return this.#open(seats, options);
+  }
+
+  async disconnect(ids?: readonly number[]): Promise<void> {
+    for (const seat of this.#chosen(ids)) this.#close(seat, "fin");
+  }
+
+  async watch(watch: Watch): Promise<void> {
+    const ids = watch.proxies ?? [...this.#seats.keys()];
+    this.#watches.add(
+      watch,
+      ids.filter((id) => this.#seats.has(id)),
+    );
+  }
+
+  collect(changeId: number, timeoutMs: number): Promise<Seen> {
+    return this.#watches.collect(changeId, (action) => this.#clock.after(timeoutMs, action));
+  }
+
+  async setBehaviour(ids: readonly number[], behaviour: Behaviour): Promise<void> {
+    for (const seat of this.#chosen(ids)) seat.setBehaviour(behaviour);
+  }
+
+  async counts(): Promise<FleetCounts> {
+    return this.#counts.snapshot();
+  }
+
+  async tables(): Promise<readonly ProxyTable[]> {
+    const digests = new DigestMemory();
+    return [...this.#seats.values()].map(({ id, proxy }) => ({ id, types: digests.of(proxy) }));
+  }
+
+  async resource(proxyId: number, typeUrl: string, name: string): Promise<Uint8Array | undefined> {
+    const type = typeNumber(typeUrl);
+    return type === undefined ? undefined : this.#seats.get(proxyId)?.proxy.table(type).resources.get(name)?.bytes;
+  }
+
+  async usage(): Promise<readonly ProcessUsage[]> {
+    return [this.#usage.read()];
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    for (const seat of this.#seats.values()) this.#close(seat, "fin");
+    for (const connection of this.#halfOpen.splice(0)) connection.close("fin");
+    for (const wait of this.#waits) wait.end();
+    this.#usage.stop();
+  }
+
+  #chosen(ids: readonly number[] | undefined): readonly Seat[] {
+    if (ids === undefined) return [...this.#seats.values()];
+    return ids.flatMap((id) => this.#seats.get(id) ?? []);
+  }
+
+  #open(seats: readonly Seat[], options: OpenOptions): Promise<Opened> {
+    const opened = this.#wait(seats, options);
+    for (const seat of seats) {
+      seat.isWanted = true;
+      seat.cancelRetry?.();
+      seat.cancelRetry = undefined;
+    }
+    this.#queue.add(seats, options.perSecond);
+    return opened;
+  }
+
+  async #wait(seats: readonly Seat[], { timeoutMs = OPEN_MS_MAX }: OpenOptions): Promise<Opened> {
+    const startMs = this.#clock.monotonic();
+    const wait = new WarmWait(
+      seats.map(({ id }) => id),
+      startMs,
+      this.#counts.snapshot(),
+    );
+    for (const { proxy, id } of seats) if (proxy.isWarm) wait.warm(id, startMs);
+    this.#waits.add(wait);
+    const cancel = this.#clock.after(timeoutMs, () => wait.end());
+    await wait.ended;
+    cancel();
+    this.#waits.delete(wait);
+    const opened = wait.result(this.#counts.snapshot());
+    for (const id of opened.missing) {
+      if (this.#isStopped) break;
+      this.#counts.error("timeout", `proxy ${id} has not had all that it asked for after ${timeoutMs} ms`);
+    }
+    return opened;
+  }
+
+  #close(seat: Seat, how: "fin" | "rst" | "half-open"): void {
+    seat.isWanted = false;
+    seat.cancelRetry?.();
+    seat.cancelRetry = undefined;
+    const halfOpen = seat.close(how);
+    if (halfOpen !== undefined) this.#halfOpen.push(halfOpen);
+  }
+
+  #lost(seat: Seat, { kind, message }: CallEnd): void {
+    if (this.#isStopped) return;
+    this.#counts.error(kind, message);
+    if (!seat.isWanted) return;
+    const ceilingMs = Math.min(RETRY.maxMs, RETRY.baseMs * 2 ** Math.min(seat.failures - 1, 10));
+    seat.cancelRetry = this.#clock.after(this.#random() * ceilingMs, () => {
+      seat.cancelRetry = undefined;
+      this.#queue.add([seat]);
+    });
+  }
+
+  #tick(beforeMs: number): void {
+    this.#clock.after(TICK_MS, () => {
+      if (this.#isStopped) return;
+      const nowMs = this.#clock.monotonic();
+      for (const seat of this.#seats.values()) {
+        seat.tick(nowMs - beforeMs);
+        if (!(nowMs - seat.openingSince > HANDSHAKE_MS_MAX)) continue;
+        seat.giveUp({ kind: "timeout", message: `no handshake within ${HANDSHAKE_MS_MAX} ms` });
+      }
+      this.#tick(nowMs);
+    });
+  }
+}
+
+/** Contexts of credentials that more than one proxy has. A context of its own would cost each of them memory and time. */
+function sharedContexts({ tls }: Target, proxies: readonly ProxySpec[]) {
+  const contexts = new Map<string, ReturnType<typeof secureContextOf>>();
+  if (tls === undefined) return contexts;
+  const once = new Set<string>();
+  for (const { certificatePem = "", privateKeyPem } of proxies) {
+    if (!once.has(certificatePem)) once.add(certificatePem);
+    else if (!contexts.has(certificatePem)) {
+      const credential = privateKeyPem === undefined ? undefined : { certificatePem, privateKeyPem };
+      contexts.set(certificatePem, secureContextOf(tls.rootsPem, credential));
+    }
+  }
+  return contexts;
+}

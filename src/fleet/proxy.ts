@@ -1,0 +1,361 @@
+import type { ReadResponse, ResourceMemory, Transition } from "./envoy-resources.ts";
+import { difference } from "./envoy-resources.ts";
+import { EMPTY_TABLE, type ResourceTable } from "./envoy-table.ts";
+import { CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET, TYPE_URLS } from "./envoy-types.ts";
+import type { Behaviour, ProxySpec } from "./fleet-api.ts";
+import type { ProxyCounts } from "./proxy-counts.ts";
+import { deltaRequests, type Requests, SotwRequests } from "./proxy-requests.ts";
+
+/** How long Envoy waits for what a cluster needs before it uses the cluster without (`initial_fetch_timeout`). */
+const WARMING_MS = 15_000;
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+const ALL_TYPES = TYPE_URLS.map((_, type) => type);
+
+/** What all proxies of a process share. */
+export interface ProxySurroundings {
+  readonly memory: ResourceMemory;
+  readonly counts: ProxyCounts;
+  /** ms that never go back. */
+  readonly monotonic: () => number;
+  readonly random: () => number;
+}
+
+/** Takes what a proxy writes on its stream. */
+export interface ProxyStream {
+  send(frames: Buffer | readonly Buffer[]): void;
+}
+
+/** What became of a response: for whoever waits for it. */
+export type Verdict = "acknowledged" | "held" | "refused" | "unanswered";
+
+/**
+ * One simulated Envoy: what it has, asks for and answers, as Envoy 1.40 does over ADS, without its connection. It outlives
+ * its streams: a further one begins with the versions of what it has.
+ *
+ * Clusters are warm when their endpoints and secrets have come. Listeners are asked for when the first clusters are warm;
+ * after that the ACK of new or changed clusters waits until these are warm, as Envoy's does.
+ */
+export class SimulatedProxy {
+  readonly spec: ProxySpec;
+  behaviour: Behaviour;
+  readonly #shared: ProxySurroundings;
+  readonly #requests: Requests;
+  #stream: ProxyStream | undefined;
+  #tables: ResourceTable[] = ALL_TYPES.map(() => EMPTY_TABLE);
+  /** What was asked for and not answered yet, by type; for endpoints also those of clusters that changed. */
+  #awaited: (Set<string> | undefined)[] = [];
+  /** Bits by type: asked for at all, and answered on this stream. */
+  #asked = 1 << CLUSTER;
+  #answered = 0;
+  #secrets: ReadonlySet<string> = NO_NAMES;
+  #held: { readonly response: ReadResponse; readonly nonce: string }[] = [];
+  #warmingSince = Number.NaN;
+  /** Whether it had all that it asked for when that was looked at last. */
+  isWarm = false;
+
+  constructor(spec: ProxySpec, shared: ProxySurroundings) {
+    this.spec = spec;
+    this.behaviour = spec.behaviour;
+    this.#shared = shared;
+    this.#requests = spec.protocol === "delta" ? deltaRequests : new SotwRequests();
+  }
+
+  table(type: number): ResourceTable {
+    return this.#tables[type] ?? EMPTY_TABLE;
+  }
+
+  /** A new stream: one request for each type that it follows, with the versions of what it has. */
+  open(stream: ProxyStream, node: Buffer): void {
+    this.#stream = stream;
+    this.#answered = 0;
+    this.#held = [];
+    if (this.#requests instanceof SotwRequests) this.#requests.opened();
+    let isFirst = true;
+    for (const type of ALL_TYPES) {
+      const names = this.#names(type);
+      const isWhole = type === CLUSTER || type === LISTENER;
+      if (!(this.#asked & (1 << type)) || (!isWhole && names.size === 0)) continue;
+      stream.send(this.#requests.open(type, names, this.table(type), isFirst ? node : undefined));
+      isFirst = false;
+    }
+  }
+
+  /** The stream is over. What it has stays. */
+  closed(): void {
+    this.#stream = undefined;
+    this.#setWarm(false);
+  }
+
+  /** Becomes a new process. */
+  forget(): void {
+    this.#tables = ALL_TYPES.map(() => EMPTY_TABLE);
+    this.#awaited = [];
+    this.#asked = 1 << CLUSTER;
+    this.#secrets = NO_NAMES;
+    this.#warmingSince = Number.NaN;
+    if (this.#requests instanceof SotwRequests) this.#requests.forget();
+  }
+
+  /** Takes a response and answers it. */
+  take(response: ReadResponse, nonce: string, bytes: number): Verdict {
+    const { type } = response;
+    const { counts } = this.#shared;
+    const own = counts.ofType(type);
+    own.responses++;
+    own.bytes += bytes;
+    own.resources += response.resources.length;
+    if (type === undefined || !(this.#asked & (1 << type))) {
+      counts.unrequested += Math.max(1, response.resources.length);
+      return this.#acknowledge(response, nonce);
+    }
+    this.#answered |= 1 << type;
+    const { behaviour } = this;
+    if (behaviour.kind === "nack" && this.#shared.random() < behaviour.share) return this.#refuse(response, nonce);
+    const transition = response.applied(this.table(type), this.#shared.memory.tables);
+    this.#tables[type] = transition.table;
+    own.removed += transition.removed.length;
+    this.#countRepeated(type, response, transition);
+    const verdict = this.#follow(type, response, transition, nonce);
+    this.#setWarm(this.#hasAll());
+    return verdict;
+  }
+
+  /** Gives up on what clusters need and did not get in Envoy's time. Whether any ACK was written by that. */
+  giveUpWarming(): void {
+    if (!(this.#shared.monotonic() - this.#warmingSince >= WARMING_MS)) return;
+    if (this.#stream === undefined) return;
+    const missing = [ENDPOINTS, SECRET].flatMap((type) =>
+      [...(this.#awaited[type] ?? [])].map((name) => ({ type, name })),
+    );
+    this.#shared.counts.warmingTimeouts += missing.length;
+    for (const { type, name } of missing.slice(0, 1)) {
+      const what = `${TYPE_URLS[type]} "${name}" did not come to proxy ${this.spec.nodeId} in ${WARMING_MS} ms`;
+      this.#shared.counts.error("warming-timeout", what);
+    }
+    this.#awaited[ENDPOINTS] = undefined;
+    this.#awaited[SECRET] = undefined;
+    this.#becomeWarm();
+    this.#setWarm(this.#hasAll());
+  }
+
+  #setWarm(isWarm: boolean): void {
+    if (isWarm !== this.isWarm) this.#shared.counts.warm += isWarm ? 1 : -1;
+    this.isWarm = isWarm;
+  }
+
+  #follow(type: number, response: ReadResponse, transition: Transition, nonce: string): Verdict {
+    switch (type) {
+      case CLUSTER:
+        return this.#takeClusters(response, transition, nonce);
+      case LISTENER:
+        return this.#takeListeners(response, transition, nonce);
+      default: {
+        this.#settle(type, response);
+        if (type === ROUTE) this.#checkClusters(transition);
+        const verdict = this.#acknowledge(response, nonce);
+        if (type !== ROUTE) this.#becomeWarm();
+        return verdict;
+      }
+    }
+  }
+
+  /** Endpoints that a changed cluster waits for have to come again; whatever else is equal need not have come. */
+  #countRepeated(type: number, response: ReadResponse, { changed, repeated, removed }: Transition): void {
+    const { counts } = this.#shared;
+    // A state-of-the-world response has to name what did not change beside what did.
+    const isWhole = response.protocol === "sotw" && (type === CLUSTER || type === LISTENER);
+    if (isWhole) {
+      if (changed.length + removed.length === 0) counts.ofType(type).repeated += repeated.length;
+      return;
+    }
+    const awaited = this.#awaited[type];
+    for (const name of repeated) {
+      if (type === ENDPOINTS && awaited?.has(name)) counts.requiredEndpoints++;
+      else counts.ofType(type).repeated++;
+    }
+    if (type === CLUSTER || type === LISTENER) return;
+    const asked = this.#names(type);
+    for (const { name } of response.resources) if (!asked.has(name)) counts.unrequested++;
+    if (removed.length === response.removed.length) return;
+    const had = new Set(removed.map(({ name }) => name));
+    for (const name of response.removed) if (!had.has(name) && !awaited?.has(name)) counts.removedUnknown++;
+  }
+
+  #takeClusters(response: ReadResponse, transition: Transition, nonce: string): Verdict {
+    const { added, removed } = transition.endpoints;
+    const warming = new Set<string>();
+    for (const { references } of transition.changed) for (const name of references.endpoints) warming.add(name);
+    this.#await(ENDPOINTS, warming);
+    this.#drop(ENDPOINTS, removed);
+    const isAskedAgain = this.spec.protocol === "sotw" && warming.size > 0;
+    if (added.length > 0 || removed.length > 0 || isAskedAgain) {
+      this.#asked |= 1 << ENDPOINTS;
+      // What a delta request says follows from the transition alone.
+      const request = transition.request ?? this.#requests.ask(ENDPOINTS, this.#names(ENDPOINTS), added, removed);
+      if (this.spec.protocol === "delta") transition.request = request;
+      this.#stream?.send(request);
+    }
+    const secrets = this.#changeSecrets();
+    const verdict =
+      this.#asked & (1 << LISTENER) && !this.#clustersAreWarm()
+        ? this.#hold(response, nonce)
+        : this.#acknowledge(response, nonce);
+    this.#askForSecrets(secrets);
+    this.#becomeWarm();
+    return verdict;
+  }
+
+  #takeListeners(response: ReadResponse, transition: Transition, nonce: string): Verdict {
+    const { added, removed } = transition.routes;
+    this.#await(ROUTE, added);
+    this.#drop(ROUTE, removed);
+    if (added.length > 0 || removed.length > 0) {
+      this.#asked |= 1 << ROUTE;
+      const request = transition.request ?? this.#requests.ask(ROUTE, this.#names(ROUTE), added, removed);
+      if (this.spec.protocol === "delta") transition.request = request;
+      this.#stream?.send(request);
+    }
+    this.#checkClusters(transition);
+    const secrets = this.#changeSecrets();
+    const verdict = this.#acknowledge(response, nonce);
+    this.#askForSecrets(secrets);
+    return verdict;
+  }
+
+  /** Names of secrets come from clusters and listeners; what is new is awaited from now on. */
+  #changeSecrets() {
+    const [clusters, listeners] = [this.table(CLUSTER).references, this.table(LISTENER).references];
+    const wanted =
+      listeners.secrets.size === 0 ? clusters.secrets : new Set([...clusters.secrets, ...listeners.secrets]);
+    const changes = difference(this.#secrets, wanted);
+    if (changes.added.length + changes.removed.length > 0) {
+      this.#secrets = wanted;
+      this.#await(SECRET, changes.added);
+      this.#drop(SECRET, changes.removed);
+    }
+    return changes;
+  }
+
+  /** Envoy has a subscription, and so a request, for each secret. */
+  #askForSecrets({ added, removed }: ReturnType<typeof difference>): void {
+    if (added.length + removed.length === 0) return;
+    this.#asked |= 1 << SECRET;
+    if (this.spec.protocol === "sotw") {
+      this.#stream?.send(this.#requests.ask(SECRET, this.#secrets, added, removed));
+      return;
+    }
+    for (const name of added) this.#stream?.send(this.#requests.ask(SECRET, this.#secrets, [name], []));
+    if (removed.length > 0) this.#stream?.send(this.#requests.ask(SECRET, this.#secrets, [], removed));
+  }
+
+  /** Listeners and routes must not name clusters that were not sent. */
+  #checkClusters({ changed }: Transition): void {
+    const clusters = this.table(CLUSTER).resources;
+    for (const { type, references } of changed) {
+      for (const name of references.clusters) {
+        if (clusters.has(name)) continue;
+        if (type === ROUTE) this.#shared.counts.routesBeforeClusters++;
+        else this.#shared.counts.listenersBeforeClusters++;
+      }
+    }
+  }
+
+  /** The names that it is subscribed to; none for clusters and listeners, which it asks for as a whole. */
+  #names(type: number): ReadonlySet<string> {
+    if (type === ENDPOINTS) return this.table(CLUSTER).references.endpoints;
+    if (type === ROUTE) return this.table(LISTENER).references.routes;
+    return type === SECRET ? this.#secrets : NO_NAMES;
+  }
+
+  #await(type: number, names: Iterable<string>): void {
+    for (const name of names) {
+      let awaited = this.#awaited[type];
+      if (awaited === undefined) {
+        awaited = new Set();
+        this.#awaited[type] = awaited;
+        if (type !== ROUTE && Number.isNaN(this.#warmingSince)) this.#warmingSince = this.#shared.monotonic();
+      }
+      awaited.add(name);
+    }
+  }
+
+  /** What is asked for no more is neither kept nor awaited. */
+  #drop(type: number, names: readonly string[]): void {
+    const changes = new Map<string, undefined>();
+    const table = this.table(type);
+    for (const name of names) {
+      this.#answer(type, name);
+      if (table.resources.has(name)) changes.set(name, undefined);
+    }
+    if (changes.size > 0) this.#tables[type] = this.#shared.memory.tables.changed(table, changes);
+  }
+
+  #settle(type: number, { resources, removed }: ReadResponse): void {
+    if (this.#awaited[type] === undefined) return;
+    for (const { name } of resources) this.#answer(type, name);
+    for (const name of removed) this.#answer(type, name);
+  }
+
+  #answer(type: number, name: string): void {
+    const awaited = this.#awaited[type];
+    if (awaited?.delete(name) && awaited.size === 0) this.#awaited[type] = undefined;
+  }
+
+  #clustersAreWarm(): boolean {
+    if (!(this.#answered & (1 << CLUSTER)) || this.#awaited[ENDPOINTS] !== undefined) return false;
+    const awaited = this.#awaited[SECRET];
+    if (awaited === undefined) return true;
+    const { secrets } = this.table(CLUSTER).references;
+    for (const name of awaited) if (secrets.has(name)) return false;
+    return true;
+  }
+
+  #becomeWarm(): void {
+    if (!this.#clustersAreWarm()) return;
+    this.#warmingSince = Number.NaN;
+    if (this.#held.length > 0) {
+      for (const { response, nonce } of this.#held.splice(0)) this.#acknowledge(response, nonce);
+    }
+    if (this.#asked & (1 << LISTENER)) return;
+    this.#asked |= 1 << LISTENER;
+    this.#stream?.send(this.#requests.open(LISTENER, NO_NAMES, EMPTY_TABLE, undefined));
+  }
+
+  #hasAll(): boolean {
+    const both = (1 << CLUSTER) | (1 << LISTENER);
+    if ((this.#answered & both) !== both || this.#held.length > 0) return false;
+    return (
+      this.#awaited[ENDPOINTS] === undefined &&
+      this.#awaited[SECRET] === undefined &&
+      this.#awaited[ROUTE] === undefined
+    );
+  }
+
+  get isHolding(): boolean {
+    return this.#held.length > 0;
+  }
+
+  #hold(response: ReadResponse, nonce: string): Verdict {
+    this.#held.push({ response, nonce });
+    return "held";
+  }
+
+  #acknowledge(response: ReadResponse, nonce: string): Verdict {
+    if (this.behaviour.kind === "never-ack") return "unanswered";
+    this.#shared.counts.acks++;
+    const names = response.type === undefined ? NO_NAMES : this.#names(response.type);
+    this.#stream?.send(this.#requests.acknowledge(response, nonce, names));
+    return "acknowledged";
+  }
+
+  #refuse(response: ReadResponse, nonce: string): Verdict {
+    const type = response.type ?? CLUSTER;
+    this.#shared.counts.nacks++;
+    this.#settle(type, response);
+    this.#stream?.send(this.#requests.refuse(response, nonce, this.#names(type), "refused by the simulated proxy"));
+    this.#becomeWarm();
+    this.#setWarm(this.#hasAll());
+    return "refused";
+  }
+}
