@@ -28,7 +28,15 @@ export type {
   TrafficSplitRecord,
   TrafficTargetRecord,
 } from "./records.ts";
-export { classOf, isMeshed, type MeshOptions, type MeshSnapshot, podOfProxy } from "./snapshot.ts";
+export {
+  classOf,
+  findClass,
+  isIdentityUsed,
+  isMeshed,
+  type MeshOptions,
+  type MeshSnapshot,
+  podOfProxy,
+} from "./snapshot.ts";
 export { type ChangeSet, createMeshStore, type MeshStore } from "./store.ts";
 export type {
   AddressMatch,
@@ -53,4 +61,7 @@ export type {
   UpstreamClusterView,
   WeightedCluster,
 } from "./view.ts";
+export { type ViewChanges, viewChanges } from "./view-changes.ts";
+export { type PartRef, type PartStage, partsOf, partView } from "./view-part.ts";
+export type { WorkloadClass } from "./workload-class.ts";
 export type { RecordChange } from "./world.ts";

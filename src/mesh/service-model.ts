@@ -4,7 +4,7 @@ import type { EndpointRow } from "./membership.ts";
 import type { PodRecord, ServicePort, ServiceProtocol, ServiceRecord } from "./records.ts";
 import { clusterName, fullyQualifiedName, serviceLabel } from "./resource-names.ts";
 import { hostOfRow, hostsOf, keepMembers, type Member, membersOf } from "./service-members.ts";
-import { acceptPorts } from "./service-ports.ts";
+import { acceptPorts, isHttp } from "./service-ports.ts";
 
 /**
  * One port of a Service, or of one pod of a StatefulSet's (headless) Service, resolved: what clients may call. Says
@@ -30,7 +30,10 @@ export interface PortModel {
   /** Service accounts (of this namespace) of the pods behind it, sorted. */
   readonly accounts: readonly string[];
   readonly isHeadless: boolean;
-  /** There are pods behind it, every one has a sidecar, and no endpoint leads to anything else. */
+  /**
+   * Of a plain TCP port: there are pods behind it, every one has a sidecar, and no endpoint leads to anything else. Nobody
+   * asks of others, and a port that says less changes less.
+   */
   readonly isProxied: boolean;
   /** Addresses that clients connect to: cluster IPs, or the endpoints' own, ready or not. Sorted. */
   readonly addresses: readonly string[];
@@ -129,7 +132,11 @@ function portModel(input: {
     cluster: clusterName(label, targetPort),
     accounts: [...new Set(members.map((member) => member.pod.serviceAccount))].sort(),
     isHeadless: record.isHeadless,
-    isProxied: members.length > 0 && members.every(({ pod }) => isProxied(pod)) && input.rows.every(leadsToProxy),
+    isProxied:
+      !isHttp(input.protocol) &&
+      members.length > 0 &&
+      members.every(({ pod }) => isProxied(pod)) &&
+      input.rows.every(leadsToProxy),
     addresses: [...new Set(addresses)].sort(),
   };
 }

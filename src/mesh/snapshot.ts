@@ -10,7 +10,7 @@ import type { MeshSettings, PodRecord } from "./records.ts";
 import { type MeshStructure, meshStructure } from "./structure.ts";
 import type { Identity } from "./view.ts";
 import type { ViewMemory } from "./view-memory.ts";
-import type { WorkloadClass } from "./workload-class.ts";
+import { ownersAmong, type WorkloadClass } from "./workload-class.ts";
 import { recordsOf, type World } from "./world.ts";
 
 /** Fixed for the life of a mesh. */
@@ -153,6 +153,12 @@ function podsByProxyUuid(
 /** The key of a pod's workload class; undefined when there is no such pod in a namespace of the mesh. */
 export function classOf(snapshot: MeshSnapshot, namespace: string, pod: string): string | undefined {
   return snapshot.namespaces.get(namespace)?.workloads.classByPod.get(pod);
+}
+
+/** Whether some pod of the mesh has this identity. */
+export function isIdentityUsed({ namespaces, memory }: MeshSnapshot, identity: Identity): boolean {
+  const classes = namespaces.get(identity.namespace)?.workloads.classes;
+  return classes !== undefined && ownersAmong(classes, memory).has(`${identity.namespace}/${identity.serviceAccount}`);
 }
 
 /** The class with this key; undefined when no pod has it. */

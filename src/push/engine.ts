@@ -3,12 +3,12 @@
  * snapshots, and one pass at a time takes the world as it stands.
  */
 import type { Metrics } from "../lib/mod.ts";
-import type { ChangeSet, Identity, MeshSnapshot } from "../mesh/mod.ts";
+import { type ChangeSet, type Identity, isIdentityUsed, type MeshSnapshot, viewChanges } from "../mesh/mod.ts";
 import type { Peer, ResourceTable, TableSource, TableSubscription } from "../xds/resource.ts";
-import { fanOutWindow } from "./fan-out-window.ts";
+import { type FanOutWindow, fanOutWindow } from "./fan-out-window.ts";
 import { latestWorld, type Published } from "./latest-world.ts";
-import { type TableUpdateOptions, updateTables } from "./table-update.ts";
-import { createWorkloadSet, type Workload, type WorkloadSet } from "./workload-set.ts";
+import { type TableUpdateOptions, type TableWork, tableUpdater } from "./table-update.ts";
+import { createWorkloadSet, type Subscription, type WorkloadSet } from "./workload-set.ts";
 
 /** A change of the world on its way to the proxies. */
 export interface Push {
@@ -38,20 +38,23 @@ export interface PushEngine extends TableSource {
   stop(): void;
 }
 
+const NO_NAMESPACES: ReadonlySet<string> = new Set();
+
 /** What one pass has to do. */
-interface Pass {
-  readonly snapshot: MeshSnapshot;
+interface Pass extends TableWork {
   /** Undefined: no new world, only new subscriptions or secrets. */
   readonly published: Published | undefined;
-  readonly workloads: ReadonlySet<Workload>;
 }
 
 /** Creates a {@link PushEngine}. Nothing has a table before the first snapshot is published. */
 export function createPushEngine(options: PushEngineOptions): PushEngine {
   const { clock, resources } = options;
   const set = createWorkloadSet();
-  const runPass = passRunner(options, set);
+  const window = fanOutWindow();
+  const runPass = passRunner(options, set, window);
   const world = latestWorld(clock);
+  /** The snapshot that all tables were brought up to. */
+  let settled: MeshSnapshot | undefined;
   let isRunning = false;
   let isStopped = false;
   let cancelTimer: (() => void) | undefined;
@@ -60,9 +63,14 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     const published = world.takeDue();
     const snapshot = world.adopted();
     if (snapshot === undefined) return undefined;
-    const workloads = published === undefined ? set.placeNew(snapshot) : set.placeAll(snapshot);
-    if (published === undefined && workloads.size === 0) return undefined;
-    return { snapshot, workloads, published };
+    const changes = snapshot === settled ? undefined : viewChanges(settled, snapshot);
+    if (changes?.hasOtherParts === true) {
+      set.place(snapshot);
+      set.renewParts(snapshot);
+    } else set.place(snapshot, changes?.namespaces ?? NO_NAMESPACES);
+    const stale = set.takeStale();
+    if (changes === undefined && published === undefined && stale.size === 0) return undefined;
+    return { snapshot, changes, stale, published };
   };
   const run = async () => {
     isRunning = true;
@@ -72,14 +80,23 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
       for (let pass = nextPass(); pass !== undefined && !isStopped; pass = nextPass()) {
         const startedAt = clock.monotonic();
         const touched = await runPass(pass);
-        if (pass.published !== undefined) world.holdUntil(startedAt + fanOutWindow(touched));
+        settled = pass.snapshot;
+        if (pass.published !== undefined) world.holdUntil(startedAt + window.msAfter(touched));
       }
     } catch (error) {
-      // Tables stay as they were; the next change starts a new pass.
+      // Tables stay as they were; the next change starts a new pass, which looks at everything.
+      settled = undefined;
       options.log.error("a push failed", { error: error instanceof Error ? error.message : String(error) });
     }
     isRunning = false;
     sleep();
+  };
+  const take = (subscription: Subscription) => {
+    if (subscription.isTold) {
+      subscription.isTold = false;
+      window.taken(clock.monotonic());
+    }
+    return subscription.table;
   };
   const start = () => {
     if (!isRunning && !isStopped) void run();
@@ -92,7 +109,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     const at = Math.min(world.dueAt(), retryAt);
     if (isStopped || at === Number.POSITIVE_INFINITY) return;
     cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
-      if (clock.monotonic() >= retryAt) set.mark(() => true);
+      if (clock.monotonic() >= retryAt) set.markUnsettled();
       start();
     });
   };
@@ -101,14 +118,18 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     subscribe(peer, onChange): TableSubscription {
       const subscription = set.subscribe(peer, onChange, world.adopted());
       start();
-      return { current: () => subscription.table, close: () => set.close(subscription) };
+      return { current: () => take(subscription), close: () => set.close(subscription) };
     },
     publish(next, changes) {
+      // An endpoint that is gone costs requests: it waits for those alone that are being told of the last push.
+      const now = clock.monotonic();
+      const adopted = world.adopted();
+      if (world.isHeld() && viewChanges(adopted, next).losesEndpoints) world.hurry(now + window.backlogMs());
       world.publish(next, changes);
       start();
     },
     secretsChanged(identity) {
-      set.mark(({ view }) => view !== undefined && isSameIdentity(view.identity, identity));
+      set.markIdentity(identity);
       start();
     },
     tableOf: (uuid) => set.find(uuid)?.table,
@@ -120,34 +141,39 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
 }
 
 /** One pass, told to streams and observers; resolves with how many proxies it touched. */
-function passRunner(options: PushEngineOptions, set: WorkloadSet): (pass: Pass) => Promise<number> {
+function passRunner(
+  options: PushEngineOptions,
+  set: WorkloadSet,
+  window: FanOutWindow,
+): (pass: Pass) => Promise<number> {
   const { clock, secrets } = options;
+  const updateTables = tableUpdater(options, set);
   const measure = passMetrics(options.metrics);
-  return async ({ snapshot, workloads, published }) => {
+  return async (pass) => {
+    const { snapshot, changes, published } = pass;
     const startedAt = clock.monotonic();
-    if (published !== undefined) secrets.retain((identity) => isAlive(snapshot, identity));
-    const changed = await updateTables(workloads, snapshot, options);
+    if (changes !== undefined && (changes.hasOtherParts || changes.namespaces.size > 0)) {
+      secrets.retain((identity) => isIdentityUsed(snapshot, identity));
+    }
+    const changed = await updateTables(pass);
     if (published !== undefined) {
       options.onPush({
         generation: snapshot.generation,
         changes: published.changes,
         publishedAt: published.at,
-        peers: [...changed].map(({ peer }) => peer),
+        peers: changed.map(({ peer }) => peer),
       });
     }
-    measure(published !== undefined, changed.size, clock.monotonic() - startedAt);
-    for (const subscription of changed) if (set.isOpen(subscription)) subscription.onChange();
-    return changed.size;
+    const now = clock.monotonic();
+    measure(published !== undefined, changed.length, now - startedAt);
+    window.told(changed.length, now);
+    for (const subscription of changed) {
+      if (!set.isOpen(subscription)) continue;
+      subscription.isTold = true;
+      subscription.onChange();
+    }
+    return changed.length;
   };
-}
-
-function isSameIdentity(left: Identity, right: Identity): boolean {
-  return left.namespace === right.namespace && left.serviceAccount === right.serviceAccount;
-}
-
-function isAlive(snapshot: MeshSnapshot, { namespace, serviceAccount }: Identity): boolean {
-  const classes = snapshot.namespaces.get(namespace)?.workloads.classes.values() ?? [];
-  return [...classes].some((workload) => workload.serviceAccount === serviceAccount);
 }
 
 function passMetrics(metrics: Metrics) {

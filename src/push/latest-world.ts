@@ -16,8 +16,12 @@ export interface LatestWorld {
   adopted(): MeshSnapshot | undefined;
   /** Adopts the latest snapshot if it waits and its turn has come; says what changed with it. */
   takeDue(): Published | undefined;
+  /** Whether what is published has to wait. */
+  isHeld(): boolean;
   /** What is published has its turn no sooner than this. */
   holdUntil(at: number): void;
+  /** What waits, waits no longer than until then. */
+  hurry(until: number): void;
   /** When what waits has its turn, on the monotonic clock; never (infinity) when nothing waits. */
   dueAt(): number;
 }
@@ -43,8 +47,12 @@ export function latestWorld(clock: Clock): LatestWorld {
       adopted = latest;
       return due;
     },
+    isHeld: () => clock.monotonic() < notBefore,
     holdUntil(at) {
       notBefore = at;
+    },
+    hurry(until) {
+      notBefore = Math.min(notBefore, until);
     },
     dueAt: () => (waiting === undefined ? Number.POSITIVE_INFINITY : notBefore),
   };

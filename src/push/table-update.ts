@@ -1,11 +1,12 @@
-/** Brings the tables of workloads up to a snapshot. */
+/** Brings the tables of workloads up to a snapshot: only parts that may differ are looked at, and only who has them is told. */
 import type { Clock, Log } from "../lib/mod.ts";
-import { type MeshSnapshot, proxyView } from "../mesh/mod.ts";
-import { nextTurn } from "../platform/mod.ts";
-import { changedViews, classTable, isSameContent, nextContent } from "./class-table.ts";
+import { findClass, type MeshSnapshot, partView, type ResourceView, type ViewChanges } from "../mesh/mod.ts";
+import { ClassTable, holdSecrets } from "./class-table.ts";
+import { changedViews, nextContent, type PartContent } from "./part-content.ts";
 import type { ResourceSource } from "./resource-source.ts";
+import { inSlices } from "./slices.ts";
 import type { SecretSource } from "./table-secrets.ts";
-import type { Subscription, Workload } from "./workload-set.ts";
+import type { Part, Subscription, Workload, WorkloadSet } from "./workload-set.ts";
 
 export interface TableUpdateOptions {
   readonly resources: ResourceSource;
@@ -14,70 +15,118 @@ export interface TableUpdateOptions {
   readonly log: Log;
 }
 
-/** Longest stretch of work between two turns for the streams. */
-const TURN_MS = 10;
+export interface TableWork {
+  readonly snapshot: MeshSnapshot;
+  /** What may differ from the snapshot before; undefined when it is the same. */
+  readonly changes: ViewChanges | undefined;
+  /** Workloads to look at, whatever became of their parts. */
+  readonly stale: ReadonlySet<Workload>;
+}
 
-/** Gives the workloads the tables of this snapshot; returns the subscriptions that have another table now. */
-export async function updateTables(
-  workloads: ReadonlySet<Workload>,
-  snapshot: MeshSnapshot,
+/** A part with the views that it has now. */
+interface LookedAt {
+  readonly part: Part;
+  readonly views: readonly ResourceView[];
+}
+
+/** Creates the function that does the work; it resolves with the subscriptions that have another table, in the order to tell them. */
+export function tableUpdater(
   options: TableUpdateOptions,
-): Promise<ReadonlySet<Subscription>> {
-  await lookAtAll(workloads, snapshot, options);
-  await options.resources.prepare(viewsOf(workloads));
-  const changed = new Set<Subscription>();
-  for (const workload of workloads) {
-    settle(workload, snapshot.generation, options);
-    for (const subscription of workload.subscriptions) {
-      if (workload.table === undefined || subscription.table === workload.table) continue;
-      subscription.table = workload.table;
-      changed.add(subscription);
-    }
-  }
-  return changed;
+  set: WorkloadSet,
+): (work: TableWork) => Promise<readonly Subscription[]> {
+  const { clock, log, resources } = options;
+  let serial = 0;
+  return async ({ snapshot, changes, stale }) => {
+    const lookedAt: LookedAt[] = [];
+    const wanted: ResourceView[] = [];
+    await inSlices(clock, partsToLookAt(set, changes), (part) => {
+      const views = look(part, snapshot, log);
+      if (views === undefined) return set.settle(part, false);
+      lookedAt.push({ part, views });
+      for (const view of changedViews(part.content, views)) wanted.push(view);
+    });
+    if (wanted.length > 0) await resources.prepare(wanted);
+    const affected = new Set(stale);
+    await inSlices(clock, lookedAt, ({ part, views }) => {
+      serial += 1;
+      part.content = nextContent(part.content, views, resources.get, serial);
+      set.settle(part, !part.content.hasGaps);
+      for (const workload of part.workloads) affected.add(workload);
+    });
+    const first: Subscription[] = [];
+    const rest: Subscription[] = [];
+    await inSlices(clock, affected, (workload) => {
+      const before = workload.table;
+      settle(workload, snapshot.generation, options);
+      const { table } = workload;
+      if (table === undefined) return;
+      // Who sends requests to an endpoint that is gone loses them; who has one too few does not.
+      const told = before !== undefined && table !== before && losesEndpoints(before, table) ? first : rest;
+      for (const subscription of workload.subscriptions) {
+        if (subscription.table === table) continue;
+        subscription.table = table;
+        told.push(subscription);
+      }
+    });
+    return first.concat(rest);
+  };
 }
 
-/** Views of many classes in a large mesh take a while: streams get their turns in between. */
-async function lookAtAll(
-  workloads: ReadonlySet<Workload>,
-  snapshot: MeshSnapshot,
-  { clock, log }: TableUpdateOptions,
-): Promise<void> {
-  let turnStartedAt = clock.monotonic();
-  for (const workload of workloads) {
-    look(workload, snapshot, log);
-    if (clock.monotonic() - turnStartedAt < TURN_MS) continue;
-    await nextTurn();
-    turnStartedAt = clock.monotonic();
+/** Parts that nobody looked at yet or that lack something are looked at every time. */
+function partsToLookAt({ parts, unsettled }: WorkloadSet, changes: ViewChanges | undefined): ReadonlySet<Part> {
+  const found = new Set(unsettled);
+  if (changes === undefined) return found;
+  for (const key of changes.parts) {
+    const part = parts.get(key);
+    if (part !== undefined) found.add(part);
   }
+  if (changes.stages.size === 0) return found;
+  for (const part of parts.values()) if (changes.stages.has(part.ref.stage)) found.add(part);
+  return found;
 }
 
-/** Reads the class's view anew. A view that cannot be made costs this class its update, and nobody else theirs. */
-function look(workload: Workload, snapshot: MeshSnapshot, log: Log): void {
+/** Reads the part's view anew. One that cannot be made costs the classes that have it their update, and nobody else theirs. */
+function look(part: Part, snapshot: MeshSnapshot, log: Log): readonly ResourceView[] | undefined {
   try {
-    workload.view = proxyView(snapshot, workload.key);
+    for (const { key } of part.workloads) {
+      const workload = findClass(snapshot, key);
+      if (workload !== undefined) return partView(snapshot, workload, part.ref.stage);
+    }
   } catch (error) {
-    log.error("cannot make the view of a workload class; its last table stays", {
-      class: workload.key,
+    log.error("cannot make a part of the view of some workload classes; what they had stays", {
+      part: part.ref.key,
       error: error instanceof Error ? error.message : String(error),
     });
   }
-}
-
-function* viewsOf(workloads: Iterable<Workload>) {
-  for (const { view, content } of workloads) if (view !== undefined) yield* changedViews(content, view.resources);
+  return undefined;
 }
 
 /** Gives the workload another table when what it holds has changed. */
-function settle(workload: Workload, generation: number, options: TableUpdateOptions): void {
-  if (workload.view === undefined) return;
-  const content = nextContent(workload.content, workload.view.resources, options.resources.get);
-  const isSame = workload.content !== undefined && isSameContent(workload.content, content);
-  workload.content = content;
-  options.secrets.want(workload.view.identity);
-  const secrets = options.secrets.current(workload.view.identity);
+function settle(workload: Workload, generation: number, { secrets }: TableUpdateOptions): void {
+  const contents: PartContent[] = [];
+  for (const { content, isLookedAt } of workload.parts) {
+    // It came while others were looked at: its turn is next.
+    if (content === undefined || !isLookedAt) return;
+    contents.push(content);
+  }
+  secrets.want(workload.identity);
+  const current = secrets.current(workload.identity);
   // Complete or silent: without its secrets the proxy could use nothing of the rest.
-  if (secrets === undefined || (isSame && secrets === workload.secrets && workload.table !== undefined)) return;
-  workload.secrets = secrets;
-  workload.table = classTable(generation, content, secrets);
+  if (current === undefined) return;
+  const { table } = workload;
+  const hasSameSecrets = workload.secrets?.of === current;
+  if (table !== undefined && hasSameSecrets && isMadeOf(table, contents)) return;
+  if (!hasSameSecrets) workload.secrets = holdSecrets(current);
+  if (workload.secrets === undefined) return;
+  workload.table = new ClassTable(generation, contents, workload.secrets, table);
+}
+
+function isMadeOf(table: ClassTable, contents: readonly PartContent[]): boolean {
+  return table.parts.length === contents.length && table.parts.every(({ serial }, n) => serial === contents[n]?.serial);
+}
+
+function losesEndpoints(before: ClassTable, after: ClassTable): boolean {
+  return after.parts.some(
+    (part, position) => part.losesEndpoints && part.previousSerial === before.parts[position]?.serial,
+  );
 }

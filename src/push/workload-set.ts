@@ -1,24 +1,45 @@
-/** Which proxies are subscribed, and which workload class each of them belongs to. */
-import { classOf, type MeshSnapshot, type ProxyView, podOfProxy } from "../mesh/mod.ts";
+/** Which proxies are subscribed, which workload class each of them belongs to, and which parts of views classes share. */
+import {
+  classOf,
+  findClass,
+  type Identity,
+  type MeshSnapshot,
+  type PartRef,
+  partsOf,
+  podOfProxy,
+  type WorkloadClass,
+} from "../mesh/mod.ts";
 import type { Peer, ResourceTable } from "../xds/resource.ts";
-import type { ClassContent } from "./class-table.ts";
-import type { TableSecrets } from "./table-secrets.ts";
+import type { ClassTable, HeldSecrets } from "./class-table.ts";
+import { addTo, deleteFrom } from "./keyed-sets.ts";
+import type { PartContent } from "./part-content.ts";
 
 export interface Subscription {
   readonly peer: Peer;
   readonly onChange: () => void;
   workload: Workload | undefined;
   table: ResourceTable | undefined;
+  /** It was told of this table and has not taken it yet. */
+  isTold: boolean;
 }
 
-/** A workload class that somebody is subscribed to, with what its last table was made of. */
+/** A workload class that somebody is subscribed to. */
 export interface Workload {
   readonly key: string;
+  readonly identity: Identity;
   readonly subscriptions: Set<Subscription>;
-  view?: ProxyView;
-  content?: ClassContent;
-  secrets?: TableSecrets;
-  table?: ResourceTable;
+  parts: readonly Part[];
+  secrets?: HeldSecrets;
+  table?: ClassTable;
+}
+
+/** A part of the views of the workloads that have it. */
+export interface Part {
+  readonly ref: PartRef;
+  readonly workloads: Set<Workload>;
+  /** Until the part was looked at itself: what was in its place before, in case that it cannot be generated. */
+  content?: PartContent;
+  isLookedAt: boolean;
 }
 
 export interface WorkloadSet {
@@ -28,21 +49,56 @@ export interface WorkloadSet {
   isOpen(subscription: Subscription): boolean;
   /** The newest subscription of a proxy. */
   find(uuid: string): Subscription | undefined;
-  /** Workloads whose tables have to be looked at again although the world is the same. */
-  mark(isStale: (workload: Workload) => boolean): void;
-  /** Finds every proxy's class in a new world; returns all workloads. */
-  placeAll(snapshot: MeshSnapshot): ReadonlySet<Workload>;
-  /** Finds classes for new subscriptions in a world that is not new; returns the workloads that wait to be looked at. */
-  placeNew(snapshot: MeshSnapshot): ReadonlySet<Workload>;
+  /** The workloads of an identity have to be looked at again although the world is the same. */
+  markIdentity(identity: Identity): void;
+  /** So have those of which some part is not complete. */
+  markUnsettled(): void;
+  /** Finds the classes of the proxies of these namespaces, of all without a list, and of new subscriptions. */
+  place(snapshot: MeshSnapshot, namespaces?: ReadonlySet<string>): void;
+  /** Classes may consist of other parts than before. */
+  renewParts(snapshot: MeshSnapshot): void;
+  /** Workloads that wait to be looked at; they wait no longer. */
+  takeStale(): ReadonlySet<Workload>;
+  readonly parts: ReadonlyMap<string, Part>;
+  /** Parts that nobody looked at yet, or that lack something. */
+  readonly unsettled: ReadonlySet<Part>;
+  /** The part was looked at. */
+  settle(part: Part, isComplete: boolean): void;
 }
 
-/** Creates an empty {@link WorkloadSet}. A workload lives as long as somebody is subscribed to it. */
+/** Creates an empty {@link WorkloadSet}. A workload lives as long as somebody is subscribed to it, a part as long as a workload. */
 export function createWorkloadSet(): WorkloadSet {
   const subscriptions = new Set<Subscription>();
+  const byNamespace = new Map<string, Set<Subscription>>();
+  const byIdentity = new Map<string, Set<Workload>>();
   const workloads = new Map<string, Workload>();
+  const parts = new Map<string, Part>();
+  const unsettled = new Set<Part>();
   const unplaced = new Set<Subscription>();
   const stale = new Set<Workload>();
 
+  const releasePart = (part: Part, workload: Workload) => {
+    part.workloads.delete(workload);
+    if (part.workloads.size > 0) return;
+    parts.delete(part.ref.key);
+    unsettled.delete(part);
+  };
+  /** Where a view of a new part cannot be generated, the last good resource of what was in its place serves. */
+  const obtainPart = (ref: PartRef, workload: Workload, last: PartContent | undefined): Part => {
+    let part = parts.get(ref.key);
+    if (part === undefined) {
+      part = { ref, workloads: new Set(), isLookedAt: false, ...(last && { content: last }) };
+      parts.set(ref.key, part);
+      unsettled.add(part);
+    }
+    part.workloads.add(workload);
+    return part;
+  };
+  const setParts = (workload: Workload, refs: readonly PartRef[], last: readonly Part[]) => {
+    const before = workload.parts;
+    workload.parts = refs.map((ref, position) => obtainPart(ref, workload, last[position]?.content));
+    for (const part of before) if (!workload.parts.includes(part)) releasePart(part, workload);
+  };
   const leave = (subscription: Subscription) => {
     const { workload } = subscription;
     subscription.workload = undefined;
@@ -51,20 +107,26 @@ export function createWorkloadSet(): WorkloadSet {
     if (workload.subscriptions.size > 0) return;
     workloads.delete(workload.key);
     stale.delete(workload);
+    deleteFrom(byIdentity, keyOf(workload.identity), workload);
+    for (const part of workload.parts) releasePart(part, workload);
+  };
+  const createWorkload = (own: WorkloadClass, snapshot: MeshSnapshot, last: readonly Part[]): Workload => {
+    const { key, namespace, serviceAccount } = own;
+    const identity = { namespace, serviceAccount };
+    const workload: Workload = { key, identity, subscriptions: new Set(), parts: [] };
+    workloads.set(key, workload);
+    addTo(byIdentity, keyOf(identity), workload);
+    setParts(workload, partsOf(snapshot, own), last);
+    return workload;
   };
   /** A proxy whose pod is gone, or left the mesh, belongs nowhere and keeps the table that it has. */
-  const place = (subscription: Subscription, snapshot: MeshSnapshot) => {
-    const key = classKeyOf(snapshot, subscription.peer);
-    if (key !== undefined && key === subscription.workload?.key) return;
-    // Where a view of the new class cannot be generated, the last good resource of the old one serves.
-    const { content } = subscription.workload ?? {};
+  const placeOne = (subscription: Subscription, snapshot: MeshSnapshot) => {
+    const own = classOfPeer(snapshot, subscription.peer);
+    if (own !== undefined && own.key === subscription.workload?.key) return;
+    const last = subscription.workload?.parts ?? [];
     leave(subscription);
-    if (key === undefined) return;
-    let workload = workloads.get(key);
-    if (workload === undefined) {
-      workload = { key, subscriptions: new Set(), ...(content && { content }) };
-      workloads.set(key, workload);
-    }
+    if (own === undefined) return;
+    const workload = workloads.get(own.key) ?? createWorkload(own, snapshot, last);
     workload.subscriptions.add(subscription);
     subscription.workload = workload;
     stale.add(workload);
@@ -72,40 +134,70 @@ export function createWorkloadSet(): WorkloadSet {
 
   return {
     subscribe(peer, onChange, snapshot) {
-      const subscription: Subscription = { peer, onChange, workload: undefined, table: undefined };
+      const subscription: Subscription = { peer, onChange, workload: undefined, table: undefined, isTold: false };
       subscriptions.add(subscription);
-      if (snapshot !== undefined) place(subscription, snapshot);
+      addTo(byNamespace, peer.namespace, subscription);
+      if (snapshot !== undefined) placeOne(subscription, snapshot);
       subscription.table = subscription.workload?.table;
       if (subscription.table === undefined) unplaced.add(subscription);
       return subscription;
     },
     close(subscription) {
       subscriptions.delete(subscription);
+      deleteFrom(byNamespace, subscription.peer.namespace, subscription);
       unplaced.delete(subscription);
       leave(subscription);
     },
     isOpen: (subscription) => subscriptions.has(subscription),
-    find: (uuid) => [...subscriptions].findLast(({ peer }) => peer.uuid === uuid),
-    mark(isStale) {
-      for (const workload of workloads.values()) if (isStale(workload)) stale.add(workload);
+    find(uuid) {
+      let found: Subscription | undefined;
+      for (const subscription of subscriptions) if (subscription.peer.uuid === uuid) found = subscription;
+      return found;
     },
-    placeAll(snapshot) {
-      for (const subscription of subscriptions) place(subscription, snapshot);
-      unplaced.clear();
-      stale.clear();
-      return new Set(workloads.values());
+    markIdentity(identity) {
+      for (const workload of byIdentity.get(keyOf(identity)) ?? []) stale.add(workload);
     },
-    placeNew(snapshot) {
-      for (const subscription of unplaced) place(subscription, snapshot);
+    markUnsettled() {
+      for (const part of unsettled) for (const workload of part.workloads) stale.add(workload);
+    },
+    place(snapshot, namespaces) {
+      if (namespaces === undefined) for (const subscription of subscriptions) placeOne(subscription, snapshot);
+      for (const namespace of namespaces ?? []) {
+        for (const subscription of byNamespace.get(namespace) ?? []) placeOne(subscription, snapshot);
+      }
+      for (const subscription of unplaced) placeOne(subscription, snapshot);
       unplaced.clear();
-      const waiting = new Set(stale);
+    },
+    renewParts(snapshot) {
+      for (const workload of workloads.values()) {
+        const own = findClass(snapshot, workload.key);
+        if (own === undefined) continue;
+        setParts(workload, partsOf(snapshot, own), workload.parts);
+        stale.add(workload);
+      }
+    },
+    takeStale() {
+      const taken = new Set(stale);
       stale.clear();
-      return waiting;
+      return taken;
+    },
+    parts,
+    unsettled,
+    settle(part, isComplete) {
+      part.isLookedAt = true;
+      // It may have gone while its views were worked out.
+      if (isComplete || parts.get(part.ref.key) !== part) unsettled.delete(part);
+      else unsettled.add(part);
     },
   };
 }
 
-function classKeyOf(snapshot: MeshSnapshot, peer: Peer): string | undefined {
+function keyOf({ namespace, serviceAccount }: Identity): string {
+  return `${namespace}/${serviceAccount}`;
+}
+
+function classOfPeer(snapshot: MeshSnapshot, peer: Peer): WorkloadClass | undefined {
   const pod = podOfProxy(snapshot, peer.uuid, peer);
-  return pod === undefined ? undefined : classOf(snapshot, pod.namespace, pod.name);
+  const key = pod === undefined ? undefined : classOf(snapshot, pod.namespace, pod.name);
+  return key === undefined ? undefined : findClass(snapshot, key);
 }

@@ -216,8 +216,8 @@ describe("when pushes happen", () => {
     bench.change(put(endpointSlice(store, [storePod, storePod2])));
     await quiet();
     expect(proxies.every((each) => each.calls() === 1)).toBe(true);
-    // 1000 deliveries at 14 µs, with a quarter of a core.
-    bench.clock.advance(57);
+    // 1000 deliveries at 30 µs, with half a core.
+    bench.clock.advance(61);
     await quiet();
     expect(proxies.every((each) => each.calls() === 2)).toBe(true);
   });

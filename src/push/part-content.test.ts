@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ResourceView } from "../mesh/mod.ts";
 import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "../xds/resource.ts";
-import { type ClassContent, changedViews, classTable, nextContent } from "./class-table.ts";
+import { ClassTable, holdSecrets } from "./class-table.ts";
+import { changedViews, nextContent, type PartContent } from "./part-content.ts";
 
 const types = [TYPE_URLS.cluster, TYPE_URLS.endpoints] as const;
 
@@ -41,43 +42,62 @@ function content(table: ResourceTable, typeUrl: TypeUrl) {
   return new Map([...table.names(typeUrl)].map((name) => [name, table.get(typeUrl, name)?.version]));
 }
 
+const secrets = holdSecrets({ resources: [] });
+
 test("a table made step by step is the table made at once, and says truly what changed since", () => {
   fc.assert(
-    fc.property(fc.array(someViews, { minLength: 2, maxLength: 6 }), (steps) => {
-      let previous: ClassContent | undefined;
-      let before: ResourceTable | undefined;
+    fc.property(fc.array(fc.tuple(someViews, someViews), { minLength: 2, maxLength: 6 }), (steps) => {
+      let serial = 0;
+      let previous: readonly (PartContent | undefined)[] = [];
+      let before: ClassTable | undefined;
       for (const step of steps) {
-        const prepared = new Set([...changedViews(previous, step), ...(previous?.views ?? [])]);
-        for (const view of step) expect(prepared).toContain(view);
-        const next = nextContent(previous, step, resourceOf);
-        const table = classTable(1, next, { resources: [] });
-        const fresh = classTable(1, nextContent(undefined, step, resourceOf), { resources: [] });
+        // Two parts of one table never have a name in common.
+        const parts = [
+          step[0],
+          step[1].filter(({ kind, name }) => !step[0].some((own) => own.kind === kind && own.name === name)),
+        ];
+        const contents = parts.map((part, position) => {
+          const old = previous[position];
+          const prepared = new Set([...changedViews(old, part), ...(old?.views ?? [])]);
+          for (const view of part) expect(prepared).toContain(view);
+          return nextContent(old, part, resourceOf, ++serial);
+        });
+        const table: ClassTable = new ClassTable(1, contents, secrets, before);
+        const fresh = new ClassTable(
+          1,
+          parts.map((part) => nextContent(undefined, part, resourceOf, ++serial)),
+          secrets,
+        );
         for (const typeUrl of types) {
           expect(content(table, typeUrl)).toEqual(content(fresh, typeUrl));
-          const told = before && table.changesSince?.(before, typeUrl);
+          expect(table.names(typeUrl).size).toBe(content(fresh, typeUrl).size);
+          const told = before?.changesSince(before, typeUrl) && table.changesSince(before, typeUrl);
           if (before === undefined || told === undefined) continue;
           const [old, now] = [content(before, typeUrl), content(table, typeUrl)];
           const names = [...new Set([...old.keys(), ...now.keys()])].filter((name) => old.get(name) !== now.get(name));
           expect([...told].sort()).toEqual(names.sort());
         }
-        previous = next;
+        previous = contents;
         before = table;
       }
     }),
   );
 });
 
-test("an endpoint that changes tells its name without all names being compared", () => {
-  const of = (name: string, version: string) =>
-    views.filter(({ resource }) => resource.name === name && resource.version === version).map(({ view }) => view);
-  const before = nextContent(undefined, [...of("a", "v1"), ...of("b", "v1")], resourceOf);
+const of = (name: string, version: string) =>
+  views.filter(({ resource }) => resource.name === name && resource.version === version).map(({ view }) => view);
+
+test("an endpoint that changes tells its name without all names being compared, and keeps the names that streams share", () => {
+  const before = nextContent(undefined, [...of("a", "v1"), ...of("b", "v1")], resourceOf, 1);
   const [clusterA, , ...rest] = before.views;
   const after = nextContent(
     before,
     [clusterA, of("a", "v2")[1], ...rest].filter((view) => view !== undefined),
     resourceOf,
+    2,
   );
-  const table = classTable(2, after, { resources: [] });
-  expect(table.changesSince?.(classTable(1, before, { resources: [] }), TYPE_URLS.endpoints)).toEqual(["a"]);
-  expect(table.changesSince?.(classTable(1, before, { resources: [] }), TYPE_URLS.cluster)).toEqual([]);
+  const [old, table] = [new ClassTable(1, [before], secrets), new ClassTable(2, [after], secrets)];
+  expect(table.changesSince(old, TYPE_URLS.endpoints)).toEqual(["a"]);
+  expect(table.changesSince(old, TYPE_URLS.cluster)).toEqual([]);
+  expect(table.names(TYPE_URLS.endpoints)).toBe(old.names(TYPE_URLS.endpoints));
 });

@@ -1,0 +1,215 @@
+/** What may differ between two snapshots: an index from changed records to the parts of views that they concern. */
+import type { AccessGrant } from "./access-policy.ts";
+import type { NamespaceModel } from "./namespace-model.ts";
+import type { PortModel, ServiceModel } from "./service-model.ts";
+import { isHttp } from "./service-ports.ts";
+import type { MeshSnapshot } from "./snapshot.ts";
+import type { PortSplit } from "./split-policy.ts";
+import { type PartStage, partKey } from "./view-part.ts";
+import { findPort, grantsTo } from "./visible-services.ts";
+
+/**
+ * Parts of views that may differ. More than really do does no harm, for parts are compared by content; one too few is a
+ * proxy that misses an update.
+ */
+export interface ViewChanges {
+  /** All parts of these stages. */
+  readonly stages: ReadonlySet<PartStage>;
+  /** Further parts, by key. */
+  readonly parts: ReadonlySet<string>;
+  /** Namespaces whose pods may have another class. */
+  readonly namespaces: ReadonlySet<string>;
+  /** The mode may differ, so that classes may consist of other parts. */
+  readonly hasOtherParts: boolean;
+  /** Some Service has lost an endpoint. */
+  readonly losesEndpoints: boolean;
+}
+
+const ALL_STAGES: readonly PartStage[] = ["base", "endpoints", "routes", "inbound"];
+const OUTBOUND_STAGES: readonly PartStage[] = ["base", "endpoints", "routes"];
+
+interface Found {
+  readonly stages: Set<PartStage>;
+  readonly parts: Set<string>;
+  readonly namespaces: Set<string>;
+  losesEndpoints: boolean;
+}
+
+/** Compares two snapshots of one store. Costs what the namespaces that changed hold. */
+export function viewChanges(before: MeshSnapshot | undefined, after: MeshSnapshot): ViewChanges {
+  const found: Found = { stages: new Set(), parts: new Set(), namespaces: new Set(), losesEndpoints: false };
+  if (before === after) return { ...found, hasOtherParts: false };
+  const hasOtherParts = before === undefined || before.settings !== after.settings;
+  if (hasOtherParts || haveClaimsChanged(before, after)) for (const stage of ALL_STAGES) found.stages.add(stage);
+  const both = { before, after };
+  if (before?.namespaces !== after.namespaces) {
+    for (const [namespace, model] of after.namespaces) {
+      const earlier = before?.namespaces.get(namespace);
+      if (earlier !== model) compareNamespace({ ...both, namespace, earlier, model }, found);
+    }
+    for (const [namespace, earlier] of before?.namespaces ?? []) {
+      if (!after.namespaces.has(namespace)) compareNamespace({ ...both, namespace, earlier, model: undefined }, found);
+    }
+  }
+  return { ...found, hasOtherParts };
+}
+
+function haveClaimsChanged(before: MeshSnapshot, after: MeshSnapshot): boolean {
+  return before.claims.shared !== after.claims.shared || before.claims.remaining !== after.claims.remaining;
+}
+
+interface Comparison {
+  readonly before: MeshSnapshot | undefined;
+  readonly after: MeshSnapshot;
+  readonly namespace: string;
+  readonly earlier: NamespaceModel | undefined;
+  readonly model: NamespaceModel | undefined;
+}
+
+function compareNamespace(comparison: Comparison, found: Found): void {
+  const { namespace, earlier, model, after } = comparison;
+  if (earlier?.membership.pods !== model?.membership.pods || earlier?.workloads !== model?.workloads) {
+    found.namespaces.add(namespace);
+  }
+  const accounts = new Set<string>();
+  const havePortsChanged = comparePorts(comparison, accounts, found);
+  const haveSplitsChanged = compareSplits(comparison, accounts);
+  const endpointAccounts = new Set<string>();
+  const haveEndpointsChanged = compareEndpoints(comparison, endpointAccounts, found);
+  if (havePortsChanged || earlier?.splits.apexesByBackend !== model?.splits.apexesByBackend)
+    addInbound(comparison, found);
+  if (after.settings.isPermissive) {
+    if (havePortsChanged) for (const stage of OUTBOUND_STAGES) found.stages.add(stage);
+    if (haveSplitsChanged) found.stages.add("base").add("routes");
+    if (haveEndpointsChanged) found.stages.add("endpoints");
+    return;
+  }
+  addClients(comparison, accounts, OUTBOUND_STAGES, found);
+  addClients(comparison, endpointAccounts, ["endpoints"], found);
+  compareGrants(comparison, found);
+}
+
+function inOneOnly<T>(left: readonly T[], right: readonly T[]): ReadonlySet<T> {
+  const found = new Set(left);
+  for (const element of right) if (!found.delete(element)) found.add(element);
+  return found;
+}
+
+/** Collects the service accounts behind ports that differ. */
+function comparePorts(comparison: Comparison, accounts: Set<string>, found: Found): boolean {
+  const { earlier, model, before, after } = comparison;
+  if (earlier?.ports === model?.ports) return false;
+  const differing = [...inOneOnly(earlier?.ports ?? [], model?.ports ?? [])];
+  addAccounts(differing, accounts);
+  // What egress must not pass through is part of everybody's listener.
+  if (after.settings.isEgressEnabled && differing.some(({ protocol }) => !isHttp(protocol))) found.stages.add("base");
+  // A client sees an apex and all its backends by a right to any of them.
+  const keys = new Set(differing.map(({ key }) => key));
+  for (const [snapshot, side] of [[before, earlier] as const, [after, model] as const]) {
+    for (const [apexKey, split] of side?.splits.byApex ?? []) {
+      const ports = portsOfSplit(snapshot, side, apexKey, split);
+      if (keys.has(apexKey) || ports.some(({ key }) => keys.has(key))) addAccounts(ports, accounts);
+    }
+  }
+  return true;
+}
+
+/** Collects the service accounts behind the apexes and backends of splits that differ. */
+function compareSplits({ before, after, earlier, model }: Comparison, accounts: Set<string>): boolean {
+  const [old, now] = [earlier?.splits.byApex, model?.splits.byApex];
+  if (old === now) return false;
+  for (const key of new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])) {
+    if (old?.get(key) === now?.get(key)) continue;
+    addAccounts(portsOfSplit(before, earlier, key, old?.get(key)), accounts);
+    addAccounts(portsOfSplit(after, model, key, now?.get(key)), accounts);
+  }
+  return true;
+}
+
+/** The apex and the ports of its backends, whatever their numbers. */
+function portsOfSplit(
+  snapshot: MeshSnapshot | undefined,
+  model: NamespaceModel | undefined,
+  apexKey: string,
+  split: PortSplit | undefined,
+): readonly PortModel[] {
+  if (snapshot === undefined || model === undefined) return [];
+  const apex = findPort(snapshot, apexKey);
+  const backends = (split?.backends ?? []).flatMap((backend) => model.services.get(backend)?.ports ?? []);
+  return apex === undefined ? backends : [apex, ...backends];
+}
+
+function addAccounts(ports: readonly PortModel[], accounts: Set<string>): void {
+  for (const port of ports) for (const account of port.accounts) accounts.add(account);
+}
+
+/** Collects the service accounts behind Services whose ready endpoints differ. */
+function compareEndpoints({ earlier, model }: Comparison, accounts: Set<string>, found: Found): boolean {
+  if (earlier?.services === model?.services) return false;
+  let hasChanged = false;
+  for (const [name, service] of model?.services ?? []) {
+    const old = earlier?.services.get(name);
+    if (old?.endpoints === service.endpoints) continue;
+    hasChanged = true;
+    addAccounts(service.ports, accounts);
+    found.losesEndpoints ||= old !== undefined && losesEndpoint(old, service);
+  }
+  return hasChanged || earlier?.services.size !== model?.services.size;
+}
+
+function losesEndpoint(old: ServiceModel, now: ServiceModel): boolean {
+  for (const [cluster, endpoints] of old.endpoints) {
+    const left = new Set(now.endpoints.get(cluster)?.map(({ address, port }) => `${address}|${port}`));
+    if (endpoints.some(({ address, port }) => !left.has(`${address}|${port}`))) return true;
+  }
+  return false;
+}
+
+/** The outbound side of everybody who has, or had, a right to one of these accounts of the namespace. */
+function addClients(
+  { before, after, namespace }: Comparison,
+  accounts: ReadonlySet<string>,
+  stages: readonly PartStage[],
+  found: Found,
+): void {
+  for (const serviceAccount of accounts) {
+    for (const snapshot of [before, after]) {
+      if (snapshot === undefined) continue;
+      for (const grant of grantsTo(snapshot, { namespace, serviceAccount })) addSources(grant, stages, found);
+    }
+  }
+}
+
+function addSources(grant: AccessGrant, stages: readonly PartStage[], found: Found): void {
+  for (const { namespace, name } of grant.sources) {
+    for (const stage of stages) found.parts.add(partKey(stage, `${namespace}/${name}`));
+  }
+}
+
+function compareGrants({ earlier, model }: Comparison, found: Found): void {
+  const [old, now] = [earlier?.access.grants ?? [], model?.access.grants ?? []];
+  if (old === now) return;
+  const differing = inOneOnly(old, now);
+  const destinations = new Set<string>();
+  for (const grant of haveSameOrder(old, now, differing) ? differing : [...old, ...now]) {
+    addSources(grant, OUTBOUND_STAGES, found);
+    destinations.add(grant.destination);
+  }
+  for (const { key, serviceAccount } of model?.workloads.classes.values() ?? []) {
+    if (destinations.has(serviceAccount)) found.parts.add(partKey("inbound", key));
+  }
+}
+
+/** Whether the grants that stand in both lists stand in one order. */
+function haveSameOrder(
+  old: readonly AccessGrant[],
+  now: readonly AccessGrant[],
+  differing: ReadonlySet<AccessGrant>,
+): boolean {
+  const rest = now.filter((grant) => !differing.has(grant));
+  return old.filter((grant) => !differing.has(grant)).every((grant, position) => grant === rest[position]);
+}
+
+function addInbound({ model }: Comparison, found: Found): void {
+  for (const key of model?.workloads.classes.keys() ?? []) found.parts.add(partKey("inbound", key));
+}
