@@ -101,7 +101,7 @@ function versionsByGeneration(source: TableSource): TableSource {
 function withGeneration(table: ResourceTable): ResourceTable {
   return {
     generation: table.generation,
-    names: table.names,
+    names: (typeUrl) => table.names(typeUrl),
     get(typeUrl, name) {
       const resource = table.get(typeUrl, name);
       return resource === undefined ? undefined : { ...resource, version: `${resource.version}.${table.generation}` };
