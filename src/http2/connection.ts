@@ -1,3 +1,4 @@
+import { invariant } from "../lib/mod.ts";
 import { ClosedStreams } from "./closed-streams.ts";
 import type { Http2Connection, Http2ConnectionOptions } from "./connection-options.ts";
 import { ConnectionOutput } from "./connection-output.ts";
@@ -59,11 +60,13 @@ class ServerConnection implements Http2Connection, FrameSink {
 
   constructor(options: Http2ConnectionOptions) {
     const { limits, framing, now, write } = options;
+    const windowBytesMin = Math.min(limits.streamWindowBytes, limits.connectionWindowBytes);
+    invariant(windowBytesMin >= INITIAL_WINDOW_BYTES, `a window of ${windowBytesMin} bytes is below 65535`);
     this.#options = options;
     this.#budget = new ControlFrameBudget(limits.controlFrames, now);
     this.#output = new ConnectionOutput(write, framing, this.#budget);
     this.#headers = new HeaderReader(limits.headerListBytes);
-    this.#receiveWindow = new ReceiveWindow(Math.max(INITIAL_WINDOW_BYTES, limits.connectionWindowBytes));
+    this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
   }
 
   get streamCount(): number {
@@ -168,8 +171,7 @@ class ServerConnection implements Http2Connection, FrameSink {
     const recent = this.#recent;
     const stream = recent !== undefined && recent.id === id ? recent : this.#streams.get(id);
     if (!stream && this.#isIdle(id)) return protocolError("DATA on a stream that is not open");
-    if (!this.#receiveWindow.take(end - start)) return new Http2Error("FLOW_CONTROL_ERROR", "DATA beyond the window");
-    const increment = this.#receiveWindow.replenish();
+    const increment = this.#receiveWindow.take(end - start);
     if (increment > 0) this.#options.write(windowUpdateFrame(0, increment));
     const isLast = (flags & FLAG.END_STREAM) !== 0;
     let from = start;
@@ -187,10 +189,10 @@ class ServerConnection implements Http2Connection, FrameSink {
       return this.#streamError(id, "STREAM_CLOSED", "DATA on a stream that is closed");
     }
     this.#recent = stream;
-    const wrong = stream.takeData(end - start, to - from, isLast);
+    const wrong = stream.checkBody(to - from, isLast);
     if (wrong) return this.#streamError(id, wrong.code, wrong.message);
-    const more = isLast ? 0 : stream.receiveWindow.replenish();
-    if (more > 0) this.#options.write(windowUpdateFrame(id, more));
+    const more = stream.receiveWindow.take(end - start);
+    if (more > 0 && !isLast) this.#options.write(windowUpdateFrame(id, more));
     if (to > from) stream.handler?.data(bytes.subarray(from, to));
     if (isLast) stream.endRemote();
     return undefined;

@@ -6,7 +6,7 @@ export interface Http2Limits {
   readonly concurrentStreams: number;
   /** A request's headers as HPACK counts them: 32 bytes beside each name and value. More ends the connection. */
   readonly headerListBytes: number;
-  /** What a client may send on a stream, and on all of them, before it is told that there is room again. */
+  /** What a client may send on a stream, and on all of them, before it is told that there is room again; 65,535 at least. */
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
   /** Frames that carry no data: more end the connection. */

@@ -1,26 +1,20 @@
-/** How much a peer may send on a stream or connection, and when to tell it that there is room again. */
+/**
+ * Counts what a peer has sent on a stream or connection and says when to announce room again. Bytes are done with as soon
+ * as they are read, and a window is four frames at least, so that it is never used up: nobody can overrun it.
+ */
 export class ReceiveWindow {
-  readonly #size: number;
-  #left: number;
+  readonly #announceAt: number;
   #taken = 0;
 
-  constructor(size: number) {
-    this.#size = size;
-    this.#left = size;
+  constructor(bytes: number) {
+    this.#announceAt = bytes / 2;
   }
 
-  /** Counts what came. False: the peer may not have sent it. */
-  take(bytes: number): boolean {
-    this.#left -= bytes;
+  /** Takes note of what came; what to announce now: 0 until half of the window is used, so that small messages cost none. */
+  take(bytes: number): number {
     this.#taken += bytes;
-    return this.#left >= 0;
-  }
-
-  /** What to announce now; 0 until half of the window is used, so that small messages cause no frames. */
-  replenish(): number {
-    if (this.#taken * 2 < this.#size) return 0;
+    if (this.#taken < this.#announceAt) return 0;
     const increment = this.#taken;
-    this.#left += increment;
     this.#taken = 0;
     return increment;
   }

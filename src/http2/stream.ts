@@ -80,8 +80,8 @@ export class ServerStream implements Http2Stream {
     invariant(this.#hasResponded && !this.#trailers, "data goes between a response's headers and its trailers");
     const output = this.#output;
     const length = bytes.length;
+    if (length === 0) return this.#waiting.length === 0;
     if (this.#waiting.length === 0 && length <= this.sendWindow && length <= output.window) {
-      if (length === 0) return true;
       this.sendWindow -= length;
       output.window -= length;
       output.framing.write(bytes, this.id, output.write);
@@ -105,10 +105,9 @@ export class ServerStream implements Http2Stream {
     this.over(true);
   }
 
-  /** Counts DATA of `size` bytes, `length` of them body; says what is wrong with it. */
-  takeData(size: number, length: number, isLast: boolean): Http2Error | undefined {
+  /** Counts the `length` bytes of body of a DATA frame; says what is wrong with it. */
+  checkBody(length: number, isLast: boolean): Http2Error | undefined {
     if (!this.isRemoteOpen) return new Http2Error("STREAM_CLOSED", "DATA after the end of the stream");
-    if (!this.receiveWindow.take(size)) return new Http2Error("FLOW_CONTROL_ERROR", "DATA beyond the stream's window");
     if (this.bodyBytesLeft === undefined) return undefined;
     this.bodyBytesLeft -= length;
     const isAsSaid = isLast ? this.bodyBytesLeft === 0 : this.bodyBytesLeft >= 0;
@@ -155,10 +154,10 @@ export class ServerStream implements Http2Stream {
     for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
       const left = first.length - this.#sentOfFirst;
       const length = Math.min(left, this.sendWindow, output.window, FRAME_PAYLOAD_BYTES_MAX);
-      if (length <= 0 && left > 0) return;
+      if (length <= 0) return;
       this.sendWindow -= length;
       output.window -= length;
-      if (length > 0) output.framing.writePart(first, this.#sentOfFirst, length, this.id, output.write);
+      output.framing.writePart(first, this.#sentOfFirst, length, this.id, output.write);
       output.budget.earnByPart(length);
       this.#sentOfFirst += length;
       if (this.#sentOfFirst < first.length) continue;
