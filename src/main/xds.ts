@@ -4,11 +4,13 @@ import { startXdsServer, XdsListenError, type XdsServer } from "../xds/mod.ts";
 import { authenticateProxy } from "./authenticate.ts";
 import { type ControlPlaneState, type ServedXds, socketPaths } from "./control-plane-state.ts";
 import { type Edge, formatHostPort, StartError } from "./options.ts";
+import { followTicketKeys } from "./ticket-keys.ts";
 
 /** Serves proxies on the xDS address, and on a socket to which the pods' own network forwards. */
 export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<ServedXds> {
   const { intake, options, secrets, tracker } = state;
   const { certificatePem, privateKeyPem } = await secrets.serverCredential();
+  const ticketKeys = await secrets.ticketKeys(edge.clock.now());
   const { xds: socket } = socketPaths(options.socketDir);
   rmSync(socket, { force: true });
   const addresses = [formatHostPort(options.xds), ...(options.hasPods ? [`unix:${socket}`] : [])];
@@ -16,6 +18,7 @@ export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<Se
     startXdsServer({
       addresses,
       credentials: { certificatePem, privateKeyPem, clientCaPem: secrets.rootsPem },
+      ticketKeys: ticketKeys.keys,
       authenticate: ({ commonName }) => authenticateProxy(intake.snapshot(), commonName, options.trustDomain),
       tables: state.engine,
       observe: tracker,
@@ -23,6 +26,7 @@ export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<Se
       ...edge,
     }),
   );
+  const stopRenewal = followTicketKeys(ticketKeys, (keys) => server.renewTicketKeys(keys), { secrets, ...edge });
   if (options.hasPods) chmodSync(socket, 0o600);
   const port = Number(server.addresses[0]?.split(":").at(-1));
   return {
@@ -33,7 +37,10 @@ export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<Se
         else if (!isMeshed(snapshot, peer.namespace)) server.endPeer(peer.uuid, "its namespace left the mesh");
       }
     },
-    close: () => server.close(),
+    close() {
+      stopRenewal();
+      return server.close();
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import type { Clock, Metrics } from "../lib/mod.ts";
-import { nextTurn } from "../platform/mod.ts";
+import { nextTurn, workedMs } from "../platform/mod.ts";
 import { admission } from "./admission.ts";
 import { type ClientCertificate, readClientCertificate } from "./client-certificate.ts";
 import { splitAddress } from "./listen-address.ts";
@@ -56,6 +56,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       tls.emit("connection", socket);
     },
     later: (action) => void nextTurn().then(action),
+    workedMs,
     clock,
   });
   options.metrics.observed(
