@@ -113,19 +113,16 @@ export function createDeliveryTracker(options: {
   };
 }
 
-/** Mutable, because there is one for each type of each stream, and every delivery changes one. */
-interface TrackedType {
-  readonly typeUrl: TypeUrl;
-  sent: number;
-  acknowledged: number;
-  refused: TypeDelivery["refused"];
-}
+const TYPES = Object.values(TYPE_URLS);
+const NEVER = -1;
 
-/** What is kept of one open stream: little. The maps that readers are given are made for them. */
+/** What is kept of one open stream: a few numbers. The maps that readers are given are made for them. */
 class TrackedState implements StreamDelivery {
   readonly connectedAtMs: number;
   readonly #stream: TrackedStream;
-  readonly #types: TrackedType[] = [];
+  /** For each of `TYPES` the generation sent and the one acknowledged. */
+  readonly #generations: number[] = Array.from({ length: 2 * TYPES.length }, () => NEVER);
+  #refusals: Map<TypeUrl, NonNullable<TypeDelivery["refused"]>> | undefined;
   /** Name, version, name, version, … */
   #secrets: readonly string[] = [];
 
@@ -153,37 +150,40 @@ class TrackedState implements StreamDelivery {
   }
 
   get types(): ReadonlyMap<TypeUrl, TypeDelivery> {
-    return new Map(
-      this.#types.map(({ typeUrl, sent, acknowledged, refused }) => [
-        typeUrl,
-        refused === undefined ? { sent, acknowledged } : { sent, acknowledged, refused },
-      ]),
-    );
+    const types = new Map<TypeUrl, TypeDelivery>();
+    for (const [position, typeUrl] of TYPES.entries()) {
+      const [sent = NEVER, acknowledged = NEVER] = this.#generations.slice(2 * position);
+      if (sent === NEVER) continue;
+      const refused = this.#refusals?.get(typeUrl);
+      const delivery = { sent, acknowledged: Math.max(acknowledged, 0) };
+      types.set(typeUrl, refused === undefined ? delivery : { ...delivery, refused });
+    }
+    return types;
   }
 
   sent(typeUrl: TypeUrl, generation: number): void {
-    this.#type(typeUrl).sent = generation;
+    this.#note(typeUrl, 0, generation);
   }
 
   acked({ typeUrl, generation, resources }: TrackedDelivery): void {
-    const type = this.#type(typeUrl);
-    type.acknowledged = generation;
-    type.refused = undefined;
+    this.#note(typeUrl, 1, generation);
+    this.#refusals?.delete(typeUrl);
     if (typeUrl !== TYPE_URLS.secret) return;
     const versions = new Map(this.secretVersions);
     for (const { name, version } of resources) versions.set(name, version);
-    this.#secrets = [...versions].flat();
+    // Without the room that an array keeps for growing.
+    this.#secrets = [...versions].flat().slice();
+  }
+
+  /** A type that the server does not speak is answered, but not followed. */
+  #note(typeUrl: TypeUrl, offset: 0 | 1, generation: number): void {
+    const position = TYPES.indexOf(typeUrl);
+    if (position >= 0) this.#generations[2 * position + offset] = generation;
   }
 
   nacked(typeUrl: TypeUrl, refused: NonNullable<TypeDelivery["refused"]>): void {
-    this.#type(typeUrl).refused = refused;
-  }
-
-  #type(typeUrl: TypeUrl): TrackedType {
-    for (const type of this.#types) if (type.typeUrl === typeUrl) return type;
-    const type: TrackedType = { typeUrl, sent: 0, acknowledged: 0, refused: undefined };
-    this.#types.push(type);
-    return type;
+    this.#refusals ??= new Map();
+    this.#refusals.set(typeUrl, refused);
   }
 }
 

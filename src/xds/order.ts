@@ -14,10 +14,10 @@ const REMOVED_AFTER: Readonly<Record<string, readonly string[]>> = {
 
 /** What may be sent of one type now. */
 interface Selection {
-  readonly resources: Resource[];
+  resources: Resource[];
   /** What the client holds of each of `resources`. */
-  readonly held: Held[];
-  readonly removed: string[];
+  held: Held[];
+  removed: readonly string[];
   /** Differences that have to wait for another type, or for the next response. */
   waiting: number;
   /** How many of them wait for a resource that is being made. */
@@ -25,18 +25,23 @@ interface Selection {
 }
 
 const NOTHING: readonly Response[] = [];
+const NO_NAMES: readonly string[] = [];
 
 /** What can be sent now, in the order in which it must be sent. At most one response of a type is left un-ACKed. */
 export function nextResponses(state: StreamState, table: ResourceTable): readonly Response[] {
+  const { subscriptions } = state;
   let responses: Response[] | undefined;
-  for (const subscription of state.subscriptions) dropSettled(table, subscription);
-  for (const subscription of state.subscriptions) {
+  // Plain loops, and no array before there is something to hold: nearly every call is about one resource or none.
+  for (let n = 0; n < subscriptions.length; n++) dropSettled(table, subscriptions[n] as Subscription);
+  for (let n = 0; n < subscriptions.length; n++) {
+    const subscription = subscriptions[n] as Subscription;
     if (subscription.outstanding !== undefined) continue;
     if (subscription.pending.size === 0 && !subscription.mustAnswer) continue;
     const selection = select(state, table, subscription);
     if (!isWorthSending(subscription, selection)) continue;
-    responses ??= [];
-    responses.push(respond(state, table, subscription, selection));
+    const response = respond(state, table, subscription, selection);
+    if (responses === undefined) responses = [response];
+    else responses.push(response);
   }
   return responses ?? NOTHING;
 }
@@ -57,7 +62,7 @@ function select(state: StreamState, table: ResourceTable, subscription: Subscrip
   const mayRemove = removalRule(state, typeUrl);
   const mayBring = bringRule(state, table, subscription);
   const bytesMax = protocol === "delta" ? state.limits.responseBytesMax : Number.POSITIVE_INFINITY;
-  const selection: Selection = { resources: [], held: [], removed: [], waiting: 0, awaited: 0 };
+  const selection: Selection = { resources: [], held: [], removed: NO_NAMES, waiting: 0, awaited: 0 };
   const hasRefused = !memory.isEmpty();
   let bytes = 0;
   let isAlone = false;
@@ -77,20 +82,30 @@ function select(state: StreamState, table: ResourceTable, subscription: Subscrip
     } else {
       bytes += size;
       isAlone = held === ON_TRIAL;
-      if (resource === undefined) selection.removed.push(name);
-      else {
-        selection.resources.push(resource);
-        selection.held.push(held);
-      }
+      if (resource !== undefined) choose(selection, resource, held);
+      else if (selection.removed.length === 0) selection.removed = [name];
+      else (selection.removed as string[]).push(name);
     }
   }
-  if (protocol === "sotw" && !hasLegacyWildcard(typeUrl)) forget(selection.removed, pending);
+  if (protocol === "sotw" && !hasLegacyWildcard(typeUrl)) forget(selection, pending);
   return selection;
 }
 
+/** An array that begins with one element has room for that one; one that grows begins with room for 17. */
+function choose(selection: Selection, resource: Resource, held: Held): void {
+  if (selection.resources.length === 0) {
+    selection.resources = [resource];
+    selection.held = [held];
+  } else {
+    selection.resources.push(resource);
+    selection.held.push(held);
+  }
+}
+
 /** These types have no way to say "gone" on a state-of-the-world stream. */
-function forget(removed: string[], pending: HeldNames): void {
-  for (const name of removed.splice(0)) pending.delete(name);
+function forget(selection: Selection, pending: HeldNames): void {
+  for (const name of selection.removed) pending.delete(name);
+  selection.removed = NO_NAMES;
 }
 
 /** A first answer waits for what is being made for it; later ones do not. */
@@ -162,7 +177,7 @@ function respond(state: StreamState, table: ResourceTable, subscription: Subscri
     version: String(isSotw ? subscription.version : table.generation),
     generation: table.generation,
     resources,
-    removed: isSotw ? [] : selection.removed,
+    removed: isSotw ? NO_NAMES : selection.removed,
     requiredResends,
   };
   const response = state.options.responses.respond(content, subscription.lastSerial);

@@ -78,15 +78,20 @@ export function takeSotwRequest(
 /** Notes what a new desired state changes for each subscription. */
 export function moveToTable(state: StreamState, previous: ResourceTable, next: ResourceTable): void {
   const changes = state.options.difference(previous, next);
-  for (const subscription of state.subscriptions) {
-    const { pending } = subscription;
-    const typeUrl = subscription.typeUrl as TypeUrl;
-    for (const name of changes.names(typeUrl)) {
-      if (!isSubscribed(subscription, name) || pending.has(name) || subscription.kept?.has(name)) continue;
-      pending.set(name, previous.get(typeUrl, name)?.version ?? ABSENT);
-    }
+  const { subscriptions } = state;
+  // Plain loops: every change for all runs through here on every stream.
+  for (let n = 0; n < subscriptions.length; n++) {
+    const subscription = subscriptions[n] as Subscription;
+    const names = changes.names(subscription.typeUrl as TypeUrl);
+    for (let m = 0; m < names.length; m++) moveName(subscription, previous, names[m] as string);
     if (subscription.kept !== undefined) reviewKept(subscription, subscription.kept, previous, next);
   }
+}
+
+function moveName(subscription: Subscription, previous: ResourceTable, name: string): void {
+  const { pending, typeUrl } = subscription;
+  if (!isSubscribed(subscription, name) || pending.has(name) || subscription.kept?.has(name)) return;
+  pending.set(name, resourceOf(previous, typeUrl, name)?.version ?? ABSENT);
 }
 
 /** What the client was let keep is pending once the new table says that it is no longer as good. */

@@ -44,10 +44,12 @@ export interface SessionOptions {
 
 const nothing = () => undefined;
 
-/** A response that the client has not acknowledged. */
+/** A response that the client has not acknowledged; at most one of a type. */
 interface InFlight {
   readonly delivery: Delivery;
   readonly sentAt: number;
+  /** Sent before it. */
+  next: InFlight | undefined;
 }
 
 /**
@@ -64,10 +66,10 @@ export class Session implements StreamHandler, StreamInfo {
   readonly #services: SessionServices;
   readonly #transport: StreamTransport;
   readonly #stream: StreamState;
+  // An array that was ever used takes 180 bytes for ever: there is none while nothing waits, and a chain for what is sent.
   /** Responses that the transport cannot take yet: at most one of a type. */
-  readonly #queue: Response[] = [];
-  /** At most one of a type. */
-  readonly #inFlight: InFlight[] = [];
+  #queue: Response[] | undefined;
+  #inFlight: InFlight | undefined;
   #tables: TableSubscription | undefined;
   #table: ResourceTable | undefined;
   #hasRoom = true;
@@ -121,7 +123,7 @@ export class Session implements StreamHandler, StreamInfo {
     if (request === undefined) return;
     this.#services.metrics.requested(request.typeUrl);
     this.#guard(() => {
-      if (!this.#stream.hasRequested && this.#stream.waiting.length === 0) this.#startQuiet(request);
+      if (!this.#stream.hasRequested && this.#stream.waiting === undefined) this.#startQuiet(request);
       this.#give(request);
     });
   }
@@ -140,8 +142,9 @@ export class Session implements StreamHandler, StreamInfo {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancelTimer();
-    for (const { typeUrl } of this.#queue.splice(0)) this.#services.metrics.sendFailed(typeUrl);
-    this.#inFlight.length = 0;
+    for (const { typeUrl } of this.#queue ?? []) this.#services.metrics.sendFailed(typeUrl);
+    this.#queue = undefined;
+    this.#inFlight = undefined;
     const tables = this.#tables;
     if (tables !== undefined) {
       this.#services.metrics.connected(-1);
@@ -194,15 +197,21 @@ export class Session implements StreamHandler, StreamInfo {
       return;
     }
     for (const response of responses) {
-      if (this.#hasRoom && this.#queue.length === 0 && !this.#isOver) this.#send(response);
-      else this.#queue.push(response);
+      if (this.#hasRoom && this.#queue === undefined && !this.#isOver) this.#send(response);
+      else this.#wait(response);
     }
     if (settledGeneration !== undefined) this.#services.observe.settled(this, settledGeneration);
   }
 
+  #wait(response: Response): void {
+    this.#queue ??= [];
+    this.#queue.push(response);
+  }
+
   #write(): void {
     while (this.#hasRoom && !this.#isOver) {
-      const response = this.#queue.shift();
+      const response = this.#queue?.shift();
+      if (this.#queue?.length === 0) this.#queue = undefined;
       if (response === undefined) return;
       this.#send(response);
     }
@@ -211,7 +220,7 @@ export class Session implements StreamHandler, StreamInfo {
   #send(response: Response): void {
     const { observe, metrics, clock, encoded } = this.#services;
     const { prefixed, delivery } = encoded[this.protocol].encoded(response);
-    this.#inFlight.push({ delivery, sentAt: clock.monotonic() });
+    this.#inFlight = { delivery, sentAt: clock.monotonic(), next: this.#inFlight };
     metrics.sent(delivery.typeUrl, delivery);
     observe.sent(this, delivery);
     this.#hasRoom = this.#transport.send(prefixed);
@@ -219,13 +228,11 @@ export class Session implements StreamHandler, StreamInfo {
 
   #report(verdict: Verdict): void {
     const { observe, metrics, clock, log } = this.#services;
-    const position = this.#inFlight.findIndex(({ delivery }) => delivery.nonce === verdict.response.nonce);
-    const sent = this.#inFlight[position];
+    const sent = this.#takeInFlight(verdict.response.nonce);
     if (sent === undefined) {
       this.end("INVALID_ARGUMENT", "acknowledges a response that was not sent yet", "request");
       return;
     }
-    this.#inFlight.splice(position, 1);
     const { delivery, sentAt } = sent;
     metrics.acknowledged(delivery.typeUrl, verdict.kind === "acked", (clock.monotonic() - sentAt) / 1000);
     if (verdict.kind === "acked") {
@@ -244,6 +251,19 @@ export class Session implements StreamHandler, StreamInfo {
       message,
     });
     observe.nacked(this, { delivery, names, message });
+  }
+
+  #takeInFlight(nonce: string): InFlight | undefined {
+    let later: InFlight | undefined;
+    for (let each = this.#inFlight; each !== undefined; each = each.next) {
+      if (each.delivery.nonce === nonce) {
+        if (later === undefined) this.#inFlight = each.next;
+        else later.next = each.next;
+        return each;
+      }
+      later = each;
+    }
+    return undefined;
   }
 
   /** What goes wrong on one stream ends that stream alone. */

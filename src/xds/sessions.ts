@@ -100,7 +100,7 @@ export function openSessions(options: SessionsOptions): Sessions {
         nodeIds: [commonName, peer.uuid],
         memory: memoryOf(peer.uuid),
       });
-      const streams = [...(byPeer.get(peer.uuid) ?? []), session];
+      const streams = (byPeer.get(peer.uuid) ?? []).concat(session);
       byPeer.set(peer.uuid, streams);
       count++;
       usesResponses();

@@ -4,7 +4,7 @@ import { boundedMessage } from "./refusals.ts";
 import { moveToTable, takeDeltaRequest, takeSotwRequest } from "./requests.ts";
 import type { ResourceTable } from "./resource.ts";
 import type { StreamState } from "./stream-state.ts";
-import { isAcknowledged } from "./subscription.ts";
+import { isAcknowledged, type Subscription } from "./subscription.ts";
 
 /**
  * Gives one input to a stream and says what follows. Total and deterministic; reads no clock and does no I/O. The state
@@ -47,6 +47,7 @@ function take(state: StreamState, input: StreamInput, verdicts: Verdict[]): Stre
         };
       }
       if (state.table !== undefined) return takeRequest(state, state.table, input, verdicts);
+      state.waiting ??= [];
       if (state.waiting.length >= state.limits.waitingMax) {
         return {
           code: "RESOURCE_EXHAUSTED",
@@ -60,7 +61,9 @@ function take(state: StreamState, input: StreamInput, verdicts: Verdict[]): Stre
 }
 
 function takeWaiting(state: StreamState, table: ResourceTable, verdicts: Verdict[]): StreamEnd | undefined {
-  for (const request of state.waiting.splice(0)) {
+  const waiting = state.waiting ?? [];
+  state.waiting = undefined;
+  for (const request of waiting) {
     const end = takeRequest(state, table, request, verdicts);
     if (end !== undefined) return end;
   }
@@ -86,7 +89,10 @@ function takeRequest(
 
 function newlySettled(state: StreamState, table: ResourceTable): number | undefined {
   if (table.generation <= state.settledGeneration || state.subscriptions.length === 0) return undefined;
-  for (const subscription of state.subscriptions) if (!isAcknowledged(subscription)) return undefined;
+  const { subscriptions } = state;
+  for (let n = 0; n < subscriptions.length; n++) {
+    if (!isAcknowledged(subscriptions[n] as Subscription)) return undefined;
+  }
   state.settledGeneration = table.generation;
   return table.generation;
 }

@@ -25,9 +25,9 @@ export interface StreamState {
   readonly limits: StreamLimits;
   table: ResourceTable | undefined;
   /** Requests that came before the first table. */
-  readonly waiting: (DeltaRequest | SotwRequest)[];
+  waiting: (DeltaRequest | SotwRequest)[] | undefined;
   /** One for each type that the client asked for, in the order in which types are sent: few, and looked at often. */
-  readonly subscriptions: Subscription[];
+  subscriptions: readonly Subscription[];
   /** Clusters updated on this stream before the client said which endpoints it holds. */
   updatedClusters: Set<string> | undefined;
   hasRequested: boolean;
@@ -42,7 +42,7 @@ export function createStream(options: StreamOptions): StreamState {
     options,
     limits: options.limits ?? DEFAULT_STREAM_LIMITS,
     table: undefined,
-    waiting: [],
+    waiting: undefined,
     subscriptions: [],
     updatedClusters: undefined,
     hasRequested: false,
@@ -62,15 +62,15 @@ const SEND_ORDER: readonly string[] = [
 ];
 
 export function subscriptionOf({ subscriptions }: StreamState, typeUrl: string): Subscription | undefined {
-  for (const subscription of subscriptions) if (subscription.typeUrl === typeUrl) return subscription;
+  for (let n = 0; n < subscriptions.length; n++) if (subscriptions[n]?.typeUrl === typeUrl) return subscriptions[n];
   return undefined;
 }
 
 /** Adds the first subscription of a type, in its place. */
-export function addSubscription({ subscriptions }: StreamState, subscription: Subscription): void {
+export function addSubscription(state: StreamState, subscription: Subscription): void {
   const rank = sendRank(subscription);
-  const next = subscriptions.findIndex((other) => sendRank(other) > rank);
-  subscriptions.splice(next < 0 ? subscriptions.length : next, 0, subscription);
+  const next = state.subscriptions.findIndex((other) => sendRank(other) > rank);
+  state.subscriptions = state.subscriptions.toSpliced(next < 0 ? state.subscriptions.length : next, 0, subscription);
 }
 
 function sendRank({ typeUrl }: Subscription): number {

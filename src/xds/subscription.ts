@@ -74,9 +74,12 @@ export function isSettled(subscription: Subscription): boolean {
   return subscription.outstanding === undefined && !subscription.mustAnswer && subscription.pending.size === 0;
 }
 
+const KNOWN_TYPES: readonly string[] = Object.values(TYPE_URLS);
+
 export function newSubscription(typeUrl: string, isFresh: boolean): Subscription {
   return {
-    typeUrl,
+    // The constant: a client's own text would be kept by each stream, and compared letter by letter.
+    typeUrl: KNOWN_TYPES.find((known) => known === typeUrl) ?? typeUrl,
     isWildcard: false,
     hasNamed: false,
     names: new SubscribedNames(),

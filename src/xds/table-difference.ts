@@ -15,17 +15,33 @@ export type TableDifference = (previous: ResourceTable, next: ResourceTable) => 
 /** Creates a {@link TableDifference} with an empty memory of its own. */
 export function tableDifference(): TableDifference {
   const known = new WeakMap<ResourceTable, WeakMap<ResourceTable, TableChanges>>();
-  return (previous, next) =>
-    getOrCreate(
-      getOrCreate(known, previous, () => new WeakMap()),
-      next,
-      () => changesOf(previous, next),
-    );
+  return (previous, next) => {
+    let byNext = known.get(previous);
+    if (byNext === undefined) {
+      byNext = new WeakMap();
+      known.set(previous, byNext);
+    }
+    let changes = byNext.get(next);
+    if (changes === undefined) {
+      changes = changesOf(previous, next);
+      byNext.set(next, changes);
+    }
+    return changes;
+  };
 }
 
 function changesOf(previous: ResourceTable, next: ResourceTable): TableChanges {
   const byType = new Map<TypeUrl, readonly string[]>();
-  return { names: (typeUrl) => getOrCreate(byType, typeUrl, () => changedNames(previous, next, typeUrl)) };
+  return {
+    names(typeUrl) {
+      let names = byType.get(typeUrl);
+      if (names === undefined) {
+        names = changedNames(previous, next, typeUrl);
+        byType.set(typeUrl, names);
+      }
+      return names;
+    },
+  };
 }
 
 function changedNames(previous: ResourceTable, next: ResourceTable, typeUrl: TypeUrl): readonly string[] {
@@ -39,17 +55,4 @@ function changedNames(previous: ResourceTable, next: ResourceTable, typeUrl: Typ
     if (next.get(typeUrl, name) === undefined) changed.push(name);
   }
   return changed;
-}
-
-function getOrCreate<Key, Value>(
-  map: { get(key: Key): Value | undefined; set(key: Key, value: Value): unknown },
-  key: Key,
-  create: () => Value,
-): Value {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = create();
-    map.set(key, value);
-  }
-  return value;
 }
