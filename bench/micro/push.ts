@@ -1,6 +1,7 @@
 import { encodeTrustBundle, SECRETS } from "../../src/envoy/mod.ts";
 import type { KubeObject } from "../../src/kube/objects.ts";
 import { type Clock, metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
+import { generateHere } from "../../src/main/generate-pool.ts";
 import { inlinePool } from "../../src/platform/mod.ts";
 import {
   createPushEngine,
@@ -117,7 +118,7 @@ function leapingClock(): Clock & { readonly leap: () => void } {
 function createEngine(onPush: () => void, clock: Clock): PushEngine {
   const edge = { clock, log: silentLog(), metrics: metricsRegistry() };
   const pool = inlinePool({ ...edge, name: "generate", load: async () => generateJob });
-  const resources = createResourceSource({ pool, lanes: 1, cacheBytesMax: 64 * 2 ** 20, ...edge });
+  const resources = createResourceSource({ pool, generateHere, lanes: 1, cacheBytesMax: 64 * 2 ** 20, ...edge });
   return createPushEngine({ resources, secrets: SECRETS_FOR_ALL, onPush, ...edge });
 }
 

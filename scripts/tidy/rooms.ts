@@ -15,6 +15,7 @@ export interface Room {
 export const secondDoors: readonly string[] = [
   "src/envoy/bootstrap.ts",
   "src/envoy/describe.ts",
+  "src/envoy/endpoints.ts",
   "src/envoy/secrets.ts",
   "src/kube/objects.ts",
   "src/platform/compiled-code.ts",

@@ -2,7 +2,7 @@ import { envoy } from "../../proto/gen/resources.js";
 import { contentHash } from "../lib/mod.ts";
 import type { ResourceView } from "../mesh/mod.ts";
 import { localCluster, metricsCluster, passthroughCluster, upstreamCluster } from "./clusters.ts";
-import { loadAssignment } from "./endpoints.ts";
+import { encodeEndpoints } from "./endpoints.ts";
 import { inboundListener } from "./listener-inbound.ts";
 import { metricsListener } from "./listener-metrics.ts";
 import { outboundListener } from "./listener-outbound.ts";
@@ -11,7 +11,6 @@ import { inboundRoutes } from "./routes-inbound.ts";
 import { outboundRoutes } from "./routes-outbound.ts";
 
 const { Cluster } = envoy.config.cluster.v3;
-const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
 const { Listener } = envoy.config.listener.v3;
 const { RouteConfiguration } = envoy.config.route.v3;
 
@@ -53,7 +52,7 @@ function encode(view: ResourceView): Uint8Array {
     case "metrics-cluster":
       return Cluster.encode(metricsCluster(view)).finish();
     case "endpoints":
-      return ClusterLoadAssignment.encode(loadAssignment(view)).finish();
+      return encodeEndpoints(view);
     case "outbound-listener":
       return Listener.encode(outboundListener(view)).finish();
     case "inbound-listener":

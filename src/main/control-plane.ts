@@ -6,7 +6,7 @@ import { createDeliveryTracker, createPushEngine, createResourceSource, type Pus
 import { controlActions, ownRejections, readModel } from "./control-plane-api.ts";
 import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
 import { openFolder } from "./folder.ts";
-import { createGeneratePool, generateLanes } from "./generate-pool.ts";
+import { createGeneratePool, generateHere, generateLanes } from "./generate-pool.ts";
 import { createIntake } from "./intake.ts";
 import { openMeshSecrets } from "./mesh-secrets.ts";
 import { type ControlPlaneOptions, type Edge, formatHostPort, type PodAddress, StartError } from "./options.ts";
@@ -91,6 +91,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
   });
   const resources = createResourceSource({
     pool,
+    generateHere,
     lanes: generateLanes(options.workers),
     cacheBytesMax: CACHE_BYTES_MAX,
     ...edge,

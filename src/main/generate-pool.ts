@@ -1,5 +1,8 @@
 import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
+import { generateEndpoints } from "../envoy/endpoints.ts";
+import type { ResourceView } from "../mesh/mod.ts";
 import { inlinePool, type Pool, type PoolReporting, startPool } from "../platform/mod.ts";
+import type { Resource } from "../xds/mod.ts";
 
 const GENERATE_TIMEOUT_MS = 4000;
 const GENERATE_QUEUE_MAX = 10_000;
@@ -23,6 +26,14 @@ export function createGeneratePool(
     queueMax: GENERATE_QUEUE_MAX,
     heapMaxMb: GENERATE_HEAP_MAX_MB,
   });
+}
+
+/**
+ * Endpoints are generated on the main thread: they change most often, and the way to a thread and back takes longer than
+ * to write them.
+ */
+export function generateHere(view: ResourceView): Resource | undefined {
+  return view.kind === "endpoints" ? generateEndpoints(view) : undefined;
 }
 
 /** Jobs that may be under way at once: one more than there are threads, so that none waits for the main thread. */

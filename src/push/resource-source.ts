@@ -8,9 +8,15 @@ import { type Clock, canonicalJson, contentHash, type Log, type Metrics } from "
 import type { ResourceView } from "../mesh/mod.ts";
 import { type Pool, PoolError } from "../platform/mod.ts";
 import type { Resource, TypeUrl } from "../xds/resource.ts";
+import { inSlices } from "./slices.ts";
 
 export interface ResourceSourceOptions {
   readonly pool: Pool<GenerateJob, GenerateResult>;
+  /**
+   * Makes the resource of a view that is cheaper to generate at once than to hand over; undefined for all others. Every
+   * view is given to the pool without it.
+   */
+  readonly generateHere?: (view: ResourceView) => Resource | undefined;
   /** How many jobs may be under way at once: enough to keep every worker busy. */
   readonly lanes: number;
   /** Bound of what is kept of resources that nobody uses now. */
@@ -79,25 +85,38 @@ export function createResourceSource(options: ResourceSourceOptions): ResourceSo
     failedUntilMs.set(hash, options.clock.monotonic() + RETRY_MS);
   };
 
+  const made = ({ view, hash }: Missing, resource: Resource) => {
+    count.generated.add();
+    cache.set(hash, resource);
+    resources.set(view, resource);
+  };
+  const generateHere = (absent: Missing): boolean => {
+    const resource = options.generateHere?.(absent.view);
+    if (resource === undefined) return false;
+    count.misses.add();
+    made(absent, resource);
+    return true;
+  };
+
   return {
     async prepare(views) {
       forgive();
       const missing = new Map<string, Missing>();
       const twins: Missing[] = [];
       // Classes share views: each one is looked at once.
-      for (const view of new Set(views)) {
-        if (resources.has(view)) continue;
+      await inSlices(options.clock, new Set(views), (view) => {
+        if (resources.has(view)) return;
         const absent = look(view);
-        if (absent === undefined || failedUntilMs.has(absent.hash)) continue;
+        if (absent === undefined || failedUntilMs.has(absent.hash)) return;
+        if (generateHere(absent)) return;
         if (missing.has(absent.hash)) twins.push(absent);
         else missing.set(absent.hash, absent);
-      }
+      });
       count.misses.add(missing.size);
+      if (missing.size === 0) return;
       await generateAll([...missing.values()], options, (absent, outcome) => {
-        if ("error" in outcome) return failed(absent, outcome.error);
-        count.generated.add();
-        cache.set(absent.hash, outcome);
-        resources.set(absent.view, outcome);
+        if ("error" in outcome) failed(absent, outcome.error);
+        else made(absent, outcome);
       });
       for (const { view, hash } of twins) {
         const resource = cache.get(hash);

@@ -1,6 +1,7 @@
 /** A push engine over the real mesh and the real generator, on the main thread, with a clock that tests move. */
 import { encodeTrustBundle, SECRETS } from "../../src/envoy/mod.ts";
 import { type LogFields, manualClock, metricsRegistry, silentLog } from "../../src/lib/mod.ts";
+import { generateHere } from "../../src/main/generate-pool.ts";
 import { createMeshStore, type RecordChange } from "../../src/mesh/mod.ts";
 import { inlinePool, type Pool } from "../../src/platform/mod.ts";
 import {
@@ -27,7 +28,16 @@ export function pushBench(options: { readonly pool?: Pool<GenerateJob, GenerateR
   const pool = options.pool ?? inlinePool({ name: "generate", clock, log, metrics, load: async () => generateJob });
   const secrets = secretBench();
   const engine = createPushEngine({
-    resources: createResourceSource({ pool, lanes: 2, cacheBytesMax: 64 * 2 ** 20, clock, log, metrics }),
+    resources: createResourceSource({
+      pool,
+      lanes: 2,
+      // A test that takes the generator's place wants to see all views.
+      ...(options.pool === undefined ? { generateHere } : {}),
+      cacheBytesMax: 64 * 2 ** 20,
+      clock,
+      log,
+      metrics,
+    }),
     secrets: secrets.source,
     onPush: (push) => pushes.push(push),
     clock,
