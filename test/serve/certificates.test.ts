@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdirSync } from "node:fs";
+import { connect as connectTls } from "node:tls";
 import { afterAll, expect, test } from "vitest";
 import type { CredentialFiles } from "../../src/admin/mod.ts";
 import { requestJson } from "../../src/platform/json-request.ts";
@@ -30,6 +32,7 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}]}
 afterAll(() => shop.close());
 
 const flags = ["--state-dir", shop.path("state")];
+const subject = { namespace: "shop", serviceAccount: "buyer", uuid };
 const SECRETS = ["root-cert", "service-cert"];
 
 /** Asks the private socket. */
@@ -73,7 +76,6 @@ async function take(
 
 test("a control plane that starts again issues nothing that proxies hold, and can rotate it all the same", async () => {
   const first = await shop.serve(dir, ...flags);
-  const subject = { namespace: "shop", serviceAccount: "buyer", uuid };
   const { caPem, ...issued } = (await control(first, "/credentials", subject)) as CredentialFiles;
   const own = { ...issued, rootsPem: caPem };
   const before = connect(first, own, {});
@@ -100,4 +102,32 @@ test("a control plane that starts again issues nothing that proxies hold, and ca
   client.ack(renewal);
   expect(await rotated).toEqual({ proxies: 1 });
   client.close();
+  await second.stop("SIGTERM");
 });
+
+// Deno's client does not tell its tickets.
+test.skipIf("deno" in process.versions)(
+  "a proxy's TLS session is resumed by the control plane that starts again",
+  async () => {
+    const http2 = [...flags, "--transport", "http2"];
+    const first = await shop.serve(dir, ...http2);
+    const { caPem, ...own } = (await control(first, "/credentials", subject)) as CredentialFiles;
+    const credentials = { ca: caPem, cert: own.certificatePem, key: own.privateKeyPem, servername: "localhost" };
+    const dial = (serving: Serving, session?: Buffer) => {
+      const address = { host: "127.0.0.1", port: Number(serving.xds.split(":").at(-1)) };
+      const known = session === undefined ? {} : { session };
+      // Tickets come after the handshake (RFC 8446 §4.6.1), and are seen by who reads.
+      return connectTls({ ...address, ...credentials, ...known, ALPNProtocols: ["h2"] }).resume();
+    };
+    const begun = dial(first);
+    const [session] = (await once(begun, "session")) as [Buffer];
+    expect(begun.isSessionReused()).toBe(false);
+    begun.destroy();
+    await first.stop("SIGKILL");
+
+    const resumed = dial(await shop.serve(dir, ...http2), session);
+    await once(resumed, "secureConnect");
+    expect(resumed.isSessionReused()).toBe(true);
+    resumed.destroy();
+  },
+);
