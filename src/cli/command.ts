@@ -32,10 +32,12 @@ export interface Flag {
   /** Shown after the flag: `HOST:PORT`. */
   readonly value?: string;
   readonly help: string;
+  /** May be given several times. */
+  readonly isRepeated?: true;
 }
 
 export interface ParsedFlags {
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly positionals: readonly string[];
   /** What stands after `--`. */
   readonly rest: readonly string[];
@@ -64,7 +66,8 @@ export function parseFlags(command: Command, args: readonly string[]): ParsedFla
   }
   const options: ParseArgsOptionsConfig = {};
   for (const [name, flag] of Object.entries(command.flags)) {
-    options[name] = { type: flag.type, ...(flag.short === undefined ? {} : { short: flag.short }) };
+    const short = flag.short === undefined ? {} : { short: flag.short };
+    options[name] = { type: flag.type, multiple: flag.isRepeated === true, ...short };
   }
   try {
     const { values, positionals } = parseArgs({ args: [...own], options, allowPositionals: true, strict: true });
@@ -79,6 +82,12 @@ export function parseFlags(command: Command, args: readonly string[]): ParsedFla
 export function stringFlag(flags: ParsedFlags, name: string): string | undefined {
   const value = flags.values[name];
   return typeof value === "string" ? value : undefined;
+}
+
+/** Every value of a string flag that may be given several times. */
+export function stringFlags(flags: ParsedFlags, name: string): readonly string[] {
+  const value = flags.values[name];
+  return Array.isArray(value) ? value : [];
 }
 
 /** `-o`: `table` unless `json` was asked for. */

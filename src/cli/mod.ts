@@ -42,6 +42,26 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./cert-rotate.ts")).certRotateCommand,
   },
   {
+    name: "fleet run",
+    summary: "Run a scenario: simulated Envoys, changes, an oracle, and a report",
+    load: async () => (await import("./fleet-run.ts")).fleetRunCommand,
+  },
+  {
+    name: "fleet connect",
+    summary: "Connect simulated Envoys to any xDS server and say what they are sent",
+    load: async () => (await import("./fleet-connect.ts")).fleetConnectCommand,
+  },
+  {
+    name: "fleet list",
+    summary: "List the scenarios that come with osm",
+    load: async () => (await import("./fleet-list.ts")).fleetListCommand,
+  },
+  {
+    name: "fleet shapes",
+    summary: "List the shapes of meshes that scenarios can name",
+    load: async () => (await import("./fleet-list.ts")).fleetShapesCommand,
+  },
+  {
     name: "healthcheck",
     summary: "Answer rewritten TCP probes of an injected pod (runs inside the pod)",
     load: async () => (await import("./healthcheck.ts")).healthcheckCommand,

@@ -52,13 +52,15 @@ export function readScenario(text: string, file: string, settings: readonly Sett
 function apply(document: ReturnType<typeof parseDocument>, setting: Setting, problems: Problems): void {
   const path = setting.path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part));
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
-  const last = path.at(-1);
+  const missing = path.find(
+    (part, place) => typeof part === "number" && document.getIn(path.slice(0, place + 1)) === undefined,
+  );
   const problem = (message: string) =>
     problems.found.push({ line: undefined, field: `--set ${setting.path}`, message });
   if (parent !== undefined && !isCollection(parent)) {
     problem(`cannot be set: "${path.slice(0, -1).join(".")}" holds no fields.`);
-  } else if (typeof last === "number" && document.getIn(path) === undefined) {
-    problem(`there is no entry ${last}.`);
+  } else if (missing !== undefined) {
+    problem(`there is no entry ${missing}.`);
   } else {
     const value = parseDocument(setting.value);
     document.setIn(path, value.errors.length > 0 ? setting.value : document.createNode(value.toJS()));

@@ -56,6 +56,8 @@ export class World {
   readonly furtherSources = new Map<number, AccountName>();
   /** By apex. */
   readonly splits = new Map<number, readonly Backend[]>();
+  /** Every pod that there ever was, as it came. */
+  readonly everyPod: WorldPod[] = [];
   /** By id; undefined: gone. */
   readonly #pods: (WorldPod | undefined)[] = [];
   /** Ids of the pods of each service, by slice. */
@@ -132,6 +134,7 @@ export class World {
       address: firstAddress(id),
     };
     this.#pods.push(pod);
+    this.everyPod.push(pod);
     slice.push(id);
     return { pod, files: this.filesOfPod(pod) };
   }

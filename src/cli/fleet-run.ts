@@ -1,0 +1,150 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import {
+  libraryHint,
+  libraryNames,
+  libraryScenario,
+  PlanError,
+  REPORT_HEADERS,
+  type RunReport,
+  readScenario,
+  reportHtml,
+  reportNotes,
+  reportRows,
+  runScenario,
+  type Scenario,
+  ScenarioError,
+  type Setting,
+  TargetError,
+} from "../fleet/mod.ts";
+import { silentLog, systemClock } from "../lib/mod.ts";
+import { RequestError } from "../platform/json-request.ts";
+import {
+  type Command,
+  type CommandContext,
+  CommandError,
+  EXIT,
+  OUTPUT_FLAG,
+  onlyPositional,
+  outputFormat,
+  type ParsedFlags,
+  stringFlag,
+  stringFlags,
+} from "./command.ts";
+import { progressWriter } from "./fleet-output.ts";
+import { table } from "./table.ts";
+
+export const fleetRunCommand: Command = {
+  name: "fleet run",
+  usage: "SCENARIO [--set FIELD=VALUE] [--target HOST:PORT] [-o json] [--html FILE]",
+  summary: "Run a scenario: simulated Envoys, changes, an oracle, and a report",
+  flags: {
+    set: {
+      type: "string",
+      value: "FIELD=VALUE",
+      isRepeated: true,
+      help: "another value for a field of the scenario, as phases.0.rate=20; may be given several times",
+    },
+    target: {
+      type: "string",
+      value: "HOST:PORT",
+      help: "xDS address of a server that runs already (default: what the scenario says; mostly one of its own)",
+    },
+    admin: { type: "string", value: "HOST:PORT", help: "admin address of --target: credentials, figures, rotation" },
+    folder: { type: "string", value: "DIR", help: "the folder that --target serves; the scenario is written into it" },
+    pid: { type: "string", value: "PID", help: "process of --target, for its CPU and memory" },
+    html: { type: "string", value: "FILE", help: "write the report as a page with plots" },
+    output: OUTPUT_FLAG,
+  },
+  examples: [
+    "osm fleet run smoke",
+    "osm fleet run endpoint-churn --set shape=W2 --html report.html",
+    "osm fleet run mine.yaml -o json > report.json",
+  ],
+  async run(flags, context) {
+    const format = outputFormat(flags, "fleet run");
+    const scenario = chosenScenario(onlyPositional(flags, "fleet run", "SCENARIO"), flags, context);
+    const progress = progressWriter(context, process.stderr.isTTY === true);
+    const report = await run(scenario, context, progress.tell).finally(progress.end);
+    const html = stringFlag(flags, "html");
+    if (html !== undefined) writeFileSync(resolve(context.cwd, html), reportHtml(report));
+    if (format === "json") context.write(`${JSON.stringify(report)}\n`);
+    else if (report.phases.length > 0) context.write(table(REPORT_HEADERS, reportRows(report)));
+    const notes = reportNotes(report).map((note) => `${note}\n`);
+    if (format === "json") context.note(notes.join(""));
+    else context.write(notes.join(""));
+    return report.oracle.isPassed ? EXIT.ok : EXIT.failed;
+  },
+};
+
+async function run(scenario: Scenario, context: CommandContext, progress: (text: string) => void): Promise<RunReport> {
+  // Timers of the clock do not keep a process: what is waited for may be nothing but time.
+  const alive = setInterval(() => {}, 60_000);
+  try {
+    return await runScenario({
+      scenario,
+      serve: { command: serveCommand(), env: context.env },
+      clock: systemClock(),
+      log: silentLog(),
+      progress,
+      signal: context.signal,
+    });
+  } catch (error) {
+    throw explained(error);
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+/** This program, as it is run now. */
+function serveCommand(): readonly string[] {
+  const program = fileURLToPath(new URL("../main/cli.ts", import.meta.url));
+  return "Deno" in globalThis ? [process.execPath, "run", "-A", program] : [process.execPath, program];
+}
+
+function explained(error: unknown): unknown {
+  if (error instanceof PlanError || error instanceof TargetError) {
+    return new CommandError(`osm fleet run: ${error.message}`, EXIT.usage);
+  }
+  if (error instanceof RequestError) return new CommandError(`osm fleet run: ${error.message}`, EXIT.unreachable);
+  return error;
+}
+
+function chosenScenario(name: string, flags: ParsedFlags, context: CommandContext): Scenario {
+  const settings = [...stringFlags(flags, "set").map(settingOf), ...targetSettings(flags, context)];
+  const path = resolve(context.cwd, name);
+  try {
+    if (libraryNames().includes(name)) return libraryScenario(name, settings);
+    if (existsSync(path)) return readScenario(readFileSync(path, "utf8"), name, settings);
+  } catch (error) {
+    if (!(error instanceof ScenarioError)) throw error;
+    throw new CommandError(`osm fleet run: the scenario cannot be run\n${error.message}`, EXIT.usage);
+  }
+  throw new CommandError(
+    `osm fleet run: "${name}" is no file and no scenario that comes with osm.${libraryHint(name)} "osm fleet list" names them`,
+    EXIT.usage,
+  );
+}
+
+function settingOf(text: string): Setting {
+  const split = text.indexOf("=");
+  if (split > 0) return { path: text.slice(0, split), value: text.slice(split + 1) };
+  throw new CommandError(`osm fleet run: --set is FIELD=VALUE, found "${text}"`, EXIT.usage);
+}
+
+function targetSettings(flags: ParsedFlags, context: CommandContext): readonly Setting[] {
+  const address = stringFlag(flags, "target");
+  const others = ["admin", "folder", "pid"].flatMap((name) => {
+    const value = stringFlag(flags, name);
+    if (value === undefined) return [];
+    if (address === undefined) {
+      throw new CommandError(`osm fleet run: --${name} belongs to a server that --target names`, EXIT.usage);
+    }
+    const read = name === "folder" ? resolve(context.cwd, value) : name === "pid" ? Number(value) : value;
+    return [[name, read] as const];
+  });
+  if (address === undefined) return [];
+  return [{ path: "target", value: JSON.stringify({ address, ...Object.fromEntries(others) }) }];
+}

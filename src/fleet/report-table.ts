@@ -1,0 +1,90 @@
+import type { PhaseReport, RunReport } from "./report-result.ts";
+
+/** A report as rows of a table, for people. */
+export const REPORT_HEADERS: readonly string[] = [
+  "phase",
+  "changes",
+  "deliveries",
+  "needed",
+  "p50",
+  "p99",
+  "max",
+  "last p50",
+  "last p99",
+  "cpu/delivery",
+  "client",
+  "bytes/delivery",
+  "rss/proxy",
+  "loop p99.9",
+  "",
+];
+
+export function reportRows({ phases, scenario }: RunReport): readonly (readonly string[])[] {
+  return phases.map((phase) => rowOf(phase, scenario.proxies));
+}
+
+/** What is under the table: errors, and the oracle's opinion. */
+export function reportNotes(report: RunReport): readonly string[] {
+  const { oracle, errors, errorExamples, requiredEndpoints } = report;
+  const notes: string[] = [];
+  for (const phase of report.phases) {
+    if (phase.downMs !== undefined) notes.push(`${phase.name}: the control plane was back after ${ms(phase.downMs)}`);
+    if (phase.opened !== undefined && phase.opened.resumed > 0) {
+      notes.push(`${phase.name}: ${phase.opened.resumed} of ${phase.opened.handshakes} TLS sessions were resumed`);
+    }
+  }
+  for (const [kind, count] of Object.entries(errors))
+    notes.push(`errors: ${count} ${kind} (${errorExamples[kind] ?? ""})`);
+  if (requiredEndpoints > 0) {
+    notes.push(`${requiredEndpoints} endpoint resources came again with their changed clusters, as Envoy needs them`);
+  }
+  if (oracle.isPassed) {
+    const fresh = oracle.fresh === 0 ? "" : `, ${oracle.fresh} of them as after a cold start`;
+    notes.push(`oracle: passed; ${oracle.proxies} proxies have what they should${fresh}; 0 refused, 0 sent again`);
+  } else {
+    notes.push("oracle: FAILED; there are no numbers", ...oracle.differences.map((each) => `  ${each}`));
+  }
+  return notes;
+}
+
+function rowOf(phase: PhaseReport, proxies: number): readonly string[] {
+  const each = phase.toEach ?? phase.opened?.toEach;
+  const per = (total: number | undefined) =>
+    total === undefined || phase.deliveries === 0 ? undefined : total / phase.deliveries;
+  const cpu = per(phase.serverCpuSeconds);
+  const bytes = per(phase.bytes);
+  const span = (phase.endMs - phase.startMs) / 1000;
+  return [
+    phase.name,
+    shown(phase.changes || undefined, String),
+    String(phase.deliveries),
+    shown(phase.needed, String),
+    shown(each?.p50, ms),
+    shown(each?.p99, ms),
+    shown(each?.max, ms),
+    shown(phase.toLast?.p50, ms),
+    shown(phase.toLast?.p99, ms),
+    cpu === undefined
+      ? shown(phase.serverCpuSeconds, (value) => `${number(value)} s in all`)
+      : `${number(cpu * 1e6)} us`,
+    `${Math.round((100 * phase.clientCpuSeconds) / span)} %`,
+    shown(bytes, (value) => number(value)),
+    shown(phase.serverRssBytes, (value) => `${number(value / proxies / 2 ** 20)} MiB`),
+    shown(phase.serverLoopDelayP999Ms, ms),
+    phase.isBoundByClient ? "bound by the client" : "",
+  ];
+}
+
+function shown<T>(value: T | undefined, text: (value: T) => string): string {
+  return value === undefined ? "-" : text(value);
+}
+
+/** Three significant digits. */
+export function number(value: number): string {
+  if (value >= 1000) return String(Math.round(value));
+  return String(Number(value.toPrecision(3)));
+}
+
+export function ms(value: number): string {
+  return value >= 10_000 ? `${number(value / 1000)} s` : `${number(value)} ms`;
+}

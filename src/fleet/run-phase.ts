@@ -1,0 +1,372 @@
+import process from "node:process";
+import type { Clock } from "../lib/mod.ts";
+import {
+  type ChangeStep,
+  type Effect,
+  type OperationStep,
+  type PlannedPhase,
+  rotationSign,
+  type Sign,
+} from "./action-plan.ts";
+import type { FolderFeed, PreparedChange } from "./feed.ts";
+import type { Fleet, FleetCounts, Opened, ProcessUsage, Seen } from "./fleet-api.ts";
+import { delaysOf, type OpenedReport, type PhaseReport } from "./report-result.ts";
+import type { ServerFigures } from "./run-figures.ts";
+import type { RunProxies } from "./run-proxies.ts";
+import type { World } from "./world.ts";
+
+/** A change is written this long before it is put in place, at least: see {@link FolderFeed.prepare}. */
+const REST_MS = 6;
+/** And as many at most before the first of them is due. */
+const AHEAD_MS = 25;
+const AHEAD_MAX = 64;
+/** Nothing more arrives when nothing has arrived for so long. */
+const QUIET_MS = 300;
+const QUIET_LOOK_MS = 100;
+/** Share of a core above which a process has no time left. */
+const BOUND_SHARE = 0.9;
+
+/** What a phase acts on. */
+export interface PhaseContext {
+  readonly world: World;
+  readonly fleet: Fleet;
+  readonly proxies: RunProxies;
+  /** Undefined: nothing can be changed but connections. */
+  readonly feed: FolderFeed | undefined;
+  readonly clock: Clock;
+  readonly patienceMs: number;
+  readonly startedMs: number;
+  readonly nextChangeId: () => number;
+  readonly figures: () => Promise<ServerFigures>;
+  /** Kills the control plane and starts it again; ms until it was ready. */
+  readonly restart: () => Promise<number>;
+  readonly rotate: () => Promise<void>;
+  readonly progress: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Waits; ends early when the run is given up. */
+export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0 || signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      cancel();
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    signal.addEventListener("abort", done);
+  });
+}
+
+interface Observation {
+  readonly counts: FleetCounts;
+  readonly figures: ServerFigures;
+  readonly usage: readonly ProcessUsage[];
+  readonly atMs: number;
+}
+
+async function observe({ fleet, figures, clock }: PhaseContext): Promise<Observation> {
+  const [counts, server, usage] = await Promise.all([fleet.counts(), figures(), fleet.usage()]);
+  return { counts, figures: server, usage, atMs: clock.monotonic() };
+}
+
+/** Opens the streams of all proxies of a run. */
+export async function runColdStart(context: PhaseContext, perSecond: number | undefined): Promise<PhaseReport> {
+  const { fleet, proxies, patienceMs } = context;
+  const before = await observe(context);
+  const rate = perSecond === undefined ? {} : { perSecond };
+  const opened = await fleet.connect({ ids: proxies.connected(), timeoutMs: patienceMs * 4, ...rate });
+  const taken: Taken = { ...nothingTaken(), opened: [opened] };
+  return reportOf("cold start", context, { before, after: await observe(context), taken });
+}
+
+/** What the steps of a phase have led to. */
+interface Taken {
+  readonly opened: Opened[];
+  /** By change: when it was made, and who saw it. */
+  readonly seen: { readonly madeNs: bigint; readonly seen: readonly Seen[] }[];
+  readonly changes: number;
+  readonly lateMs: number;
+  readonly needed: number | undefined;
+  readonly downMs: number | undefined;
+}
+
+const nothingTaken = (): Taken => ({
+  opened: [],
+  seen: [],
+  changes: 0,
+  lateMs: 0,
+  needed: undefined,
+  downMs: undefined,
+});
+
+/** Makes the changes of a phase at their times, and waits until all that they lead to has arrived or is late. */
+export async function runPhase(phase: PlannedPhase, context: PhaseContext): Promise<PhaseReport> {
+  const before = await observe(context);
+  const runner = new PhaseRunner(phase, context);
+  const taken = await runner.run();
+  await quiet(context);
+  return reportOf(phase.name, context, { before, after: await observe(context), taken });
+}
+
+/** Waits until proxies receive nothing more. */
+async function quiet({ fleet, clock, patienceMs, signal }: PhaseContext): Promise<void> {
+  const giveUpMs = clock.monotonic() + patienceMs;
+  let responses = -1;
+  let sinceMs = clock.monotonic();
+  while (clock.monotonic() < giveUpMs && !signal.aborted) {
+    const { responses: now } = await fleet.counts();
+    if (now !== responses) sinceMs = clock.monotonic();
+    else if (clock.monotonic() - sinceMs >= QUIET_MS) return;
+    responses = now;
+    await pause(clock, QUIET_LOOK_MS, signal);
+  }
+}
+
+interface PreparedStep {
+  readonly step: ChangeStep;
+  readonly effect: Effect;
+  readonly prepared: PreparedChange;
+  readonly preparedMs: number;
+  readonly watched: readonly number[];
+}
+
+class PhaseRunner {
+  readonly #phase: PlannedPhase;
+  readonly #context: PhaseContext;
+  /** What goes on beside the changes, by their order. */
+  readonly #pending: Promise<void>[] = [];
+  readonly #opened: Opened[] = [];
+  readonly #seen: { madeNs: bigint; seen: readonly Seen[] }[] = [];
+  #startMs = 0;
+  #changes = 0;
+  #lateMs = 0;
+  #needed = 0;
+  #isCounted = true;
+  #downMs: number | undefined;
+
+  constructor(phase: PlannedPhase, context: PhaseContext) {
+    this.#phase = phase;
+    this.#context = context;
+  }
+
+  async run(): Promise<Taken> {
+    const { clock, signal } = this.#context;
+    const { steps, lengthMs } = this.#phase;
+    this.#startMs = clock.monotonic() + AHEAD_MS;
+    const ahead: PreparedStep[] = [];
+    let next = 0;
+    while ((next < steps.length || ahead.length > 0) && !signal.aborted) {
+      const dueMs = ahead[0]?.step.atMs ?? steps[next]?.atMs ?? 0;
+      for (let step = steps[next]; ahead.length < AHEAD_MAX; step = steps[next]) {
+        if (step?.kind !== "change" || step.atMs > dueMs + AHEAD_MS) break;
+        // The first of them is not made to wait for the others.
+        const sinceMs = clock.monotonic() - this.#startMs;
+        if (ahead.length > 0 && sinceMs >= dueMs - 1 && step.atMs > dueMs) break;
+        if (ahead.length === 0) await this.#until(step.atMs - AHEAD_MS);
+        ahead.push(await this.#prepare(step));
+        next += 1;
+      }
+      const first = ahead.shift();
+      if (first !== undefined) await this.#commit(first);
+      else await this.#operate(steps[next++] as OperationStep);
+    }
+    await this.#until(lengthMs);
+    await Promise.all(this.#pending);
+    return {
+      opened: this.#opened,
+      seen: this.#seen,
+      changes: this.#changes,
+      lateMs: this.#lateMs,
+      needed: this.#isCounted && this.#changes > 0 ? this.#needed : undefined,
+      downMs: this.#downMs,
+    };
+  }
+
+  async #until(atMs: number): Promise<void> {
+    const { clock, signal } = this.#context;
+    await pause(clock, this.#startMs + atMs - clock.monotonic(), signal);
+  }
+
+  async #prepare(step: ChangeStep): Promise<PreparedStep> {
+    const { world, feed, clock } = this.#context;
+    if (feed === undefined) throw new Error(`${step.action}: there is no folder to change`);
+    const effect = step.apply(world);
+    const prepared = feed.prepare(world, effect.files);
+    const preparedMs = clock.monotonic();
+    return { step, effect, prepared, preparedMs, watched: await this.#watch(effect.signs, effect) };
+  }
+
+  /** Tells the proxies what to look out for. Gives the numbers of the changes. */
+  async #watch(signs: readonly Sign[], effect?: Effect): Promise<readonly number[]> {
+    const { fleet, proxies, nextChangeId } = this.#context;
+    const without = new Set([...(effect?.restarted ?? []), ...(effect?.started ?? []), ...(effect?.ended ?? [])]);
+    const watched: number[] = [];
+    for (const { services, ...sign } of signs) {
+      const all = proxies.healthyOf(services);
+      const ids = without.size === 0 ? all : all.filter((id) => !without.has(id));
+      if (ids.length === 0) continue;
+      const changeId = nextChangeId();
+      watched.push(changeId);
+      this.#needed += ids.length;
+      await fleet.watch({ changeId, ...sign, ...(ids.length === proxies.size ? {} : { proxies: ids }) });
+    }
+    return watched;
+  }
+
+  async #commit({ step, effect, prepared, preparedMs, watched }: PreparedStep): Promise<void> {
+    const { clock, fleet, proxies, patienceMs, signal } = this.#context;
+    await this.#until(Math.max(step.atMs, preparedMs + REST_MS - this.#startMs));
+    this.#lateMs = Math.max(this.#lateMs, clock.monotonic() - this.#startMs - step.atMs);
+    const madeNs = prepared.commit();
+    if (effect.files.length > 0) this.#changes += 1;
+    if (!effect.isComplete || !proxies.isAllHealthy) this.#isCounted = false;
+    if (watched.length > 0) this.#pending.push(this.#collect(madeNs, watched));
+    const timeoutMs = patienceMs;
+    if (effect.restarted !== undefined) {
+      this.#open(fleet.reopen({ ids: proxies.only(effect.restarted), forget: true, timeoutMs }));
+    }
+    if (effect.started !== undefined) {
+      proxies.add(effect.started);
+      this.#open(fleet.connect({ ids: proxies.only(effect.started), timeoutMs }));
+    }
+    if (effect.ended !== undefined) {
+      const ids = proxies.only(effect.ended);
+      proxies.remove(effect.ended);
+      this.#pending.push(fleet.disconnect(ids));
+    }
+    if (this.#changes % 10 === 0 && !signal.aborted) {
+      this.#context.progress(`${this.#phase.name}: ${this.#changes} of ${this.#phase.steps.length} changes`);
+    }
+  }
+
+  async #collect(madeNs: bigint, watched: readonly number[]): Promise<void> {
+    const { fleet, patienceMs } = this.#context;
+    const entry: { madeNs: bigint; seen: readonly Seen[] } = { madeNs, seen: [] };
+    this.#seen.push(entry);
+    entry.seen = await Promise.all(watched.map((changeId) => fleet.collect(changeId, patienceMs)));
+  }
+
+  #open(opened: Promise<Opened>): void {
+    this.#pending.push(
+      opened.then((each) => {
+        this.#opened.push(each);
+      }),
+    );
+  }
+
+  async #operate({ action, atMs }: OperationStep): Promise<void> {
+    const { fleet, proxies, patienceMs, progress } = this.#context;
+    await this.#until(atMs);
+    progress(`${this.#phase.name}: ${action.kind}`);
+    const timeoutMs = patienceMs * 4;
+    switch (action.kind) {
+      case "rest":
+        break;
+      case "rotate-certificates": {
+        const watched = await this.#watch([rotationSign(this.#context.world)]);
+        this.#changes += 1;
+        const madeNs = process.hrtime.bigint();
+        this.#pending.push(this.#collect(madeNs, watched), this.#context.rotate());
+        break;
+      }
+      case "restart": {
+        this.#downMs = await this.#context.restart();
+        this.#opened.push(await fleet.warm({ ids: proxies.healthy(), timeoutMs }));
+        break;
+      }
+      case "reconnect": {
+        const rate = action.perSecond === undefined ? {} : { perSecond: action.perSecond };
+        const { forget, withoutFin } = action;
+        const ids = proxies.draw(action.share);
+        this.#opened.push(await fleet.reopen({ ids, forget, withoutFin, timeoutMs, ...rate }));
+        break;
+      }
+      case "behave": {
+        const ids = proxies.draw(action.share);
+        await fleet.setBehaviour(ids, action.behaviour);
+        proxies.setHealth(ids, action.behaviour.kind === "normal");
+        break;
+      }
+    }
+  }
+}
+
+function reportOf(
+  name: string,
+  context: PhaseContext,
+  run: { readonly before: Observation; readonly after: Observation; readonly taken: Taken },
+): PhaseReport {
+  const { before, after, taken } = run;
+  const toEach: number[] = [];
+  const toLast: number[] = [];
+  const perChange: number[] = [];
+  let missing = 0;
+  for (const { madeNs, seen } of taken.seen) {
+    let last = 0;
+    let delivered = 0;
+    for (const { acknowledgedNs, missing: absent } of seen) {
+      missing += absent.length;
+      for (const at of acknowledgedNs) {
+        if (at === 0n) continue;
+        const ms = Number(at - madeNs) / 1e6;
+        toEach.push(ms);
+        last = Math.max(last, ms);
+        delivered += 1;
+      }
+    }
+    if (delivered > 0) toLast.push(last);
+    perChange.push(delivered);
+  }
+  const spanSeconds = (after.atMs - before.atMs) / 1000;
+  const clientCpu = after.usage.map((each) => each.cpuSeconds - (cpuOf(before.usage, each.pid) ?? 0));
+  const isRestarted = taken.downMs !== undefined;
+  return {
+    name,
+    startMs: Math.round(before.atMs - context.startedMs),
+    endMs: Math.round(after.atMs - context.startedMs),
+    changes: taken.changes,
+    lateMs: Math.round(taken.lateMs * 10) / 10,
+    deliveries: after.counts.responses - before.counts.responses,
+    needed: taken.needed,
+    resources: after.counts.resources - before.counts.resources,
+    generated: grown(before.figures.generated, after.figures.generated, isRestarted),
+    bytes: after.counts.bytes - before.counts.bytes,
+    toEach: delaysOf(toEach),
+    toLast: delaysOf(toLast),
+    missing,
+    opened: openedReport(taken.opened),
+    downMs: taken.downMs,
+    serverCpuSeconds: grown(before.figures.cpuSeconds, after.figures.cpuSeconds, isRestarted),
+    serverRssBytes: after.figures.rssBytes,
+    serverLoopDelayP999Ms: after.figures.loopDelayP999Ms,
+    serverLoopDelayMaxMs: after.figures.loopDelayMaxMs,
+    clientCpuSeconds: clientCpu.reduce((sum, each) => sum + each, 0),
+    clientRssBytes: after.usage.reduce((sum, each) => sum + each.rssBytes, 0),
+    isBoundByClient: clientCpu.some((each) => each > spanSeconds * BOUND_SHARE),
+    perChange,
+  };
+}
+
+function cpuOf(usage: readonly ProcessUsage[], pid: number): number | undefined {
+  return usage.find((each) => each.pid === pid)?.cpuSeconds;
+}
+
+/** What a counter has grown by; a server that was started again counts from 0. */
+function grown(before: number | undefined, after: number | undefined, isRestarted: boolean): number | undefined {
+  if (after === undefined) return undefined;
+  return isRestarted ? after : after - (before ?? 0);
+}
+
+function openedReport(opened: readonly Opened[]): OpenedReport | undefined {
+  if (opened.length === 0) return undefined;
+  const sum = (count: (each: Opened) => number) => opened.reduce((total, each) => total + count(each), 0);
+  return {
+    proxies: sum((each) => each.perProxyMs.length),
+    toEach: delaysOf(opened.flatMap((each) => [...each.perProxyMs].filter(Number.isFinite))),
+    handshakes: sum((each) => each.handshakes),
+    resumed: sum((each) => each.resumed),
+    missing: sum((each) => each.missing.length),
+  };
+}

@@ -1,0 +1,167 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Clock, type HostPort, parseHostPort } from "../lib/mod.ts";
+import { requestJson } from "../platform/json-request.ts";
+import { type CredentialSource, OSM_COMMON_NAME, OSM_SERVER_NAME, type Subject } from "./credentials.ts";
+import { FolderFeed } from "./feed.ts";
+import type { Target } from "./fleet-api.ts";
+import type { FigureSource } from "./run-figures.ts";
+import { startServer } from "./run-server.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** How a control plane of this project is started: `[program, ...arguments]` before `serve`. */
+export interface ServeCommand {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** TLS and credentials for a server that is not started by the run. */
+export interface Access {
+  readonly tls: Target["tls"];
+  readonly credentials: CredentialSource;
+}
+
+/** The server under test, reached. */
+export interface OpenedTarget {
+  readonly target: Target;
+  readonly credentials: CredentialSource;
+  readonly figures: FigureSource;
+  readonly restart: () => Promise<number>;
+  readonly rotate: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** Rotation is answered when every proxy has acknowledged. */
+const ROTATE_MS = 120_000;
+const ASK_MS = 10_000;
+
+/** What a scenario asks for that its target does not have. */
+export class TargetError extends Error {
+  override readonly name = "TargetError";
+}
+
+/** The folder that the scenario's control plane reads; made now when it is the run's own. */
+export function openFeed(scenario: Scenario): {
+  readonly feed: FolderFeed | undefined;
+  readonly folder: string | undefined;
+  readonly close: () => void;
+} {
+  const { target } = scenario;
+  if (target.kind === "address" && target.folder === undefined)
+    return { feed: undefined, folder: undefined, close() {} };
+  if (target.kind === "address") {
+    const feed = new FolderFeed(target.folder as string);
+    return { feed, folder: target.folder, close: () => feed.close() };
+  }
+  const root = mkdtempSync(join(tmpdir(), "osm-fleet-"));
+  const folder = join(root, "mesh");
+  return { feed: new FolderFeed(folder), folder, close: () => rmSync(root, { recursive: true, force: true }) };
+}
+
+/** Starts the scenario's control plane over `folder`, or finds out how to reach the one that it names. */
+export async function openTarget(
+  scenario: Scenario,
+  options: {
+    readonly folder: string | undefined;
+    readonly serve: ServeCommand;
+    readonly access?: Access;
+    readonly clock: Clock;
+  },
+): Promise<OpenedTarget> {
+  const { target } = scenario;
+  if (target.kind === "serve") return await ownServer(target.flags, options.folder ?? "", options);
+  const admin = target.admin === undefined ? undefined : hostPort(target.admin, "target.admin");
+  const access = options.access ?? (admin === undefined ? undefined : await accessBy(admin));
+  if (access === undefined) {
+    throw new TargetError(
+      "How proxies show who they are is not known: name the control plane's admin address (target.admin, --admin), or give credentials.",
+    );
+  }
+  const { pid } = target;
+  return {
+    target: { address: target.address, ...(access.tls === undefined ? {} : { tls: access.tls }) },
+    credentials: access.credentials,
+    figures: { ...(admin === undefined ? {} : { admin }), ...(pid === undefined ? {} : { pid: () => pid }) },
+    restart: () =>
+      Promise.reject(new TargetError('"restart" needs a control plane that the run has started: target: serve.')),
+    rotate: () =>
+      admin === undefined
+        ? Promise.reject(new TargetError('"rotate-certificates" needs target.admin.'))
+        : rotateBy(admin),
+    close: async () => {},
+  };
+}
+
+async function ownServer(
+  flags: readonly string[],
+  folder: string,
+  { serve, clock }: { readonly serve: ServeCommand; readonly clock: Clock },
+): Promise<OpenedTarget> {
+  const stateDir = mkdtempSync(join(tmpdir(), "osm-fleet-state-"));
+  const discard = () => rmSync(stateDir, { recursive: true, force: true });
+  try {
+    const server = await startServer({ ...serve, folder, stateDir, flags, clock });
+    const admin = hostPort(server.admin, "admin");
+    const certificatePem = readFileSync(join(stateDir, "ca", "ca.crt"), "utf8");
+    const privateKeyPem = readFileSync(join(stateDir, "ca", "private.key"), "utf8");
+    return {
+      target: { address: server.xds, tls: { rootsPem: certificatePem, serverName: OSM_SERVER_NAME } },
+      // Signed here, so that the server's figures hold nothing of it.
+      credentials: {
+        kind: "authority",
+        authority: { certificatePem, privateKeyPem },
+        commonName: OSM_COMMON_NAME,
+        dnsNames: [OSM_COMMON_NAME],
+        uris: [],
+      },
+      figures: { admin, pid: () => server.pid },
+      restart: () => server.restart(),
+      rotate: () => rotateBy(admin),
+      async close() {
+        await server.stop();
+        discard();
+      },
+    };
+  } catch (error) {
+    discard();
+    throw error;
+  }
+}
+
+/** How proxies get in where a control plane of this project answers at an admin address. */
+export async function accessBy(admin: HostPort): Promise<Access> {
+  const socketPath = await controlSocket(admin);
+  const probe: Pick<Subject, "namespace" | "serviceAccount" | "uuid"> = {
+    namespace: "default",
+    serviceAccount: "default",
+    uuid: "00000000-0000-4000-8000-000000000000",
+  };
+  const answer = await requestJson({
+    address: { socketPath },
+    method: "POST",
+    path: "/credentials",
+    body: probe,
+    timeoutMs: ASK_MS,
+  });
+  const { caPem } = answer as { readonly caPem: string };
+  return { tls: { rootsPem: caPem, serverName: OSM_SERVER_NAME }, credentials: { kind: "control", socketPath } };
+}
+
+async function controlSocket(admin: HostPort): Promise<string> {
+  const answer = await requestJson({ address: admin, method: "GET", path: "/debug/sockets", timeoutMs: ASK_MS });
+  const { control } = answer as { readonly control: string | null };
+  if (control === null) throw new TargetError("The control plane has no control socket.");
+  return control;
+}
+
+async function rotateBy(admin: HostPort): Promise<void> {
+  const socketPath = await controlSocket(admin);
+  await requestJson({ address: { socketPath }, method: "POST", path: "/certificates/rotate", timeoutMs: ROTATE_MS });
+}
+
+function hostPort(text: string, what: string): HostPort {
+  const address = parseHostPort(text);
+  if (address === undefined) throw new TargetError(`${what} is HOST:PORT, found "${text}"`);
+  return address;
+}

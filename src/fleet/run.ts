@@ -1,0 +1,279 @@
+import { availableParallelism } from "node:os";
+import process from "node:process";
+import type { Clock, Log } from "../lib/mod.ts";
+import { type PlannedPhase, planPhases } from "./action-plan.ts";
+import { fillTemplate, issueCredentials, OSM_COMMON_NAME, type Subject } from "./credentials.ts";
+import type { FolderFeed } from "./feed.ts";
+import { startFleet } from "./fleet.ts";
+import type { Fleet, FleetCounts, ProxySpec } from "./fleet-api.ts";
+import { compareCounts, compareFresh, compareTables, Differences, type Expected, type OracleReport } from "./oracle.ts";
+import { expectations } from "./oracle-expectation.ts";
+import type { PhaseReport, RunReport } from "./report-result.ts";
+import { sampleProcesses, serverFigures } from "./run-figures.ts";
+import { type PhaseContext, runColdStart, runPhase } from "./run-phase.ts";
+import { RunProxies } from "./run-proxies.ts";
+import { type Access, type OpenedTarget, openFeed, openTarget, type ServeCommand } from "./run-target.ts";
+import type { Scenario } from "./scenario.ts";
+import { type FileKey, World } from "./world.ts";
+import { serviceName, type WorldPod } from "./world-objects.ts";
+
+export interface RunOptions {
+  readonly scenario: Scenario;
+  readonly serve: ServeCommand;
+  /** For a target that is an address; found out by its admin address when absent. */
+  readonly access?: Access;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What happens now, for a person. */
+  readonly progress: (text: string) => void;
+  /** Aborted: the run ends early, and fails. */
+  readonly signal: AbortSignal;
+}
+
+/** Proxies per process of the fleet. */
+const PROXIES_PER_PROCESS = 5000;
+/** Proxies whose table is compared with that of a fresh client. */
+const FRESH_MAX = 200;
+
+/**
+ * Runs a scenario from a cold start to the oracle. Rejects with `PlanError`, `TargetError` or the words of a control plane
+ * that did not start; what proxies meet is in the report.
+ */
+export async function runScenario(options: RunOptions): Promise<RunReport> {
+  const { scenario, clock, progress, signal } = options;
+  const rehearsed = rehearse(scenario);
+  const world = new World(scenario.shape);
+  const phases = planPhases(scenario.phases, world, scenario.seed);
+  const input = openFeed(scenario);
+  let opened: OpenedTarget | undefined;
+  let fleet: Fleet | undefined;
+  const startedAt = new Date(clock.now()).toISOString();
+  try {
+    const files = input.feed?.writeAll(world, rehearsed.files) ?? 0;
+    progress(`${scenario.name}: ${world.pods().length} pods, ${files} files; starting the control plane`);
+    opened = await openTarget(scenario, { ...options, folder: input.folder });
+    const first = connectedAtFirst(scenario);
+    const pods = podsWithProxy(rehearsed.pods, first, world.everyPod.length);
+    fleet = await fleetOf(options, opened, pods);
+    const clientPids = (await fleet.usage()).map(({ pid }) => pid);
+    const serverPid = opened.figures.pid;
+    const server = sampleProcesses(() => (serverPid === undefined ? [] : [serverPid()]), clock);
+    const clients = sampleProcesses(() => clientPids, clock);
+    const proxies = new RunProxies(world, first, { size: pods.length, seed: scenario.seed });
+    const context = contextOf(options, { world, fleet, proxies, feed: input.feed, opened });
+    const reports = await runPhases(phases, context, scenario);
+    const samples = { server: server.stop(), clients: clients.stop() };
+    const counts = await fleet.counts();
+    progress(`${scenario.name}: checking what every proxy has`);
+    const oracle = await judge(context, { scenario, reports, counts });
+    return {
+      ...describe(scenario, startedAt, opened.target.address),
+      phases: oracle.isPassed ? reports : [],
+      samples,
+      oracle,
+      errors: counts.errors,
+      errorExamples: counts.errorExamples,
+      requiredEndpoints: counts.requiredEndpoints,
+    };
+  } finally {
+    await fleet?.stop();
+    await opened?.close();
+    input.close();
+    if (signal.aborted) progress(`${scenario.name}: given up`);
+  }
+}
+
+/** Goes through all changes without making them: which files they write, and which pods there ever are. */
+function rehearse(scenario: Scenario): { readonly files: ReadonlySet<FileKey>; readonly pods: readonly WorldPod[] } {
+  const world = new World(scenario.shape);
+  const files = new Set<FileKey>();
+  for (const { steps } of planPhases(scenario.phases, world, scenario.seed)) {
+    for (const step of steps) if (step.kind === "change") for (const key of step.apply(world).files) files.add(key);
+  }
+  return { files, pods: world.everyPod };
+}
+
+/** Spread evenly over the pods that there are at first. */
+function connectedAtFirst({ shape, proxies }: Scenario): readonly number[] {
+  const pods = shape.services * shape.pods;
+  return Array.from({ length: proxies }, (_, n) => Math.floor((n * pods) / proxies));
+}
+
+/** Those that have one at first, and all that come later. */
+function podsWithProxy(pods: readonly WorldPod[], first: readonly number[], initial: number): readonly WorldPod[] {
+  const wanted = new Set(first);
+  return pods.filter(({ id }) => wanted.has(id) || id >= initial);
+}
+
+async function fleetOf(options: RunOptions, opened: OpenedTarget, pods: readonly WorldPod[]): Promise<Fleet> {
+  const { scenario, clock, log, progress } = options;
+  const subjects = pods.map(subjectOf);
+  progress(`${scenario.name}: making ${subjects.length} credentials`);
+  const credentials = await issueCredentials(opened.credentials, subjects, clock);
+  const specs = subjects.map(
+    (subject, place): ProxySpec => ({
+      id: subject.n,
+      nodeId: fillTemplate(OSM_COMMON_NAME, subject),
+      cluster: `${subject.serviceAccount}.${subject.namespace}`,
+      protocol: scenario.protocol,
+      behaviour: { kind: "normal" },
+      ...credentials[place],
+    }),
+  );
+  const processes = scenario.processes ?? Math.ceil(scenario.proxies / PROXIES_PER_PROCESS);
+  return await startFleet({ target: opened.target, proxies: specs, processes, clock, log });
+}
+
+function subjectOf(pod: WorldPod): Subject {
+  const { id: n, uuid, namespace, serviceAccount, name } = pod;
+  return { n, uuid, namespace, service: serviceName(pod.service), serviceAccount, pod: name };
+}
+
+function contextOf(
+  { clock, progress, signal, scenario }: RunOptions,
+  parts: {
+    readonly world: World;
+    readonly fleet: Fleet;
+    readonly proxies: RunProxies;
+    readonly feed: FolderFeed | undefined;
+    readonly opened: OpenedTarget;
+  },
+): PhaseContext {
+  const { world, fleet, proxies, feed, opened } = parts;
+  let changeId = 0;
+  return {
+    world,
+    fleet,
+    proxies,
+    feed,
+    clock,
+    patienceMs: scenario.patienceMs,
+    startedMs: clock.monotonic(),
+    nextChangeId: () => ++changeId,
+    figures: () => serverFigures(opened.figures),
+    restart: opened.restart,
+    rotate: opened.rotate,
+    progress,
+    signal,
+  };
+}
+
+async function runPhases(
+  phases: readonly PlannedPhase[],
+  context: PhaseContext,
+  scenario: Scenario,
+): Promise<readonly PhaseReport[]> {
+  const { proxies, fleet, progress, signal } = context;
+  progress(`${scenario.name}: connecting ${proxies.connected().length} proxies`);
+  const reports = [await runColdStart(context, scenario.connectPerSecond)];
+  // Where nobody gets in there is nothing to be seen.
+  if ((reports[0]?.opened?.toEach?.count ?? 0) === 0) return reports;
+  for (const { share, behaviour } of scenario.behaviours) {
+    const ids = proxies.draw(share);
+    await fleet.setBehaviour(ids, behaviour);
+    proxies.setHealth(ids, behaviour.kind === "normal");
+  }
+  for (const phase of phases) {
+    if (signal.aborted) break;
+    progress(phase.name);
+    reports.push(await runPhase(phase, context));
+  }
+  return reports;
+}
+
+/** Kinds of trouble that a scenario makes itself. */
+const TROUBLING = new Set(["restart", "reconnect", "behave", "pods-removed", "rolling-update"]);
+
+async function judge(
+  context: PhaseContext,
+  run: { readonly scenario: Scenario; readonly reports: readonly PhaseReport[]; readonly counts: FleetCounts },
+): Promise<OracleReport> {
+  const { world, fleet, proxies, patienceMs, signal } = context;
+  const { scenario, reports, counts } = run;
+  const differences = new Differences();
+  if (signal.aborted) differences.add("the run was given up");
+  for (const report of reports) {
+    if (report.missing > 0) differences.add(`${report.name}: ${report.missing} deliveries did not come in time`);
+    const late = report.opened?.missing ?? 0;
+    if (late > 0) differences.add(`${report.name}: ${late} proxies did not get all that they asked for in time`);
+  }
+  const actions = scenario.phases.flatMap((phase) => phase.actions);
+  const isTroubled = scenario.behaviours.length > 0 || actions.some(({ kind }) => TROUBLING.has(kind));
+  const isBroken = (reports[0]?.opened?.missing ?? 0) > 0;
+  if (!isTroubled || isBroken) {
+    for (const [kind, count] of Object.entries(counts.errors)) {
+      differences.add(`${count} connections or streams failed: ${kind} (${counts.errorExamples[kind] ?? ""})`);
+    }
+  }
+  compareCounts(counts, mayRefuse(scenario), differences);
+  if (context.feed === undefined || isBroken) {
+    return {
+      isPassed: differences.count === 0,
+      proxies: 0,
+      resources: 0,
+      fresh: 0,
+      differences: differences.sentences(),
+    };
+  }
+  const expect = expectations(world);
+  const expected = new Map<number, Expected>();
+  for (const id of proxies.healthy()) {
+    const pod = world.pod(id);
+    if (pod !== undefined) expected.set(id, { name: `${pod.namespace}/${pod.name}`, expectation: expect(pod.service) });
+  }
+  const tables = await fleet.tables();
+  const fetch = (id: number, typeUrl: string, name: string) => fleet.resource(id, typeUrl, name);
+  const resources = await compareTables(tables, expected, fetch, differences);
+  const ids = onePerService(world, [...expected.keys()]);
+  const again = await fleet.reopen({ ids, forget: true, timeoutMs: patienceMs });
+  if (again.missing.length > 0) differences.add(`${again.missing.length} fresh clients did not get all in time`);
+  const isFresh = new Set(ids);
+  const fresh = (await fleet.tables()).filter(({ id }) => isFresh.has(id));
+  compareFresh(tables, fresh, (id) => expected.get(id)?.name ?? String(id), differences);
+  return {
+    isPassed: differences.count === 0,
+    proxies: expected.size,
+    resources,
+    fresh: fresh.length,
+    differences: differences.sentences(),
+  };
+}
+
+function mayRefuse(scenario: Scenario): boolean {
+  const actions = scenario.phases.flatMap((phase) => phase.actions);
+  const behaviours = [
+    ...scenario.behaviours.map(({ behaviour }) => behaviour.kind),
+    ...actions.map((action) => (action.kind === "behave" ? action.behaviour.kind : "normal")),
+  ];
+  return behaviours.includes("nack");
+}
+
+function onePerService(world: World, ids: readonly number[]): readonly number[] {
+  const chosen = new Map<number, number>();
+  for (const id of ids) {
+    const service = world.pod(id)?.service;
+    if (service !== undefined && !chosen.has(service)) chosen.set(service, id);
+  }
+  const all = [...chosen.values()];
+  const step = Math.max(1, all.length / FRESH_MAX);
+  return Array.from({ length: Math.min(all.length, FRESH_MAX) }, (_, n) => all[Math.floor(n * step)] as number);
+}
+
+function describe(
+  scenario: Scenario,
+  startedAt: string,
+  target: string,
+): Pick<RunReport, "schema" | "scenario" | "startedAt" | "machine" | "target"> {
+  const { name, workload, description, seed, shapeName, shape, proxies, protocol } = scenario;
+  return {
+    schema: 1,
+    scenario: { name, workload, description, seed, shapeName, shape, proxies, protocol },
+    startedAt,
+    machine: {
+      cpus: availableParallelism(),
+      runtime: "deno" in process.versions ? `Deno ${process.versions["deno"]}` : `Node ${process.version}`,
+      platform: `${process.platform} ${process.arch}`,
+    },
+    target,
+  };
+}
