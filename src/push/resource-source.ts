@@ -6,9 +6,9 @@ import { LRUCache } from "lru-cache";
 import type { FailedEntry, GeneratedEntry, GenerateJob, GenerateResult } from "../../workers/messages.ts";
 import { type Clock, canonicalJson, contentHash, type Log, type Metrics } from "../lib/mod.ts";
 import type { ResourceView } from "../mesh/mod.ts";
-import { type Pool, PoolError } from "../platform/mod.ts";
+import { nextTurn, type Pool, PoolError } from "../platform/mod.ts";
 import type { Resource, TypeUrl } from "../xds/resource.ts";
-import { inSlices } from "./slices.ts";
+import { inSlices, SLICE_MS } from "./slices.ts";
 
 export interface ResourceSourceOptions {
   readonly pool: Pool<GenerateJob, GenerateResult>;
@@ -147,8 +147,13 @@ async function generateAll(missing: readonly Missing[], options: ResourceSourceO
   const batches: Missing[][] = [];
   for (let start = 0; start < missing.length; start += size) batches.push(missing.slice(start, start + size));
   const lane = async () => {
+    let startedAt = options.clock.monotonic();
     for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
       await generateBatch(batch, options.pool, settle);
+      // A pool without threads answers within the same turn.
+      if (options.clock.monotonic() - startedAt < SLICE_MS) continue;
+      await nextTurn();
+      startedAt = options.clock.monotonic();
     }
   };
   await Promise.all(Array.from({ length: options.lanes }, lane));

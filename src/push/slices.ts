@@ -3,7 +3,7 @@ import type { Clock } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 
 /** Longest stretch of work between two turns for the streams. */
-const SLICE_MS = 10;
+export const SLICE_MS = 10;
 
 /** Calls `work` for each item; after each slice the thread is free for a turn. */
 export async function inSlices<Item>(clock: Clock, items: Iterable<Item>, work: (item: Item) => void): Promise<void> {

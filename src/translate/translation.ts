@@ -43,11 +43,15 @@ type Touched = Map<string, MeshRecord | undefined>;
 export function createTranslation(options: TranslationOptions): Translation {
   const entries = new Map<string, Entry>();
   const keysBySource = new Map<string, Set<string>>();
+  /** Keys that may have rejections: few of all, so that asking for them costs little. */
+  const doubtful = new Set<string>();
 
   const setClaims = (key: string, entry: Entry, touched: Touched) => {
     if (!touched.has(key)) touched.set(key, standing(entries.get(key))?.translated?.record);
     if (entry.claims.length === 0) entries.delete(key);
     else entries.set(key, entry);
+    if (entry.claims.length > 1 || (entry.claims[0]?.translated?.rejections.length ?? 0) > 0) doubtful.add(key);
+    else doubtful.delete(key);
   };
   const put = (source: string, object: KubeObject, origin: ObjectOrigin | undefined, touched: Touched) => {
     const { kind, namespace, name } = refOf(object);
@@ -88,11 +92,10 @@ export function createTranslation(options: TranslationOptions): Translation {
       return [...touched].flatMap(([key, before]) => changeOf(before, standing(entries.get(key))?.translated?.record));
     },
     rejections: () =>
-      [...entries]
-        .map(([key, entry]) => ({ key, found: rejectionsOf(entry) }))
-        .filter(({ found }) => found.length > 0)
-        .sort((a, b) => (a.key < b.key ? -1 : 1))
-        .flatMap(({ found }) => found),
+      [...doubtful].sort().flatMap((key) => {
+        const entry = entries.get(key);
+        return entry === undefined ? [] : rejectionsOf(entry);
+      }),
     ignoredKinds() {
       const counts = new Map<string, number>();
       for (const entry of entries.values()) {
