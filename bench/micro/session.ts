@@ -1,6 +1,6 @@
 import { envoy } from "../../proto/gen/discovery.js";
-import { type Log, metricsRegistry, systemClock } from "../../src/lib/mod.ts";
-import { createDeliveryTracker } from "../../src/push/delivery-tracker.ts";
+import { type Clock, metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
+import { createDeliveryTracker, type DeliveryTracker } from "../../src/push/delivery-tracker.ts";
 import { type Peer, type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "../../src/xds/resource.ts";
 import { openSessions } from "../../src/xds/sessions.ts";
 import type { StreamHandler, StreamTransport } from "../../src/xds/transport.ts";
@@ -44,7 +44,8 @@ export class SilentFleet {
   readonly #onChange = new Map<Peer, () => void>();
   readonly #names: ReadonlyMap<TypeUrl, ReadonlySet<string>>;
   readonly #resources = new Map<TypeUrl, Map<string, Resource>>();
-  readonly #tracker = createDeliveryTracker({ clock: systemClock(), onReport: () => undefined });
+  readonly #clock: Clock;
+  readonly #tracker: DeliveryTracker;
   readonly #count: number;
   #tables: readonly ResourceTable[] = [];
   #generation = 0;
@@ -54,8 +55,11 @@ export class SilentFleet {
     if (++this.#sent === this.#whenSent?.count) this.#whenSent.resolve();
   };
 
-  constructor({ streams, resources }: { readonly streams: number; readonly resources: number }) {
+  constructor(options: { readonly streams: number; readonly resources: number; readonly clock?: Clock }) {
+    const { streams, resources, clock = systemClock() } = options;
     this.#count = streams;
+    this.#clock = clock;
+    this.#tracker = createDeliveryTracker({ clock, onReport: () => undefined });
     for (const typeUrl of SUBSCRIBED) {
       const count = typeUrl === TYPE_URLS.secret || typeUrl === TYPE_URLS.listener ? 2 : resources;
       const names = Array.from({ length: count }, (_, n) => `namespace-${n % 10}/service-${n}|8080`);
@@ -63,6 +67,10 @@ export class SilentFleet {
     }
     this.#names = new Map([...this.#resources].map(([typeUrl, byName]) => [typeUrl, new Set(byName.keys())]));
     this.#makeTables();
+  }
+
+  get size(): number {
+    return this.#streams.length;
   }
 
   /** Opens the streams and answers until nothing more is sent. */
@@ -79,7 +87,7 @@ export class SilentFleet {
       observe: this.#tracker,
       limits: LIMITS,
       metrics: xdsMetrics(metricsRegistry()),
-      clock: systemClock(),
+      clock: this.#clock,
       log: silentLog(),
     });
     for (let n = 0; n < this.#count; n++) {
@@ -115,7 +123,11 @@ export class SilentFleet {
 
   /** For each stream, the ACKs of what it was sent. */
   answers(): readonly (readonly Buffer[])[] {
-    return this.#streams.map((stream) => stream.inbox.splice(0).map(ackOf));
+    return this.#streams.map((stream) => {
+      const acks = stream.inbox?.map(ackOf) ?? [];
+      stream.inbox = undefined;
+      return acks;
+    });
   }
 
   acknowledge(answers: readonly (readonly Buffer[])[]): void {
@@ -139,7 +151,7 @@ export class SilentFleet {
 
 class SilentStream implements StreamTransport {
   handler: StreamHandler | undefined;
-  inbox: Buffer[] = [];
+  inbox: Buffer[] | undefined;
   readonly #onSend: () => void;
 
   constructor(onSend: () => void) {
@@ -147,7 +159,8 @@ class SilentStream implements StreamTransport {
   }
 
   send(prefixed: Buffer): boolean {
-    this.inbox.push(prefixed);
+    if (this.inbox === undefined) this.inbox = [prefixed];
+    else this.inbox.push(prefixed);
     this.#onSend();
     return true;
   }
@@ -189,10 +202,4 @@ function peerOf(n: number): Peer {
 
 function resource(typeUrl: TypeUrl, name: string, change: number): Resource {
   return { typeUrl, name, version: `${change}-0123456789abcdef`, bytes: new Uint8Array(400) };
-}
-
-function silentLog(): Log {
-  const none = () => undefined;
-  const log: Log = { debug: none, info: none, warn: none, error: none, child: () => log, setLevel: none };
-  return log;
 }

@@ -74,9 +74,9 @@ export class HeldNames {
     }
   }
 
-  /** The one name, where there is exactly one. */
-  only(): string | undefined {
-    return this.#map === undefined ? this.#name : undefined;
+  clear(): void {
+    this.#map = undefined;
+    this.#name = undefined;
   }
 
   /** Entries that are deleted on the way do no harm. */

@@ -51,6 +51,8 @@ function dropSettled(table: ResourceTable, subscription: Subscription): void {
   const { typeUrl, pending } = subscription;
   if (pending.size === 0) return;
   for (const [name, held] of pending.entries()) {
+    // Most of a first request: an answer is owed, whatever the table says.
+    if (held === ASKED) continue;
     if ((resourceOf(table, typeUrl, name)?.version ?? ABSENT) === held) pending.delete(name);
   }
   if (pending.size === 0) subscription.withheld = 0;
@@ -161,8 +163,11 @@ function respond(state: StreamState, table: ResourceTable, subscription: Subscri
   const { typeUrl, pending } = subscription;
   const isSotw = state.options.protocol === "sotw";
   const contents = isSotw && hasLegacyWildcard(typeUrl) ? wholeState(table, subscription, selection) : selection;
-  for (const { name } of selection.resources) pending.delete(name);
-  for (const name of selection.removed) pending.delete(name);
+  if (selection.resources.length + selection.removed.length === pending.size) pending.clear();
+  else {
+    for (const { name } of selection.resources) pending.delete(name);
+    for (const name of selection.removed) pending.delete(name);
+  }
   if (isSotw) subscription.version++;
   const { resources, held } = contents;
   let requiredResends = 0;

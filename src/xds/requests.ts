@@ -25,14 +25,15 @@ export function takeDeltaRequest(
     return undefined;
   }
   const subscription = known ?? newSubscription(typeUrl, initialVersions.size === 0);
-  const end = withinLimits(state, subscription, [...named, ...initialVersions.keys()], leaving);
+  const claimed = initialVersions.size === 0 ? named : [...named, ...initialVersions.keys()];
+  const end = withinLimits(state, subscription, claimed, leaving);
   if (end !== undefined) return end;
   if (known === undefined) addSubscription(state, subscription);
 
   if (known !== undefined) judge(state, known, request.nonce, request.error, verdicts);
   for (const name of leaving) unsubscribe(subscription, name);
   const claims = known === undefined ? initialVersions : NO_CLAIMS;
-  const names = named.filter((name) => name !== WILDCARD);
+  const names = named.includes(WILDCARD) ? named.filter((name) => name !== WILDCARD) : named;
   const wantsAll =
     names.length < named.length || (known === undefined && named.length === 0 && hasLegacyWildcard(typeUrl));
   if (named.length > 0) subscription.hasNamed = true;
