@@ -39,6 +39,7 @@ export interface ParseResult {
 /** What a signing worker is started with. It reads the CA itself, so that its key is in no other thread. */
 export interface SignerData {
   readonly caDir: string;
+  readonly trustDomain: string;
 }
 /** Names, key and life of a leaf. */
 export interface LeafRequest {
@@ -53,7 +54,6 @@ export interface LeafRequest {
 }
 /** Leaves for many identities at once, all alike but for the names. */
 export interface ServiceLeavesRequest {
-  readonly trustDomain: string;
   /** `<namespace>/<service account>`. */
   readonly identities: readonly string[];
   readonly keyAlgorithm: "ECDSA" | "RSA";

@@ -5,6 +5,7 @@ import {
   type Authority,
   AuthorityError,
   createLeafVersions,
+  type LeafVersions,
   openAuthorityFolder,
   serviceNames,
   ticketKeysOf,
@@ -21,11 +22,18 @@ import type {
   SignResult,
 } from "./messages.ts";
 
+/** An authority with what is made of it once. */
+interface Opened {
+  readonly authority: Authority;
+  readonly versions: LeafVersions;
+  readonly trustDomain: string;
+}
+
 /** Creates the function that answers signing jobs with the CA in `data.caDir`, which it opens at the first job. */
 export function createSigner(data: SignerData): (job: SignJob) => Promise<SignResult> {
-  let opened: Promise<Authority> | undefined;
-  const open = (nowMs: number): Promise<Authority> => {
-    opened ??= openAuthorityFolder(data.caDir, nowMs).catch((error: unknown) => {
+  let opened: Promise<Opened> | undefined;
+  const open = (nowMs: number): Promise<Opened> => {
+    opened ??= openSigner(data, nowMs).catch((error: unknown) => {
       opened = undefined;
       throw error;
     });
@@ -54,12 +62,18 @@ function timeOf(job: SignJob): number {
   return job.kind === "credential" ? job.leaf.nowMs : job.nowMs;
 }
 
-async function answer(job: SignJob, authority: Authority): Promise<SignResult> {
+async function openSigner({ caDir, trustDomain }: SignerData, nowMs: number): Promise<Opened> {
+  const authority = await openAuthorityFolder(caDir, nowMs);
+  return { authority, versions: createLeafVersions({ key: versionKeyOf(authority), trustDomain }), trustDomain };
+}
+
+async function answer(job: SignJob, opened: Opened): Promise<SignResult> {
+  const { authority } = opened;
   switch (job.kind) {
     case "open":
       return describe(authority);
     case "services":
-      return await issueServices(authority, job.leaves);
+      return await issueServices(opened, job.leaves);
     case "credential": {
       const { certificatePem, privateKeyPem } = await authority.issue(job.leaf);
       return { kind: "credential", certificatePem, privateKeyPem: privateKeyPem.reveal() } satisfies SignedCredential;
@@ -69,23 +83,28 @@ async function answer(job: SignJob, authority: Authority): Promise<SignResult> {
   }
 }
 
-function describe({ rootsPem, issuerId, notAfterMs, derive }: Authority): OpenedAuthority {
+function versionKeyOf({ derive }: Authority): Uint8Array {
+  return derive(VERSION_KEY.purpose, VERSION_KEY.bytes);
+}
+
+function describe(authority: Authority): OpenedAuthority {
+  const { rootsPem, issuerId, notAfterMs } = authority;
   const trustBundle = ownBuffer(encodeTrustBundle({ name: SECRETS.trustBundle, rootsPem }));
-  const versionKey = ownBuffer(derive(VERSION_KEY.purpose, VERSION_KEY.bytes));
+  const versionKey = ownBuffer(versionKeyOf(authority));
   return { kind: "opened", rootsPem, issuerId, notAfterMs, trustBundle, versionKey };
 }
 
-async function issueServices(authority: Authority, request: ServiceLeavesRequest): Promise<SignedServices> {
-  const { identities, trustDomain, nowMs } = request;
-  const key = authority.derive(VERSION_KEY.purpose, VERSION_KEY.bytes);
-  const versions = createLeafVersions({ key, trustDomain });
+async function issueServices(opened: Opened, request: ServiceLeavesRequest): Promise<SignedServices> {
+  const { authority, versions, trustDomain } = opened;
+  const { identities, keyAlgorithm, keyBits, validityMs, nowMs } = request;
   const secrets: Uint8Array[] = [];
   const leaves: { readonly version: string; readonly end: number }[] = [];
   let end = 0;
   for (const text of identities) {
     const [namespace = "", serviceAccount = ""] = text.split("/");
     const identity = { namespace, serviceAccount };
-    const leaf = await authority.issue({ ...serviceNames(identity, trustDomain), ...request });
+    const names = serviceNames(identity, trustDomain);
+    const leaf = await authority.issue({ ...names, keyAlgorithm, keyBits, validityMs, nowMs });
     const secret = encodeServiceCertificate({
       name: SECRETS.serviceCertificate,
       certificateChainPem: leaf.certificatePem,
@@ -93,7 +112,8 @@ async function issueServices(authority: Authority, request: ServiceLeavesRequest
     });
     end += secret.length;
     secrets.push(secret);
-    leaves.push({ version: versions.write(identity, { ...leaf, issuedMs: nowMs }), end });
+    const { issuerId, serial, notAfterMs } = leaf;
+    leaves.push({ version: versions.write(identity, { issuerId, serial, notAfterMs, issuedMs: nowMs }), end });
   }
   const frame = new Uint8Array(end);
   for (const [position, secret] of secrets.entries()) frame.set(secret, leaves[position - 1]?.end ?? 0);

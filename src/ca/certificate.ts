@@ -75,9 +75,12 @@ export function leafSigner(issuer: {
   const { subject, keyIdentifier } = readIssuer(issuer.certificate);
   const signature = signatureOf(issuer.privateKey);
   const authorityKeyIdentifier = extension(OID.authorityKeyIdentifier, false, sequence(der(context(0), keyIdentifier)));
+  const validityOf = rememberingLast(validity);
   return (leaf) =>
     signed(signature, {
-      ...leaf,
+      serial: leaf.serial,
+      publicKey: leaf.publicKey,
+      validity: validityOf(leaf),
       issuer: subject,
       subject: distinguishedName({ commonName: leaf.commonName }),
       extensions: [
@@ -103,10 +106,34 @@ export function signRoot(
     extension(OID.basicConstraints, true, sequence(TRUE, der(TAG.integer, Buffer.of(0)))),
     subjectKeyIdentifier(publicKey),
   ];
-  return signed(signatureOf(keys.privateKey), { ...root, issuer: subject, subject, publicKey, extensions });
+  return signed(signatureOf(keys.privateKey), {
+    serial: root.serial,
+    publicKey,
+    validity: validity(root),
+    issuer: subject,
+    subject,
+    extensions,
+  });
 }
 
-interface ToBeSigned extends Validity {
+function validity({ notBeforeMs, notAfterMs }: Validity): Buffer {
+  return sequence(time(notBeforeMs), time(notAfterMs));
+}
+
+/** Leaves that are made together say the same times. */
+function rememberingLast(encode: (said: Validity) => Buffer): (said: Validity) => Buffer {
+  let last: Validity = { notBeforeMs: Number.NaN, notAfterMs: Number.NaN };
+  let encoded: Buffer = Buffer.alloc(0);
+  return (said) => {
+    if (said.notBeforeMs === last.notBeforeMs && said.notAfterMs === last.notAfterMs) return encoded;
+    last = { notBeforeMs: said.notBeforeMs, notAfterMs: said.notAfterMs };
+    encoded = encode(last);
+    return encoded;
+  };
+}
+
+interface ToBeSigned {
+  readonly validity: Uint8Array;
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
   readonly serial: Uint8Array;
@@ -130,7 +157,7 @@ function signed(signature: Signature, content: ToBeSigned): string {
     der(TAG.integer, content.serial),
     signature.algorithm,
     content.issuer,
-    sequence(time(content.notBeforeMs), time(content.notAfterMs)),
+    content.validity,
     content.subject,
     content.publicKey.spki,
     der(contextOf(3), sequence(...content.extensions)),

@@ -5,7 +5,6 @@ import type { Clock } from "../lib/mod.ts";
 
 export interface LeafBatchesOptions {
   readonly sign: (request: ServiceLeavesRequest) => Promise<SignedServices>;
-  readonly trustDomain: string;
   readonly clock: Clock;
   /** A batch is there. */
   readonly onIssued: (count: number, seconds: number) => void;
@@ -71,10 +70,9 @@ function batchLength(queue: readonly Waiting[], policy: LeafPolicy): number {
 function requestOf(
   { keyAlgorithm, keyBits, validitySeconds }: LeafPolicy,
   batch: readonly Waiting[],
-  { trustDomain, clock }: LeafBatchesOptions,
+  { clock }: LeafBatchesOptions,
 ): ServiceLeavesRequest {
   return {
-    trustDomain,
     identities: batch.map(({ identity }) => `${identity.namespace}/${identity.serviceAccount}`),
     keyAlgorithm,
     keyBits,
@@ -83,10 +81,10 @@ function requestOf(
   };
 }
 
-/** The secret gets a buffer of its own: a view of the frame would keep all of it alive. */
+/** Secrets are copied into the runtime's pool of small buffers: a view of the frame would keep all of it alive. */
 function unpack({ frame, leaves }: SignedServices, position: number): Leaf {
   const leaf = leaves[position];
   if (leaf === undefined) throw new Error("the signer answered with fewer leaves than it was asked for");
-  const secret = new Uint8Array(frame.slice(leaves[position - 1]?.end ?? 0, leaf.end));
-  return { version: leaf.version, secret };
+  const start = leaves[position - 1]?.end ?? 0;
+  return { version: leaf.version, secret: Buffer.from(new Uint8Array(frame, start, leaf.end - start)) };
 }

@@ -121,7 +121,7 @@ function keepLeaves(
   const tables = new Map<string, TableSecrets>();
   const keeper = createLeafKeeper({
     ...options,
-    issue: createLeafBatches({ sign: pool.services, trustDomain, clock, onIssued: count.issued }),
+    issue: createLeafBatches({ sign: pool.services, clock, onIssued: count.issued }),
     read(identity, version) {
       const facts = versions.read(identity, version);
       // A CA whose certificate was renewed has the same key, but proxies may not trust its old one any more.

@@ -27,12 +27,12 @@ export interface SignPool {
   close(): Promise<void>;
 }
 
-/** Signs with the CA in `caDir`, on a thread of its own or on this one. */
+/** Signs with the CA that `SignerData` names, on a thread of its own or on this one. */
 export function createSignPool(
-  options: { readonly caDir: string; readonly hasThread: boolean } & Omit<PoolReporting, "name">,
+  options: SignerData & { readonly hasThread: boolean } & Omit<PoolReporting, "name">,
 ): SignPool {
-  const { caDir, hasThread, clock, log, metrics } = options;
-  const pool = startSigner({ name: "sign", clock, log, metrics }, { caDir }, hasThread);
+  const { caDir, trustDomain, hasThread, clock, log, metrics } = options;
+  const pool = startSigner({ name: "sign", clock, log, metrics }, { caDir, trustDomain }, hasThread);
   const sign = async <Result extends SignResult>(job: SignJob): Promise<Result> => {
     const result = await runTwice(pool, job);
     if (result.kind === "refused") throw new StartError(result.message);

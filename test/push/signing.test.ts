@@ -13,7 +13,6 @@ import { createSigner } from "../../workers/sign.ts";
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 const nowMs = Date.now();
 const leaves: ServiceLeavesRequest = {
-  trustDomain: "cluster.local",
   identities: ["shop/buyer", "shop/seller"],
   keyAlgorithm: "ECDSA",
   keyBits: 2048,
@@ -36,7 +35,7 @@ beforeEach(async () => {
     clock: systemClock(),
     log: silentLog(),
     metrics: metricsRegistry(),
-    workerData: { caDir: dir },
+    workerData: { caDir: dir, trustDomain: "cluster.local" },
   });
 });
 afterEach(async () => {
@@ -82,7 +81,7 @@ test("a signer that dies is followed by one with the same CA", async () => {
 test("a CA that cannot be used is one sentence, with threads and without, and is looked at again when asked again", async () => {
   await writeFile(join(dir, "private.key"), "sesame");
   await writeFile(join(dir, "ca.crt"), "nothing");
-  const inline = createSigner({ caDir: dir });
+  const inline = createSigner({ caDir: dir, trustDomain: "cluster.local" });
   for (const sign of [(job: SignJob) => pool.run(job), inline]) {
     const answer = await sign({ kind: "open", nowMs });
     expect(answer).toMatchObject({ kind: "refused", message: expect.stringContaining("private.key") });
