@@ -52,7 +52,7 @@ export const SERVE_FLAGS: Readonly<Record<string, Flag>> = {
   transport: {
     type: "string",
     value: "NAME",
-    help: "what carries xDS: framed (own HTTP/2 frames), http2 (the runtime's) or grpc-js (default grpc-js)",
+    help: "what carries xDS: framed (own HTTP/2 frames), http2 (the runtime's) or grpc-js (default framed)",
   },
   "mesh-name": { type: "string", value: "NAME", help: 'value of openservicemesh.io/monitored-by (default "osm")' },
   "osm-namespace": { type: "string", value: "NS", help: 'namespace of the control plane (default "osm-system")' },

@@ -78,7 +78,10 @@ class FramedConnection implements KeptConnection {
   }
 
   close(): void {
-    if (this.#isClosing) return this.destroy();
+    if (this.#isClosing) {
+      this.destroy();
+      return;
+    }
     this.#isClosing = true;
     this.#http2.goAway();
     if (this.#http2.streamCount === 0) this.#endSoon();

@@ -35,6 +35,7 @@ export interface XdsServerOptions {
   readonly credentials: XdsServerCredentials;
   /** 48 bytes that seal TLS session tickets, so that another process may resume them; random ones when undefined. */
   readonly ticketKeys?: Buffer;
+  /** `framed` when undefined. */
   readonly transport?: XdsTransport;
   /**
    * Which proxy the holder of a client certificate is. TLS has verified the certificate against the CA and that the
@@ -82,7 +83,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   const limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
   const log = options.log.child("xds");
   const sessions = openSessions({ ...options, log, limits, metrics: xdsMetrics(options.metrics) });
-  const transport = await openTransport(options.transport ?? "grpc-js", { ...options, accept: sessions.open, limits });
+  const transport = await openTransport(options.transport ?? "framed", { ...options, accept: sessions.open, limits });
   const addresses: string[] = [];
   for (const address of options.addresses) {
     try {

@@ -77,7 +77,10 @@ export class SocketWriter {
   readonly #written = (error?: Error | null): void => {
     this.#isWriting = false;
     if (error) this.#drop();
-    else if (this.#bytes > 0) return this.#flush();
+    if (this.#bytes > 0) {
+      this.#flush();
+      return;
+    }
     this.#onEmpty?.();
     if (!this.#isAsked) return;
     this.#isAsked = false;
