@@ -76,7 +76,7 @@ class ServerConnection implements Http2Connection, FrameSink {
   receive(bytes: Uint8Array): void {
     if (this.#isOver) return;
     const from = this.#prefaceBytes < CLIENT_PREFACE.length ? this.#readPreface(bytes) : 0;
-    if (!this.#isOver && from < bytes.length) this.#reader.read(bytes, from);
+    if (!this.#isOver) this.#reader.read(bytes, from);
   }
 
   ping(payload: Uint8Array): void {

@@ -140,6 +140,12 @@ describe("what breaks a stream ends this stream, and the connection goes on", ()
     ["a body longer than its length", "PROTOCOL_ERROR", lengthOf4, frame("DATA", 0, 3, Buffer.alloc(5))],
     ["a body shorter than its length", "PROTOCOL_ERROR", lengthOf4, frame("DATA", END_STREAM, 3, Buffer.alloc(3))],
     [
+      "a body that trailers cut short",
+      "PROTOCOL_ERROR",
+      lengthOf4,
+      frame("HEADERS", END_HEADERS | END_STREAM, 3, block([["x", "1"]])),
+    ],
+    [
       "no body in spite of a length",
       "PROTOCOL_ERROR",
       frame("HEADERS", END_HEADERS | END_STREAM, 3, block(withHeader("content-length", "4"))),
@@ -169,6 +175,7 @@ describe("what breaks a stream ends this stream, and the connection goes on", ()
       "DATA after a reset",
       "STREAM_CLOSED",
       open(3),
+      frame("DATA", 0, 3, Buffer.of(1)),
       numberFrame("RST_STREAM", 3, 8),
       frame("DATA", 0, 3, Buffer.of(1)),
     ],
@@ -185,12 +192,13 @@ describe("what breaks a stream ends this stream, and the connection goes on", ()
     expect(driven.connection.streamCount).toBe(1);
   });
 
-  test("more streams than agreed are refused, and headers of theirs keep HPACK in step", () => {
+  test("more streams than agreed are refused; their headers keep HPACK in step, and what follows is no error", () => {
     const driven = driveConnection({ concurrentStreams: 1 });
     const indexed = Buffer.concat([Buffer.of(0x40, 1), Buffer.from("x"), Buffer.of(1), Buffer.from("1")]);
     expect(driven.receive(open(1), frame("HEADERS", END_HEADERS, 3, Buffer.concat([block(GET), indexed])))).toEqual([
       "RST_STREAM 3 REFUSED_STREAM",
     ]);
+    expect(driven.receive(frame("DATA", END_STREAM, 3, Buffer.of(1)))).toEqual([]);
     driven.receive(numberFrame("RST_STREAM", 1, 8));
     driven.told();
     driven.receive(frame("HEADERS", END_HEADERS, 5, Buffer.concat([block(GET), Buffer.of(0x80 | 62)])));
@@ -247,6 +255,15 @@ describe("a stream", () => {
       "HEADERS 3 END_STREAM",
     ]);
     expect(driven.told()).toEqual(["GET /a on 1", "GET /a on 3", "end of 3", "closed 1", "closed 3"]);
+    const late = [frame("DATA", 0, 1, Buffer.of(1)), frame("DATA", 0, 3, Buffer.of(1))];
+    expect(driven.receive(...late)).toEqual(["RST_STREAM 3 STREAM_CLOSED"]);
+  });
+
+  test("is told that it is over even if it was answered at once", () => {
+    const driven = driveConnection();
+    const headers = GET.map(([name, value]) => [name, name === ":path" ? "/at-once" : value] as const);
+    expect(driven.receive(open(1, headers))).toEqual(["HEADERS 1 END_STREAM", "RST_STREAM 1 NO_ERROR"]);
+    expect(driven.told()).toEqual(["GET /at-once on 1", "closed 1"]);
   });
 
   test("is told once that it is over, when the socket goes, the client resets it, or the connection breaks", () => {

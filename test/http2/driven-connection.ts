@@ -136,6 +136,7 @@ export function driveFromTheStart(limits: Partial<Http2Limits> = {}, framing = n
     onRequest: ({ method, path, stream }) => {
       tell(`${method} ${path} on ${stream.id}`);
       if (path === "/refused") return undefined;
+      if (path === "/at-once") stream.trailers([[":status", "200"]]);
       streams.set(stream.id, stream);
       return {
         data: (bytes) => {
