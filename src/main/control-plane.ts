@@ -8,6 +8,7 @@ import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
 import { openFolder } from "./folder.ts";
 import { createGeneratePool, generateHere, generateLanes } from "./generate-pool.ts";
 import { createIntake } from "./intake.ts";
+import { observeLoopDelay } from "./loop-delay.ts";
 import { openMeshSecrets } from "./mesh-secrets.ts";
 import { type ControlPlaneOptions, type Edge, formatHostPort, type PodAddress, StartError } from "./options.ts";
 import { observeProcess } from "./process-metrics.ts";
@@ -39,6 +40,7 @@ export interface ControlPlane {
 export async function startControlPlane(options: ControlPlaneOptions, io: ControlPlaneIo): Promise<ControlPlane> {
   const edge = createEdge(io);
   observeProcess(edge.metrics, options.version);
+  const stopMeasuring = observeLoopDelay(edge.metrics, edge.clock);
   const synced = Promise.withResolvers<void>();
   const { state, rejectionsChanged, close } = await createLine(options, io, edge, synced.resolve);
   const listeners = await listenAdmin(state, edge.log);
@@ -56,6 +58,7 @@ export async function startControlPlane(options: ControlPlaneOptions, io: Contro
     serving: serving.then(({ address }) => address),
     pods: () => podAddresses(state),
     async stop() {
+      stopMeasuring();
       await folder.stop();
       synced.reject(new StartError("stopped before the mesh was ready"));
       const server = await serving.catch(() => undefined);
