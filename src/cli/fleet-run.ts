@@ -9,6 +9,7 @@ import {
   PlanError,
   REPORT_HEADERS,
   type RunReport,
+  RunStopped,
   readScenario,
   reportHtml,
   reportNotes,
@@ -108,6 +109,7 @@ function explained(error: unknown): unknown {
   if (error instanceof PlanError || error instanceof TargetError) {
     return new CommandError(`osm fleet run: ${error.message}`, EXIT.usage);
   }
+  if (error instanceof RunStopped) return new CommandError(`osm fleet run: ${error.message}`);
   if (error instanceof RequestError) return new CommandError(`osm fleet run: ${error.message}`, EXIT.unreachable);
   return error;
 }

@@ -18,7 +18,7 @@ export { TYPE_URL } from "./oracle-expectation.ts";
 export { reportHtml } from "./report-html.ts";
 export type { Delays, PhaseReport, RunReport } from "./report-result.ts";
 export { ms, REPORT_HEADERS, reportNotes, reportRows } from "./report-table.ts";
-export { runScenario } from "./run.ts";
+export { RunStopped, runScenario } from "./run.ts";
 export { type ConnectReport, connectFleet } from "./run-connect.ts";
 export { type ServerProcess, startServer } from "./run-server.ts";
 export { type Access, accessBy, TargetError } from "./run-target.ts";

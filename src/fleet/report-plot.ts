@@ -27,7 +27,7 @@ export interface Plot {
 
 const WIDTH = 860;
 const HEIGHT = 300;
-const MARGIN = { left: 64, right: 16, top: 14, bottom: 44 };
+const MARGIN = { left: 64, right: 28, top: 14, bottom: 44 };
 /** Distinguishable in both colour schemes and for most eyes (Okabe and Ito). */
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f"];
 const TICKS = 6;
@@ -38,9 +38,12 @@ export function drawPlot(plot: Plot): string {
   if (points.length === 0) return "";
   const x = axis(
     points.map(([value]) => value),
-    { isLog: plot.hasLogX === true },
+    { isLog: plot.hasLogX === true, isTight: true },
   );
-  const y = axis([0, ...(plot.yMax === undefined ? points.map(([, value]) => value) : [plot.yMax])], { isLog: false });
+  const y = axis([0, ...(plot.yMax === undefined ? points.map(([, value]) => value) : [plot.yMax])], {
+    isLog: false,
+    isTight: false,
+  });
   const left = (value: number) => MARGIN.left + x.place(value) * (WIDTH - MARGIN.left - MARGIN.right);
   const top = (value: number) => HEIGHT - MARGIN.bottom - y.place(value) * (HEIGHT - MARGIN.top - MARGIN.bottom);
   const parts = [
@@ -105,7 +108,11 @@ interface Axis {
   readonly place: (value: number) => number;
 }
 
-function axis(values: readonly number[], { isLog }: { readonly isLog: boolean }): Axis {
+/** `isTight`: it ends where the values end, not at the next tick. */
+function axis(
+  values: readonly number[],
+  { isLog, isTight }: { readonly isLog: boolean; readonly isTight: boolean },
+): Axis {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (const value of values) {
@@ -121,8 +128,8 @@ function axis(values: readonly number[], { isLog }: { readonly isLog: boolean })
   if (high <= low) high = low + 1;
   const step = niceStep((high - low) / TICKS);
   const first = Math.floor(low / step) * step;
-  const last = Math.ceil(high / step) * step;
-  const ticks = Array.from({ length: Math.round((last - first) / step) + 1 }, (_, n) => first + n * step);
+  const last = isTight ? high : Math.ceil(high / step - 1e-9) * step;
+  const ticks = Array.from({ length: Math.floor((last - first) / step + 1e-9) + 1 }, (_, n) => first + n * step);
   return { ticks, place: (value) => (value - first) / (last - first) };
 }
 
@@ -134,6 +141,7 @@ function niceStep(step: number): number {
 
 function tickText(value: number): string {
   if (Math.abs(value) >= 1e6) return `${Number((value / 1e6).toPrecision(3))} M`;
+  if (Math.abs(value) >= 10_000) return `${Number((value / 1000).toPrecision(3))} k`;
   return String(Number(value.toPrecision(4)));
 }
 

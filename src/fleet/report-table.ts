@@ -58,7 +58,7 @@ function rowOf(phase: PhaseReport, proxies: number): readonly string[] {
     phase.name,
     shown(phase.changes || undefined, String),
     String(phase.deliveries),
-    shown(phase.needed, String),
+    shown(phase.needed, (needed) => neededText(needed, phase.resources)),
     shown(each?.p50, ms),
     shown(each?.p99, ms),
     shown(each?.max, ms),
@@ -73,6 +73,11 @@ function rowOf(phase: PhaseReport, proxies: number): readonly string[] {
     shown(phase.serverLoopDelayP999Ms, ms),
     phase.isBoundByClient ? "bound by the client" : "",
   ];
+}
+
+/** What had to be delivered, and how much of that was: several changes may come in one response, each resource counts. */
+function neededText(needed: number, resources: number): string {
+  return needed === 0 ? "0" : `${needed} (x${(resources / needed).toFixed(2)})`;
 }
 
 function shown<T>(value: T | undefined, text: (value: T) => string): string {

@@ -222,7 +222,7 @@ class PhaseRunner {
     const madeNs = prepared.commit();
     if (effect.files.length > 0) this.#changes += 1;
     if (!effect.isComplete || !proxies.isAllHealthy) this.#isCounted = false;
-    if (watched.length > 0) this.#pending.push(this.#collect(madeNs, watched));
+    if (watched.length > 0) this.#beside(this.#collect(madeNs, watched));
     const timeoutMs = patienceMs;
     if (effect.restarted !== undefined) {
       this.#open(fleet.reopen({ ids: proxies.only(effect.restarted), forget: true, timeoutMs }));
@@ -234,7 +234,7 @@ class PhaseRunner {
     if (effect.ended !== undefined) {
       const ids = proxies.only(effect.ended);
       proxies.remove(effect.ended);
-      this.#pending.push(fleet.disconnect(ids));
+      this.#beside(fleet.disconnect(ids));
     }
     if (this.#changes % 10 === 0 && !signal.aborted) {
       this.#context.progress(`${this.#phase.name}: ${this.#changes} of ${this.#phase.steps.length} changes`);
@@ -249,11 +249,17 @@ class PhaseRunner {
   }
 
   #open(opened: Promise<Opened>): void {
-    this.#pending.push(
+    this.#beside(
       opened.then((each) => {
         this.#opened.push(each);
       }),
     );
+  }
+
+  /** Goes on beside the changes; what it fails with is told when they are made. */
+  #beside(work: Promise<void>): void {
+    work.catch(() => {});
+    this.#pending.push(work);
   }
 
   async #operate({ action, atMs }: OperationStep): Promise<void> {
@@ -268,7 +274,8 @@ class PhaseRunner {
         const watched = await this.#watch([rotationSign(this.#context.world)]);
         this.#changes += 1;
         const madeNs = process.hrtime.bigint();
-        this.#pending.push(this.#collect(madeNs, watched), this.#context.rotate());
+        this.#beside(this.#collect(madeNs, watched));
+        this.#beside(this.#context.rotate());
         break;
       }
       case "restart": {

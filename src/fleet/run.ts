@@ -30,14 +30,19 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
+/** The run was given up before its end. */
+export class RunStopped extends Error {
+  override readonly name = "RunStopped";
+}
+
 /** Proxies per process of the fleet. */
 const PROXIES_PER_PROCESS = 5000;
 /** Proxies whose table is compared with that of a fresh client. */
 const FRESH_MAX = 200;
 
 /**
- * Runs a scenario from a cold start to the oracle. Rejects with `PlanError`, `TargetError` or the words of a control plane
- * that did not start; what proxies meet is in the report.
+ * Runs a scenario from a cold start to the oracle. Rejects with `PlanError`, `TargetError`, {@link RunStopped} or the words
+ * of a control plane that did not start; what proxies meet is in the report.
  */
 export async function runScenario(options: RunOptions): Promise<RunReport> {
   const { scenario, clock, progress, signal } = options;
@@ -48,6 +53,9 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
   let opened: OpenedTarget | undefined;
   let fleet: Fleet | undefined;
   const startedAt = new Date(clock.now()).toISOString();
+  // Whatever is waited for of the fleet ends with it.
+  const giveUp = () => void fleet?.stop();
+  signal.addEventListener("abort", giveUp);
   try {
     const files = input.feed?.writeAll(world, rehearsed.files) ?? 0;
     progress(`${scenario.name}: ${world.pods().length} pods, ${files} files; starting the control plane`);
@@ -62,6 +70,7 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
     const proxies = new RunProxies(world, first, { size: pods.length, seed: scenario.seed });
     const context = contextOf(options, { world, fleet, proxies, feed: input.feed, opened });
     const reports = await runPhases(phases, context, scenario);
+    if (signal.aborted) throw new RunStopped();
     const samples = { server: server.stop(), clients: clients.stop() };
     const counts = await fleet.counts();
     progress(`${scenario.name}: checking what every proxy has`);
@@ -75,11 +84,13 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
       errorExamples: counts.errorExamples,
       requiredEndpoints: counts.requiredEndpoints,
     };
+  } catch (error) {
+    throw signal.aborted ? new RunStopped(`${scenario.name} was given up`) : error;
   } finally {
+    signal.removeEventListener("abort", giveUp);
     await fleet?.stop();
     await opened?.close();
     input.close();
-    if (signal.aborted) progress(`${scenario.name}: given up`);
   }
 }
 
@@ -188,10 +199,9 @@ async function judge(
   context: PhaseContext,
   run: { readonly scenario: Scenario; readonly reports: readonly PhaseReport[]; readonly counts: FleetCounts },
 ): Promise<OracleReport> {
-  const { world, fleet, proxies, patienceMs, signal } = context;
+  const { world, fleet, proxies, patienceMs } = context;
   const { scenario, reports, counts } = run;
   const differences = new Differences();
-  if (signal.aborted) differences.add("the run was given up");
   for (const report of reports) {
     if (report.missing > 0) differences.add(`${report.name}: ${report.missing} deliveries did not come in time`);
     const late = report.opened?.missing ?? 0;
