@@ -47,6 +47,7 @@ describe("header blocks are read as the specification's examples say", () => {
     const other = new HpackDecoder(1000);
     decode(other, "3f21 4001 6101 31 4001 6201 32");
     expect(decode(other, "be")).toEqual([["b", "2"]]);
+    expect(() => decode(decoder, "20 be")).toThrow("header index 62");
     expect(decode(other, "20 4001 6301 33")).toEqual([["c", "3"]]);
     expect(() => decode(other, "be")).toThrow("header index 62");
   });
@@ -64,6 +65,7 @@ describe("a block is refused that has", () => {
     ["an index that no table has", "be", "header index 62"],
     ["a name index that no table has", "7e 01 31", "header index 62"],
     ["an integer without end", "ff ffff ffff ffff ffff ff", "more than five octets"],
+    ["an integer of six octets", "ff 8080 8080 01", "more than five octets"],
     ["an integer that is cut off", "ff 80", "an end in the middle"],
     ["a string longer than the block", "40 05 61", "longer than the block"],
     ["a name without a value", "40 01 61", "an end in the middle"],

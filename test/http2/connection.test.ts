@@ -114,6 +114,13 @@ describe("what breaks the connection ends all streams, and only this connection"
   });
 });
 
+test("a frame that is too long ends the connection before it has come", () => {
+  const driven = driveConnection();
+  const bytes = frame("DATA", 0, 1, Buffer.alloc(16_385));
+  expect(driven.receive(bytes.subarray(0, 5))).toEqual([]);
+  expect(driven.receive(bytes.subarray(5, 9))).toEqual(["GOAWAY 0 FRAME_SIZE_ERROR"]);
+});
+
 describe("what breaks a stream ends this stream, and the connection goes on", () => {
   const lengthOf4 = frame("HEADERS", END_HEADERS, 3, block(withHeader("content-length", "4")));
   test.each<[what: string, code: string, ...frames: Buffer[]]>([
@@ -205,6 +212,12 @@ describe("what breaks a stream ends this stream, and the connection goes on", ()
     expect(driven.told()).toEqual(["GET /a on 5"]);
   });
 
+  test("the ends of streams are not remembered for ever", () => {
+    const driven = driveConnection();
+    for (let id = 1; id <= 2 * 65; id += 2) driven.receive(open(id), numberFrame("RST_STREAM", id, 8));
+    expect(driven.receive(open(1))).toEqual(["GOAWAY 129 PROTOCOL_ERROR"]);
+  });
+
   test("frames that were under way to a stream that we reset are no error", () => {
     const driven = driveConnection();
     driven.receive(open(1));
@@ -266,6 +279,15 @@ describe("a stream", () => {
     expect(driven.told()).toEqual(["GET /at-once on 1", "closed 1"]);
   });
 
+  test("that is reset because of what its body says does not end as well", () => {
+    const driven = driveConnection();
+    const headers = GET.map(([name, value]) => [name, name === ":path" ? "/reset-by-data" : value] as const);
+    expect(driven.receive(open(1, headers), frame("DATA", END_STREAM, 1, Buffer.of(1)))).toEqual([
+      "RST_STREAM 1 CANCEL",
+    ]);
+    expect(driven.told()).toEqual(["GET /reset-by-data on 1", "data on 1: 01", "closed 1"]);
+  });
+
   test("is told once that it is over, when the socket goes, the client resets it, or the connection breaks", () => {
     const driven = driveConnection();
     driven.receive(open(1), open(3), numberFrame("RST_STREAM", 1, 8));
@@ -280,6 +302,8 @@ describe("a connection", () => {
   test("answers pings, knows its own answered, and tells when the client goes away", () => {
     const driven = driveConnection();
     expect(driven.receive(frame("PING", 0, 0, Buffer.from("12345678")))).toEqual(["PING ACK"]);
+    const withReservedBit = frame("PING", 0, 0x8000_0000, Buffer.from("12345678"));
+    expect(driven.receive(withReservedBit)).toEqual(["PING ACK"]);
     driven.connection.ping(Buffer.from("abcdefgh"));
     expect(driven.written()).toEqual(["PING 6162636465666768"]);
     driven.receive(frame("PING", ACK, 0, Buffer.from("abcdefgh")), frame("GOAWAY", 0, 0, Buffer.alloc(8)));

@@ -144,6 +144,7 @@ export function driveFromTheStart(limits: Partial<Http2Limits> = {}, framing = n
           const start = `data on ${stream.id}: `;
           if (events.at(-1)?.startsWith(start)) events[events.length - 1] += hex;
           else tell(start + hex);
+          if (path === "/reset-by-data") stream.reset("CANCEL");
         },
         end: () => tell(`end of ${stream.id}`),
         drained: () => tell(`drained ${stream.id}`),

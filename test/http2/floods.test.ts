@@ -64,6 +64,15 @@ describe("a flood ends its connection after what anybody may need", () => {
     expect(driven.writtenBytes).toBeLessThan(10_000);
   });
 
+  test.each([
+    [1000, 250],
+    [1e9, 401],
+  ])("after %d quiet ms: at %d pings", (quietMs, pings) => {
+    const driven = driveConnection(limits);
+    driven.wait(quietMs);
+    expect(takenOf(driven, 10_000, () => [ping])).toBeLessThanOrEqual(pings);
+  });
+
   test("a window that opens byte by byte does not pay for itself", () => {
     const driven = driveConnection(limits);
     driven.receive(settings([4, 0]), open(1));
@@ -126,6 +135,16 @@ describe("a header list is bounded", () => {
     ]);
     const bomb = Buffer.concat([block(GET), entry, Buffer.alloc(12_000, 0x80 | 62)]);
     expect(driven.receive(frame("HEADERS", END_HEADERS, 3, bomb))).toEqual(["GOAWAY 1 ENHANCE_YOUR_CALM"]);
+  });
+
+  test("each for itself: long ones may follow each other", () => {
+    const driven = driveConnection();
+    const headers = block([...GET, ["x", "y".repeat(12_000)]]);
+    for (const id of [1, 3, 5]) {
+      driven.receive(frame("HEADERS", 0, id, headers.subarray(0, 6000)));
+      driven.receive(frame("CONTINUATION", END_HEADERS, id, headers.subarray(6000)));
+    }
+    expect(driven.connection.streamCount).toBe(3);
   });
 
   test("and so are its frames, before the last has come", () => {
