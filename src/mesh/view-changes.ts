@@ -165,18 +165,15 @@ function losesEndpoint(old: ServiceModel, now: ServiceModel): boolean {
   return false;
 }
 
-/** The outbound side of everybody who has, or had, a right to one of these accounts of the namespace. */
+/** The outbound side of everybody who has a right to one of these accounts of the namespace. Rights that come or go are compared apart. */
 function addClients(
-  { before, after, namespace }: Comparison,
+  { after, namespace }: Comparison,
   accounts: ReadonlySet<string>,
   stages: readonly PartStage[],
   found: Found,
 ): void {
   for (const serviceAccount of accounts) {
-    for (const snapshot of [before, after]) {
-      if (snapshot === undefined) continue;
-      for (const grant of grantsTo(snapshot, { namespace, serviceAccount })) addSources(grant, stages, found);
-    }
+    for (const grant of grantsTo(after, { namespace, serviceAccount })) addSources(grant, stages, found);
   }
 }
 

@@ -94,7 +94,8 @@ export function createResourceSource(options: ResourceSourceOptions): ResourceSo
     const resource = options.generateHere?.(absent.view);
     if (resource === undefined) return false;
     count.misses.add();
-    made(absent, resource);
+    // In memory of their own: bytes of an encoder lie in a pool of 64 KiB, all of which the cache would keep alive.
+    made(absent, { ...resource, bytes: new Uint8Array(resource.bytes) });
     return true;
   };
 

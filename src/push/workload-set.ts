@@ -147,6 +147,7 @@ export function createWorkloadSet(): WorkloadSet {
       deleteFrom(byNamespace, subscription.peer.namespace, subscription);
       unplaced.delete(subscription);
       leave(subscription);
+      subscription.table = undefined;
     },
     isOpen: (subscription) => subscriptions.has(subscription),
     find(uuid) {

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MeshRecord, RecordChange } from "../../src/mesh/mod.ts";
 import type { Peer } from "../../src/xds/resource.ts";
-import { denseWorld, NAMESPACES } from "../support/dense-world.ts";
+import { clusterIp, denseWorld, NAMESPACES } from "../support/dense-world.ts";
 import { pushBench, quiet, tableContent } from "../support/push-bench.ts";
 import { worldRecords } from "../support/random-world.ts";
-import { meshConfig, namespaceRecord, podRecord, put, remove } from "../support/records.ts";
+import { meshConfig, namespaceRecord, podRecord, put, remove, serviceRecord } from "../support/records.ts";
 
 /** Everybody whom a random world may hold: a pod's account differs from world to world, a proxy's does not. */
 const PEERS: readonly Peer[] = NAMESPACES.flatMap((namespace) =>
@@ -30,6 +30,13 @@ const special = fc.oneof(
   fc
     .tuple(fc.constantFrom(...NAMESPACES), fc.boolean())
     .map(([namespace, isOurs]) => namespaceRecord(namespace, isOurs ? {} : { monitoredBy: "other" })),
+  // A Service that takes an address from one of the other namespace.
+  fc
+    .tuple(fc.constantFrom("shop", "depot"), fc.constantFrom("a", "b", "c"), fc.constantFrom(-1, 1))
+    .map(([namespace, service, createdAt]): MeshRecord => {
+      const clusterIps = [clusterIp(namespace, service)];
+      return serviceRecord(namespace === "shop" ? "depot" : "shop", "taker", { clusterIps, createdAt });
+    }),
 );
 
 /** One step from one world towards another, with some records gone, and now and then another mode or namespace. */

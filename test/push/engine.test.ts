@@ -235,4 +235,52 @@ describe("when pushes happen", () => {
     await quiet();
     expect(late.current()?.generation).toBe(1);
   });
+
+  test("a push that takes an endpoint away does not wait once the one before is delivered", async () => {
+    const bench = pushBench();
+    const pods = Array.from({ length: 1000 }, (_, n) =>
+      podRecord("bookbuyer", `pod-${n}`, "buyer", `10.1.${n >> 8}.${n & 255}`),
+    );
+    const proxies = pods.map((pod) => bench.subscribe(peerOf(pod)));
+    bench.change([...world(), ...put(...pods)]);
+    await quiet();
+    bench.change(put(endpointSlice(store, [])));
+    await quiet();
+    expect(proxies.every((each) => each.calls() === 1)).toBe(true);
+    for (const proxy of proxies) proxy.current();
+    bench.change(put(endpointSlice(store, [{ ...storePod2, isReady: false }])));
+    await quiet();
+    expect(proxies.every((each) => each.calls() === 2)).toBe(true);
+  });
+
+  test("proxies that lose an endpoint are told before those that get one more", async () => {
+    const bench = pushBench();
+    const bank = podRecord("bookstore", "bank-1", "bank", "10.0.0.6");
+    const bankService = serviceRecord("bookstore", "bank", { clusterIps: ["10.96.0.2"], selector: bank.labels });
+    const [routes, buys] = access("/buy");
+    const robs = put(
+      trafficTarget("bookstore", "thief-to-bank", {
+        to: "bookstore/bank",
+        from: ["bookthief/thief"],
+        rules: [{ kind: "HTTPRouteGroup", name: "routes", matches: ["buy"] }],
+      }),
+    );
+    const told: string[] = [];
+    for (const pod of [thief, buyer]) bench.engine.subscribe(peerOf(pod), () => told.push(pod.name));
+    const start = [
+      ...world(),
+      ...put(bank, bankService, endpointSlice(bankService, [bank]), meshConfig({ isPermissive: false })),
+    ];
+    bench.change([...start, ...[routes, buys].filter((each) => each !== undefined), ...robs]);
+    await quiet();
+    for (const [ofBank, ofStore, order] of [
+      [[], [storePod, storePod2], ["thief-1", "buyer-1"]],
+      [[bank], [storePod], ["buyer-1", "thief-1"]],
+    ] as const) {
+      told.length = 0;
+      bench.change(put(endpointSlice(bankService, ofBank), endpointSlice(store, ofStore)));
+      await quiet();
+      expect(told).toEqual(order);
+    }
+  });
 });
