@@ -81,7 +81,11 @@ function deltaPrefix(resource: Resource): Buffer {
       tagAndLength(2, any.length + resource.bytes.length),
       any,
     ]);
-    prefix = Buffer.concat([tagAndLength(2, entry.length + resource.bytes.length), entry]);
+    const tag = tagAndLength(2, entry.length + resource.bytes.length);
+    // In memory of its own: a small buffer of Node's pool keeps 64 KiB alive, here for as long as its resource lives.
+    prefix = Buffer.alloc(tag.length + entry.length);
+    prefix.set(tag);
+    prefix.set(entry, tag.length);
     deltaPrefixes.set(resource, prefix);
   }
   return prefix;
