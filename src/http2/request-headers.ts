@@ -59,7 +59,6 @@ export function readFields(headers: ReceivedHeaders): ReadonlyMap<string, string
     if (name === "te" && value !== "trailers") return "te that is not trailers";
     const before = fields.get(name);
     if (before === undefined) fields.set(name, value);
-    else if (name === "content-length") return "content-length twice";
     else fields.set(name, `${before}${name === "cookie" ? "; " : ", "}${value}`);
   }
   return fields;

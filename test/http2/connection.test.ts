@@ -322,12 +322,16 @@ describe("a connection", () => {
 
   test("writes long headers in several frames, and says that it uses no table to a client that allows none", () => {
     const driven = driveConnection();
-    driven.receive(settings([1, 0]), open(1));
-    driven.stream(1).respond([
-      [":status", "200"],
-      ["x", "y".repeat(20_000)],
+    driven.receive(settings([1, 0]), settings([1, 4096]), open(1));
+    const long = ["x", "y".repeat(20_000)] as const;
+    driven.stream(1).respond([[":status", "200"], long]);
+    driven.stream(1).trailers([long]);
+    expect(driven.written().slice(0, -1)).toEqual([
+      "HEADERS 1 NO_TABLE",
+      "CONTINUATION 1",
+      "HEADERS 1 END_STREAM",
+      "CONTINUATION 1",
     ]);
-    expect(driven.written()).toEqual(["HEADERS 1", "CONTINUATION 1"]);
     expect(() => encodeHeaders([["Upper", ""]])).toThrow("no header of HTTP/2");
     expect(() => encodeHeaders([["x", "\n"]])).toThrow("no header of HTTP/2");
   });

@@ -203,7 +203,10 @@ export function describeFrames(bytes: Buffer): string[] {
 function describePayload(type: string, flags: number, payload: Buffer): string {
   const end = flags & END_STREAM ? " END_STREAM" : "";
   if (type === "DATA") return `${payload.length} bytes${end}`;
-  if (type === "HEADERS") return end.trim();
+  if (type === "HEADERS" || type === "CONTINUATION") {
+    const saysNoTable = type === "HEADERS" && payload[0] === 0x20;
+    return `${saysNoTable ? "NO_TABLE" : ""}${end}`.trim();
+  }
   if (type === "RST_STREAM") return CODES[payload.readUInt32BE()] ?? "";
   if (type === "GOAWAY") return `${payload.readUInt32BE()} ${CODES[payload.readUInt32BE(4)]}`;
   if (type === "WINDOW_UPDATE") return String(payload.readUInt32BE());
