@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MeshRecord, RecordChange } from "../../src/mesh/mod.ts";
-import type { Peer } from "../../src/xds/resource.ts";
+import { type Peer, type ResourceTable, TYPE_URLS } from "../../src/xds/resource.ts";
 import { clusterIp, denseWorld, NAMESPACES } from "../support/dense-world.ts";
 import { pushBench, quiet, tableContent } from "../support/push-bench.ts";
 import { worldRecords } from "../support/random-world.ts";
@@ -81,6 +81,20 @@ async function freshTables(world: ReadonlyMap<string, MeshRecord>) {
   return proxies.map((proxy) => proxy.current() && tableContent(proxy.current()));
 }
 
+/** What a table says of its difference to another one is what a comparison of all names says. */
+function expectTruth(before: ResourceTable | undefined, after: ResourceTable | undefined): void {
+  if (before === undefined || after === undefined) return;
+  for (const typeUrl of Object.values(TYPE_URLS)) {
+    const told = after.changesSince?.(before, typeUrl);
+    if (told === undefined) continue;
+    const names = new Set([...before.names(typeUrl), ...after.names(typeUrl)]);
+    const differing = [...names].filter(
+      (name) => before.get(typeUrl, name)?.version !== after.get(typeUrl, name)?.version,
+    );
+    expect([...told].sort()).toEqual(differing.sort());
+  }
+}
+
 async function expectSameTables(start: readonly MeshRecord[], edits: readonly Edit[]): Promise<void> {
   const world = new Map(start.map((record) => [keyOf(record), record]));
   const bench = pushBench();
@@ -96,12 +110,16 @@ async function expectSameTables(start: readonly MeshRecord[], edits: readonly Ed
     const late = PEERS[2 * step + 1];
     if (late !== undefined) proxies[2 * step + 1] ??= bench.subscribe(late);
     if (!edit.isPushed && step < edits.length - 1) continue;
-    const before = proxies.map((proxy) => ({ calls: proxy?.calls(), content: tableContent(proxy?.current()) }));
+    const before = proxies.map((proxy) => {
+      const table = proxy?.current();
+      return { calls: proxy?.calls(), table, content: tableContent(table) };
+    });
     await quiet();
     const expected = await freshTables(world);
     for (const [position, proxy] of proxies.entries()) {
       const content = tableContent(proxy?.current());
       if (proxy !== undefined && expected[position] !== undefined) expect(content).toEqual(expected[position]);
+      expectTruth(before[position]?.table, proxy?.current());
       // Who stays in its class, and whose table says the same, is told nothing.
       if (!mayMove && JSON.stringify(content) === JSON.stringify(before[position]?.content)) {
         expect(proxy?.calls()).toBe(before[position]?.calls);
