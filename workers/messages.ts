@@ -85,11 +85,9 @@ export interface SignedServices {
   readonly kind: "services";
   /** The encoded secrets, keys included, back to back in the order of the identities. Moved, not copied. */
   readonly frame: ArrayBuffer;
-  readonly leaves: readonly {
-    readonly version: string;
-    /** Where its secret ends in the frame; it begins where the one before ends. */
-    readonly end: number;
-  }[];
+  /** Where each secret ends in the frame; it begins where the one before ends. */
+  readonly ends: readonly number[];
+  readonly versions: readonly string[];
 }
 export interface SignedCredential {
   readonly kind: "credential";

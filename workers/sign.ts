@@ -98,7 +98,8 @@ async function issueServices(opened: Opened, request: ServiceLeavesRequest): Pro
   const { authority, versions, trustDomain } = opened;
   const { identities, keyAlgorithm, keyBits, validityMs, nowMs } = request;
   const secrets: Uint8Array[] = [];
-  const leaves: { readonly version: string; readonly end: number }[] = [];
+  const written: string[] = [];
+  const ends: number[] = [];
   let end = 0;
   for (const text of identities) {
     const [namespace = "", serviceAccount = ""] = text.split("/");
@@ -112,12 +113,13 @@ async function issueServices(opened: Opened, request: ServiceLeavesRequest): Pro
     });
     end += secret.length;
     secrets.push(secret);
+    ends.push(end);
     const { issuerId, serial, notAfterMs } = leaf;
-    leaves.push({ version: versions.write(identity, { issuerId, serial, notAfterMs, issuedMs: nowMs }), end });
+    written.push(versions.write(identity, { issuerId, serial, notAfterMs, issuedMs: nowMs }));
   }
   const frame = new Uint8Array(end);
-  for (const [position, secret] of secrets.entries()) frame.set(secret, leaves[position - 1]?.end ?? 0);
-  return { kind: "services", frame: frame.buffer, leaves };
+  for (const [position, secret] of secrets.entries()) frame.set(secret, ends[position - 1] ?? 0);
+  return { kind: "services", frame: frame.buffer, ends, versions: written };
 }
 
 /** Encoders give views of pooled memory; what crosses to another thread must be alone in its buffer. */

@@ -82,9 +82,8 @@ function requestOf(
 }
 
 /** Secrets are copied into the runtime's pool of small buffers: a view of the frame would keep all of it alive. */
-function unpack({ frame, leaves }: SignedServices, position: number): Leaf {
-  const leaf = leaves[position];
-  if (leaf === undefined) throw new Error("the signer answered with fewer leaves than it was asked for");
-  const start = leaves[position - 1]?.end ?? 0;
-  return { version: leaf.version, secret: Buffer.from(new Uint8Array(frame, start, leaf.end - start)) };
+function unpack({ frame, ends, versions }: SignedServices, position: number): Leaf {
+  const [version, start, end] = [versions[position], ends[position - 1] ?? 0, ends[position]];
+  if (version === undefined || end === undefined) throw new Error("the signer answered with too few leaves");
+  return { version, secret: Buffer.from(new Uint8Array(frame, start, end - start)) };
 }

@@ -50,9 +50,10 @@ test("proxies get a leaf with its key as one secret, and the roots that verify i
   const roots = Secret.decode(new Uint8Array(opened.trustBundle));
   const root = new X509Certificate(roots.validationContext?.trustedCa?.inlineString ?? "");
   const versions = createLeafVersions({ key: new Uint8Array(opened.versionKey), trustDomain: "cluster.local" });
-  expect(signed.leaves).toHaveLength(2);
-  for (const [position, { version, end }] of signed.leaves.entries()) {
-    const own = Secret.decode(new Uint8Array(signed.frame.slice(signed.leaves[position - 1]?.end ?? 0, end)));
+  expect(signed.ends).toHaveLength(2);
+  for (const [position, version] of signed.versions.entries()) {
+    const [start, end] = [signed.ends[position - 1] ?? 0, signed.ends[position]];
+    const own = Secret.decode(new Uint8Array(signed.frame.slice(start, end)));
     expect([own.name, roots.name]).toEqual(["service-cert", "root-cert"]);
     const certificate = new X509Certificate(own.tlsCertificate?.certificateChain?.inlineString ?? "");
     const serviceAccount = ["buyer", "seller"][position] ?? "";
