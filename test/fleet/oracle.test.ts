@@ -1,0 +1,177 @@
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { envoy } from "../../proto/gen/envoy.js";
+import type { FleetCounts, ProxyTable } from "../../src/fleet/fleet-api.ts";
+import { TYPE_URL, World } from "../../src/fleet/mod.ts";
+import { compareCounts, compareFresh, compareTables, Differences } from "../../src/fleet/oracle.ts";
+import { type Expectation, expectations, INBOUND_ROUTE } from "../../src/fleet/oracle-expectation.ts";
+
+const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
+const { RouteConfiguration } = envoy.config.route.v3;
+const { RBACPerRoute } = envoy.extensions.filters.http.rbac.v3;
+
+const shape = {
+  services: 4,
+  pods: 2,
+  namespaces: 2,
+  mode: "smi",
+  calls: { kind: "groups", size: 2 },
+  splits: 1,
+  seed: 1,
+} as const;
+
+/** Resources as a control plane could have sent them. */
+class Sent {
+  readonly contents = new Map<string, Uint8Array>();
+
+  constructor(expectation: Expectation) {
+    for (const [typeUrl, names] of Object.entries(expectation.names)) {
+      for (const name of names) this.contents.set(`${typeUrl} ${name}`, new TextEncoder().encode(name));
+    }
+    for (const [name, addresses] of expectation.endpoints) this.setEndpoints(name, addresses);
+    for (const [name, weights] of expectation.splits) this.setWeights(name, weights);
+    this.setPrincipals(expectation.principals);
+  }
+
+  setEndpoints(name: string, addresses: readonly string[]): void {
+    const lbEndpoints = addresses.map((address) => ({ endpoint: { address: { socketAddress: { address } } } }));
+    this.#set(TYPE_URL.endpoints, name, ClusterLoadAssignment.encode({ endpoints: [{ lbEndpoints }] }).finish());
+  }
+
+  setWeights(name: string, weights: ReadonlyMap<string, number>): void {
+    const clusters = [...weights].map(([cluster, value]) => ({ name: cluster, weight: { value } }));
+    const routes = [{ route: { weightedClusters: { clusters } } }];
+    this.#set(TYPE_URL.route, name, RouteConfiguration.encode({ virtualHosts: [{ routes }] }).finish());
+  }
+
+  setPrincipals(names: readonly string[] | undefined): void {
+    const principals = names?.map((exact) => ({ authenticated: { principalName: { exact } } }));
+    const value = RBACPerRoute.encode({ rbac: { rules: { policies: { allowed: { principals } } } } } as never).finish();
+    const typedPerFilterConfig = names === undefined ? {} : { "envoy.filters.http.rbac": { value } };
+    const routes = [{ typedPerFilterConfig }];
+    this.#set(TYPE_URL.route, INBOUND_ROUTE, RouteConfiguration.encode({ virtualHosts: [{ routes }] }).finish());
+  }
+
+  remove(typeUrl: string, name: string): void {
+    this.contents.delete(`${typeUrl} ${name}`);
+  }
+
+  table(id: number): ProxyTable {
+    const types: Record<string, { digest: string; names: Map<string, string> }> = {};
+    for (const typeUrl of Object.values(TYPE_URL)) {
+      const own = [...this.contents].filter(([key]) => key.startsWith(`${typeUrl} `));
+      const names = new Map(own.map(([key, bytes]) => [key.slice(typeUrl.length + 1), hashOf(bytes)]));
+      types[typeUrl] = { digest: hashOf(new TextEncoder().encode(JSON.stringify([...names]))), names };
+    }
+    return { id, types };
+  }
+
+  #set(typeUrl: string, name: string, bytes: Uint8Array): void {
+    this.contents.set(`${typeUrl} ${name}`, bytes);
+  }
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+const CLUSTER = "ns-000/service-00000|8080";
+
+async function judged(change: (sent: Sent) => void): Promise<readonly string[]> {
+  const expectation = expectations(new World(shape))(0);
+  const sent = new Sent(expectation);
+  change(sent);
+  const differences = new Differences();
+  const fetch = async (_: number, typeUrl: string, name: string) => sent.contents.get(`${typeUrl} ${name}`);
+  await compareTables([sent.table(0)], new Map([[0, { name: "pod", expectation }]]), fetch, differences);
+  return differences.sentences();
+}
+
+describe("the oracle", () => {
+  test("agrees with a table that is as it should be", async () => {
+    expect(await judged(() => {})).toEqual([]);
+  });
+
+  test.each<[string, (sent: Sent) => void, string]>([
+    ["an endpoint is missing", (sent) => sent.setEndpoints(CLUSTER, ["10.64.0.0"]), "missing 10.64.0.1"],
+    [
+      "an endpoint is left over",
+      (sent) => sent.setEndpoints(CLUSTER, ["10.64.0.0", "10.64.0.1", "10.64.9.9"]),
+      "too many 10.64.9.9",
+    ],
+    ["a cluster is missing", (sent) => sent.remove(TYPE_URL.cluster, CLUSTER), `has no cluster ${CLUSTER}`],
+    [
+      "a cluster is there that policy does not give",
+      (sent) => sent.contents.set(`${TYPE_URL.cluster} ns-001/service-00003|8080`, new Uint8Array()),
+      "should not have: ns-001/service-00003|8080",
+    ],
+    [
+      "a split has another weight",
+      (sent) => sent.setWeights("rds-outbound.ns-000/service-00000.80", new Map([[CLUSTER, 1]])),
+      `weights of rds-outbound.ns-000/service-00000.80: ${CLUSTER}=1 instead of`,
+    ],
+    ["somebody is let in too many", (sent) => sent.setPrincipals(["thief.ns-000.cluster.local"]), "lets in thief"],
+    ["everybody is let in", (sent) => sent.setPrincipals(undefined), "lets in everybody instead of"],
+  ])("says what differs when %s", async (_, change, words) => {
+    const found = await judged(change);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(words);
+  });
+
+  test("tells a proxy without a table", async () => {
+    const expectation = expectations(new World(shape))(0);
+    const differences = new Differences();
+    await compareTables([], new Map([[3, { name: "pod", expectation }]]), async () => undefined, differences);
+    expect(differences.sentences()).toEqual(["pod: has no table"]);
+  });
+
+  test("finds a table that changes have made another than a cold start makes", () => {
+    const expectation = expectations(new World(shape))(0);
+    const grown = new Sent(expectation);
+    const fresh = new Sent(expectation);
+    fresh.setEndpoints(CLUSTER, ["10.64.0.0"]);
+    const differences = new Differences();
+    compareFresh([grown.table(0)], [fresh.table(0)], () => "pod", differences);
+    expect(differences.sentences()).toEqual([`pod: a fresh client of this pod has other endpoints: ${CLUSTER}`]);
+  });
+
+  test("fails what was sent again, refused or out of order, and lets a scenario refuse on purpose", () => {
+    const counts = {
+      nacks: 1,
+      repeated: 2,
+      unrequested: 0,
+      routesBeforeClusters: 3,
+      listenersBeforeClusters: 0,
+      warmingTimeouts: 0,
+    } as FleetCounts;
+    const differences = new Differences();
+    compareCounts(counts, false, differences);
+    expect(differences.count).toBe(3);
+    const willing = new Differences();
+    compareCounts(counts, true, willing);
+    expect(willing.count).toBe(2);
+  });
+});
+
+describe("what a proxy has to have", () => {
+  test("is in SMI mode what its service account may call, and the splits of that", () => {
+    const world = new World(shape);
+    const { names, endpoints, principals, splits } = expectations(world)(1);
+    // Services 0 and 1 call each other; 0 is split between itself and 2, which 1 may not call.
+    expect(names[TYPE_URL.endpoints]).toEqual([
+      "ns-000/service-00000|8080",
+      "ns-000/service-00002|8080",
+      "ns-001/service-00001|8080",
+    ]);
+    expect(endpoints.get("ns-000/service-00002|8080")).toEqual([]);
+    expect(principals).toEqual(["service-00000.ns-000.cluster.local", "service-00001.ns-001.cluster.local"]);
+    expect([...splits.keys()]).toEqual(["rds-outbound.ns-000/service-00000.80"]);
+  });
+
+  test("is in permissive mode everything, and lets everybody in", () => {
+    const world = new World({ ...shape, mode: "permissive" });
+    const { names, principals } = expectations(world)(3);
+    expect(names[TYPE_URL.endpoints]).toHaveLength(4);
+    expect(principals).toBeUndefined();
+  });
+});

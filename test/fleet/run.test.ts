@@ -1,0 +1,112 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { afterAll, expect, test } from "vitest";
+import { runCli } from "../../src/cli/mod.ts";
+import { type ConnectReport, type RunReport, readScenario, runScenario } from "../../src/fleet/mod.ts";
+import { silentLog, systemClock } from "../../src/lib/mod.ts";
+
+const root = mkdtempSync(join(tmpdir(), "osm-fleet-test-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** `osm ARGS`, as a person types it. */
+async function osm(...args: readonly string[]) {
+  let stdout = "";
+  let stderr = "";
+  const status = await runCli(args, {
+    env: process.env,
+    cwd: root,
+    write: (text) => {
+      stdout += text;
+    },
+    note: (text) => {
+      stderr += text;
+    },
+    isTty: false,
+    signal: new AbortController().signal,
+  });
+  return { status, stdout, stderr };
+}
+
+test("a scenario runs on a real control plane: each change is delivered once, and every table is as it should be", async () => {
+  const { status, stdout, stderr } = await osm("fleet", "run", "smoke", "-o", "json", "--html", "report.html");
+  expect(stderr).toContain("oracle: passed");
+  expect(status).toBe(0);
+  const report = JSON.parse(stdout) as RunReport;
+  expect(report.oracle).toMatchObject({ isPassed: true, proxies: 20, fresh: 5 });
+  expect(report.errors).toEqual({});
+  const counted = report.phases.filter(({ needed }) => needed !== undefined);
+  expect(counted.map(({ name }) => name)).toEqual(["endpoint-churn", "policies", "touch", "rotate-certificates"]);
+  for (const { name, needed, resources, missing } of counted) {
+    expect({ name, resources, missing }).toEqual({ name, resources: needed, missing: 0 });
+  }
+  expect(counted[0]?.toEach?.count).toBe(160);
+  expect(report.phases.find(({ name }) => name === "reconnect")).toMatchObject({ resources: 0 });
+  expect(readFileSync(join(root, "report.html"), "utf8")).toContain("Deliveries per change");
+}, 90_000);
+
+/** A server that accepts connections and says nothing. */
+async function silentServer(): Promise<{ readonly address: string; readonly close: () => void }> {
+  const server = createServer((socket) => socket.on("error", () => {}));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  return { address: `127.0.0.1:${port}`, close: () => void server.close() };
+}
+
+test("a run whose oracle fails has no numbers, and ends in bounded time", async () => {
+  const server = await silentServer();
+  const text =
+    "name: silence\nshape: {services: 2, pods: 1}\npatience: 250ms\nphases: [{action: touch, rate: 1, for: 1s}]\n";
+  const target = JSON.stringify({ address: server.address, folder: join(root, "silence") });
+  try {
+    const report = await runScenario({
+      scenario: readScenario(text, "silence.yaml", [{ path: "target", value: target }]),
+      serve: { command: [], env: {} },
+      access: { tls: undefined, credentials: { kind: "none" } },
+      clock: systemClock(),
+      log: silentLog(),
+      progress: () => {},
+      signal: new AbortController().signal,
+    });
+    expect(report.phases).toEqual([]);
+    expect(report.oracle.isPassed).toBe(false);
+    expect(report.oracle.differences[0]).toBe("cold start: 2 proxies did not get all that they asked for in time");
+    expect(report.errors).toMatchObject({ timeout: 2 });
+  } finally {
+    server.close();
+  }
+}, 30_000);
+
+test("proxies that are never answered are told, with exit code 1", async () => {
+  const server = await silentServer();
+  const args = ["--target", server.address, "--plaintext", "--proxies", "2", "--timeout", "1", "--for", "1"];
+  try {
+    const { status, stdout } = await osm("fleet", "connect", ...args, "-o", "json");
+    const report = JSON.parse(stdout) as ConnectReport;
+    expect(status).toBe(1);
+    expect(report.missing).toBe(2);
+    expect(report.counts.errors).toMatchObject({ timeout: 2 });
+  } finally {
+    server.close();
+  }
+}, 30_000);
+
+test("a server that is not there is told by kind and count, in bounded time", async () => {
+  const args = ["--target", "127.0.0.1:1", "--plaintext", "--proxies", "3", "--timeout", "1", "--for", "1"];
+  const { status, stdout } = await osm("fleet", "connect", ...args);
+  expect(status).toBe(1);
+  expect(stdout).toContain("0 of 3 proxies got all that they asked for");
+  expect(stdout).toContain("connect-refused");
+}, 30_000);
+
+test("what is wrong with a scenario is told with its line, and exit code 2", async () => {
+  writeFileSync(join(root, "mine.yaml"), "name: mine\nshape: W1\nphases:\n  - {action: endpoint-churn, for: 1s}\n");
+  const { status, stderr } = await osm("fleet", "run", "mine.yaml");
+  expect(status).toBe(2);
+  expect(stderr).toContain("mine.yaml:4: phases[0].rate: is missing");
+  const unknown = await osm("fleet", "run", "smok");
+  expect(unknown.status).toBe(2);
+  expect(unknown.stderr).toContain('Did you mean "smoke"?');
+});

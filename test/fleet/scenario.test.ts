@@ -1,0 +1,172 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { PlanError, planPhases } from "../../src/fleet/action-plan.ts";
+import {
+  FolderFeed,
+  type KubeObject,
+  libraryNames,
+  libraryScenario,
+  namedShapes,
+  readScenario,
+  type Scenario,
+  ScenarioError,
+  World,
+} from "../../src/fleet/mod.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function problemsOf(text: string, settings: Parameters<typeof readScenario>[2] = []): readonly string[] {
+  try {
+    readScenario(text, "mine.yaml", settings);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ScenarioError)) throw error;
+    return error.message.split("\n");
+  }
+}
+
+/** A plan as plain data: what is written when, and what shows it. */
+function played(scenario: Scenario): readonly unknown[] {
+  const world = new World(scenario.shape);
+  return planPhases(scenario.phases, world, scenario.seed).flatMap(({ steps }) =>
+    steps.map((step) =>
+      step.kind === "change" ? { atMs: step.atMs, ...step.apply(world) } : { atMs: step.atMs, action: step.action },
+    ),
+  );
+}
+
+const good = "name: mine\nshape: W1\nphases:\n  - {action: endpoint-churn, rate: 10, for: 1s}\n";
+
+describe("a scenario file", () => {
+  test("that is good is read with all that it leaves out", () => {
+    const scenario = readScenario(good, "mine.yaml");
+    expect(scenario).toMatchObject({ name: "mine", shapeName: "W1", proxies: 200, protocol: "delta", seed: 1 });
+    expect(scenario.phases[0]?.actions[0]).toEqual({
+      kind: "endpoint-churn",
+      atMs: 0,
+      forMs: 1000,
+      rate: 10,
+      merge: 1,
+    });
+  });
+
+  test.each([
+    ["prox: 3", "mine.yaml:5: prox: is no field here", "proxies"],
+    ["seed: fast", "mine.yaml:5: seed: a whole number from 0", 'found "fast"'],
+    ["proxies: 0", "mine.yaml:5: proxies: a whole number from 1", 'found "0"'],
+    ["protocol: delto", "mine.yaml:5: protocol: one of delta, sotw was expected", 'Did you mean "delta"?'],
+    ["patience: 10", "mine.yaml:5: patience: a duration was expected", "for example 10s"],
+    ["behaviours: [{behaviour: nack}]", "mine.yaml:5: behaviours[0].share: is missing", "from 0 to 1"],
+    ["target: {folder: x}", "mine.yaml:5: target.address: is missing", "HOST:PORT"],
+    ["target: 127.0.0.1:1", 'mine.yaml:4: phases: "endpoint-churn" changes what', "Add target.folder"],
+  ])("with %s says where that is and what to write", (line, where, what) => {
+    const [problem = ""] = problemsOf(`${good}${line}\n`);
+    expect(problem).toContain(where);
+    expect(problem).toContain(what);
+  });
+
+  test("tells all that is wrong in an action, each with its line", () => {
+    const text =
+      "name: mine\nshape: W9\nphases:\n  - action: endpont-churn\n  - {action: flip, evry: 2s}\n  - action: api-trouble\n";
+    const problems = problemsOf(text);
+    expect(problems[0]).toContain("mine.yaml:2: shape: one of W1");
+    expect(problems[1]).toContain("mine.yaml:4: phases[0].action: one of");
+    expect(problems[1]).toContain('Did you mean "endpoint-churn"?');
+    expect(problems[2]).toContain("mine.yaml:5: phases[1].evry: is no field here");
+    expect(problems[3]).toContain(
+      'mine.yaml:6: phases[2].action: "api-trouble" needs a source that is a Kubernetes API',
+    );
+  });
+
+  test("that is no YAML says so, with the line", () => {
+    expect(problemsOf("name: [x\nshape: W1\n")[0]).toContain("mine.yaml:2: the file: is no YAML");
+  });
+
+  test("takes other values from the command line, and says which of them do not fit", () => {
+    const set = (path: string, value: string) => readScenario(good, "mine.yaml", [{ path, value }]);
+    expect(set("phases.0.rate", "20").phases[0]?.actions[0]).toMatchObject({ rate: 20 });
+    expect(set("shape", "{base: W3, mode: smi}").shape).toMatchObject({ services: 100, mode: "smi" });
+    expect(problemsOf(good, [{ path: "phases.3.rate", value: "20" }])).toEqual([
+      "mine.yaml: --set phases.3.rate: there is no entry 3.",
+    ]);
+    expect(problemsOf(good, [{ path: "name.first", value: "x" }])[0]).toContain('"name" holds no fields');
+  });
+});
+
+describe("a plan", () => {
+  test("is the same for the same seed, and another for another", () => {
+    expect(played(libraryScenario("smoke"))).toEqual(played(libraryScenario("smoke")));
+    expect(played(libraryScenario("smoke", [{ path: "seed", value: "2" }]))).not.toEqual(
+      played(libraryScenario("smoke")),
+    );
+  });
+
+  test("of an action for which the world has nothing says what shape to use", () => {
+    const text = good.replace("endpoint-churn", "policy-edit");
+    expect(() => played(readScenario(text, "mine.yaml"))).toThrow(PlanError);
+    expect(() => played(readScenario(text, "mine.yaml"))).toThrow("mode: smi");
+  });
+
+  test.each(libraryNames())("of %s, which comes with osm, can be made", (name) => {
+    const small = [{ path: "shape", value: "{services: 20, pods: 3, namespaces: 2, mode: smi, splits: 1}" }];
+    expect(() => played(libraryScenario(name, small))).not.toThrow();
+  });
+});
+
+describe("a world", () => {
+  test.each(namedShapes.map(({ name, shape }) => [name, shape] as const))(
+    "of shape %s has every object once",
+    (_, shape) => {
+      const { length } = new World(shape).objects();
+      const keys = new Set(new World(shape).objects().map(keyOf));
+      expect(keys.size).toBe(length);
+    },
+  );
+
+  test("reaches the folder whole: after all changes the files say what the world is", () => {
+    const folder = join(mkdtempSync(join(tmpdir(), "osm-feed-")), "mesh");
+    folders.push(join(folder, ".."));
+    const text = `name: all
+shape: {services: 4, pods: 3, namespaces: 2, mode: smi, splits: 1}
+phases:
+  - name: everything
+    actions:
+${["endpoint-churn", "rolling-update", "policy-edit", "grant-edit", "split-edit", "noise", "pods-added", "pods-removed", "touch"].map((action) => `      - {action: ${action}, rate: 10, for: 1s}`).join("\n")}
+      - {action: flip}
+`;
+    const scenario = readScenario(text, "all.yaml");
+    const rehearsal = new World(scenario.shape);
+    const changing = planPhases(scenario.phases, rehearsal, 1).flatMap(({ steps }) =>
+      steps.flatMap((step) => (step.kind === "change" ? step.apply(rehearsal).files : [])),
+    );
+    const world = new World(scenario.shape);
+    const feed = new FolderFeed(folder);
+    feed.writeAll(world, new Set(changing));
+    expect(objectsIn(folder)).toEqual(sorted(world.objects()));
+    for (const { steps } of planPhases(scenario.phases, world, 1)) {
+      for (const step of steps) if (step.kind === "change") feed.prepare(world, step.apply(world).files).commit();
+    }
+    expect(objectsIn(folder)).toEqual(sorted(world.objects()));
+  });
+});
+
+function keyOf({ kind, metadata }: KubeObject): string {
+  return `${kind} ${metadata.namespace ?? ""}/${metadata.name}`;
+}
+
+function sorted(objects: readonly KubeObject[]): readonly KubeObject[] {
+  return [...objects].sort((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
+}
+
+function objectsIn(folder: string): readonly KubeObject[] {
+  const objects = readdirSync(folder).flatMap((name) => {
+    const content = JSON.parse(readFileSync(join(folder, name), "utf8")) as KubeObject & { items?: KubeObject[] };
+    return content.items ?? [content];
+  });
+  return sorted(objects);
+}
