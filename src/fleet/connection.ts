@@ -1,5 +1,5 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import { connect as connectTls, type SecureContext, type TLSSocket } from "node:tls";
 import { parseHostPort } from "../lib/mod.ts";
 import type { Target } from "./fleet-api.ts";
 import { type CallEnd, Http2Client, PeerError } from "./http2-client.ts";
@@ -37,18 +37,6 @@ export function endpointOf({ address, tls }: Target): Endpoint {
       sotw: opening({ path: PATHS.sotw, authority, scheme }),
     },
   };
-}
-
-/** A client certificate, read once. */
-export function secureContextOf(
-  rootsPem: string,
-  credential: { readonly certificatePem: string; readonly privateKeyPem: string } | undefined,
-): SecureContext {
-  return createSecureContext({
-    ca: rootsPem,
-    minVersion: "TLSv1.3",
-    ...(credential === undefined ? {} : { cert: credential.certificatePem, key: credential.privateKeyPem }),
-  });
 }
 
 export interface ConnectionEvents {
@@ -124,7 +112,7 @@ export class Connection {
 
   /** Frames go out with the next `flush`. */
   send(frames: Buffer | readonly Buffer[]): void {
-    this.#call.send(frames);
+    this.#guarded(() => this.#call.send(frames));
   }
 
   flush(): void {
@@ -184,18 +172,23 @@ export class Connection {
   /** Whether it goes on reading. */
   #read(count: number, bytes: Uint8Array): boolean {
     if (this.#isOver || this.#isSilent) return false;
-    try {
-      this.#call.receive(asBuffer(bytes, count));
-    } catch (error) {
-      if (!(error instanceof PeerError)) throw error;
-      this.#end({ kind: error.code, message: error.message });
-      return false;
-    }
+    this.#guarded(() => this.#call.receive(asBuffer(bytes, count)));
+    if (this.#isOver) return false;
     this.flush();
     this.#events.flushed();
     if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) return true;
     this.#allowance -= count;
     return this.#allowance > 0;
+  }
+
+  /** What the peer does wrong ends the connection. */
+  #guarded(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+      this.#end({ kind: error.code, message: error.message });
+    }
   }
 
   #end(end: CallEnd): void {

@@ -34,7 +34,7 @@ export interface ProxySpec {
   readonly cluster?: string;
   /** JSON that becomes the node's metadata. */
   readonly metadata?: Readonly<Record<string, unknown>>;
-  /** The client certificate, with its chain. Proxies with the very same PEMs share one TLS context. */
+  /** The client certificate, with its chain; none is shown when it or the key is absent. */
   readonly certificatePem?: string;
   readonly privateKeyPem?: string;
   readonly protocol: "delta" | "sotw";
@@ -64,7 +64,7 @@ export interface Opened {
   /** What the proxies of the whole fleet received meanwhile. */
   readonly responses: number;
   readonly resources: number;
-  /** Resources that were sent although the proxy had them, in the same version and the same bytes. */
+  /** Resources that were sent although the proxy had their very bytes. */
   readonly repeated: number;
   /** Of gRPC messages. */
   readonly bytes: number;

@@ -1,6 +1,7 @@
 import process from "node:process";
 import type { Clock } from "../lib/mod.ts";
-import { type Connection, endpointOf, secureContextOf } from "./connection.ts";
+import { type Connection, endpointOf } from "./connection.ts";
+import { CredentialContexts } from "./connection-credentials.ts";
 import { ResourceMemory } from "./envoy-resources.ts";
 import { typeNumber } from "./envoy-types.ts";
 import type {
@@ -53,7 +54,7 @@ export class FleetEngine implements Fleet {
   readonly #usage = processUsage();
   #isStopped = false;
 
-  /** Throws a `RangeError` for a target or credential that cannot be. */
+  /** Throws a `RangeError` for a target that cannot be. */
   constructor({ target, proxies, clock, random }: EngineOptions) {
     this.#clock = clock;
     this.#random = random;
@@ -65,7 +66,7 @@ export class FleetEngine implements Fleet {
       memory: this.#memory,
       counts: this.#counts,
       watches: this.#watches,
-      contexts: sharedContexts(target, proxies),
+      contexts: target.tls === undefined ? undefined : new CredentialContexts(target.tls.rootsPem),
       monotonic: () => clock.monotonic(),
       hrtime: () => process.hrtime.bigint(),
       after: (delayMs: number, action: () => void) => clock.after(delayMs, action),
@@ -215,19 +216,4 @@ export class FleetEngine implements Fleet {
       this.#tick(nowMs);
     });
   }
-}
-
-/** Contexts of credentials that more than one proxy has. A context of its own would cost each of them memory and time. */
-function sharedContexts({ tls }: Target, proxies: readonly ProxySpec[]) {
-  const contexts = new Map<string, ReturnType<typeof secureContextOf>>();
-  if (tls === undefined) return contexts;
-  const once = new Set<string>();
-  for (const { certificatePem = "", privateKeyPem } of proxies) {
-    if (!once.has(certificatePem)) once.add(certificatePem);
-    else if (!contexts.has(certificatePem)) {
-      const credential = privateKeyPem === undefined ? undefined : { certificatePem, privateKeyPem };
-      contexts.set(certificatePem, secureContextOf(tls.rootsPem, credential));
-    }
-  }
-  return contexts;
 }

@@ -15,6 +15,7 @@ export class OpeningQueue {
   #allowance = 0;
   #paceStart = 0;
   #isPacing = false;
+  #isOpening = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -31,10 +32,6 @@ export class OpeningQueue {
     this.#next();
   }
 
-  remove(seats: ReadonlySet<Seat>): void {
-    this.#waiting = this.#waiting.filter((seat) => !seats.has(seat));
-  }
-
   /** A handshake is over. */
   settled(): void {
     this.#underWay--;
@@ -42,7 +39,9 @@ export class OpeningQueue {
   }
 
   #next(): void {
-    if (this.#isPacing) return;
+    // One that cannot even begin is settled at once, from within this loop.
+    if (this.#isPacing || this.#isOpening) return;
+    this.#isOpening = true;
     this.#earn();
     while (this.#waiting.length > 0 && this.#underWay < HANDSHAKES_MAX && this.#allowance >= 1) {
       this.#allowance--;
@@ -51,6 +50,7 @@ export class OpeningQueue {
       this.#underWay++;
       seat.open();
     }
+    this.#isOpening = false;
     if (this.#waiting.length === 0 || this.#underWay >= HANDSHAKES_MAX) return;
     this.#isPacing = true;
     this.#clock.after(PACE_MS, () => {

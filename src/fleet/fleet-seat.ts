@@ -1,4 +1,5 @@
-import { Connection, type Endpoint, secureContextOf } from "./connection.ts";
+import { Connection, type Endpoint } from "./connection.ts";
+import type { CredentialContexts } from "./connection-credentials.ts";
 import { EnvelopeError } from "./envoy-discovery.ts";
 import { encodeNode } from "./envoy-node.ts";
 import type { Behaviour, ProxySpec } from "./fleet-api.ts";
@@ -19,8 +20,8 @@ export interface SeatSurroundings extends ProxySurroundings {
   readonly endpoint: Endpoint;
   readonly watches: WatchBook;
   readonly events: SeatEvents;
-  /** The TLS context of a credential that several proxies have. */
-  readonly contexts: Map<string, ReturnType<typeof secureContextOf>>;
+  /** Undefined: plain text. */
+  readonly contexts: CredentialContexts | undefined;
   readonly hrtime: () => bigint;
   readonly after: (delayMs: number, action: () => void) => () => void;
 }
@@ -60,10 +61,19 @@ export class Seat {
     const { endpoint, counts, monotonic } = this.#shared;
     this.openingSince = monotonic();
     this.#isSettled = false;
+    let context: ReturnType<CredentialContexts["of"]> | undefined;
+    try {
+      context = this.#context();
+    } catch (error) {
+      this.isWanted = false;
+      this.#leave();
+      this.#shared.events.lost(this, { kind: "credential", message: (error as Error).message });
+      return;
+    }
     const connection: Connection = new Connection({
       endpoint,
       protocol: this.proxy.spec.protocol,
-      context: this.#context(),
+      context,
       session: this.#session,
       events: {
         opened: (isResumed) => {
@@ -128,13 +138,9 @@ export class Seat {
   }
 
   #context() {
-    const { endpoint, contexts } = this.#shared;
-    if (endpoint.tls === undefined) return undefined;
     const { certificatePem, privateKeyPem } = this.proxy.spec;
-    const hasOwn = certificatePem !== undefined && privateKeyPem !== undefined;
-    const known = contexts.get(certificatePem ?? "");
-    if (known !== undefined) return known;
-    return secureContextOf(endpoint.tls.rootsPem, hasOwn ? { certificatePem, privateKeyPem } : undefined);
+    const isWhole = certificatePem !== undefined && privateKeyPem !== undefined;
+    return this.#shared.contexts?.of(isWhole ? { certificatePem, privateKeyPem } : undefined);
   }
 
   #behave(connection: Connection, behaviour: Behaviour): void {

@@ -28,7 +28,7 @@ export interface FleetOptions {
 }
 
 /**
- * Makes the proxies, without connecting them. Throws a `RangeError` for a target or a credential that cannot be, and
+ * Makes the proxies, without connecting them. Throws a `RangeError` for a target that cannot be, and
  * `FleetProcessError` when a process does not start; that also ends every later call when a process is gone.
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {

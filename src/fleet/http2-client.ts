@@ -272,7 +272,7 @@ export class Http2Client {
     if (status !== undefined) this.#status = status;
     const grpcStatus = headers.get("grpc-status");
     if (this.#blockEndsStream || grpcStatus !== undefined) {
-      const message = decodePercent(headers.get("grpc-message") ?? "");
+      const message = decodePercent(headers.get("grpc-message") ?? `gRPC status ${grpcStatus}, with no words`);
       if (grpcStatus !== undefined) this.#end({ kind: `grpc-status-${grpcStatus}`, message });
       else this.#end({ kind: `http-status-${this.#status}`, message: `HTTP status ${this.#status}, no gRPC status` });
     } else if (!/^[12]\d\d$/.test(this.#status)) {

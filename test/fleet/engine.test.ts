@@ -1,0 +1,172 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startFleet } from "../../src/fleet/fleet.ts";
+import type { Behaviour, Fleet, ProxySpec } from "../../src/fleet/fleet-api.ts";
+import { silentLog, systemClock } from "../../src/lib/mod.ts";
+import { TYPE_URLS, XDS_TRANSPORTS } from "../../src/xds/mod.ts";
+import { meshTable, startTestServer, type TestServer } from "./engine-server.ts";
+
+const SHOPS = { books: "10.0.0.1", wine: "10.0.0.2" };
+const IDS = [0, 1, 2, 3];
+
+/** A number that grows with each watch. */
+let changes = 0;
+
+describe.each(XDS_TRANSPORTS)("simulated Envoys against our own server on %s", (transport) => {
+  let server: TestServer;
+  let fleet: Fleet;
+
+  beforeEach(async () => {
+    server = await startTestServer(transport);
+    server.publish(meshTable(1, { endpoints: SHOPS }));
+  });
+  afterEach(async () => {
+    await fleet.stop();
+    await server.close();
+  });
+
+  async function start(options: Partial<ProxySpec> & { processes?: number } = {}): Promise<void> {
+    const { processes = 0, ...same } = options;
+    const proxies = await Promise.all(
+      IDS.map(async (id): Promise<ProxySpec> => {
+        const nodeId = `3f5c9c1e-0000-4000-8000-00000000000${id}`;
+        const { certificatePem, privateKeyPem } = await server.sidecar(nodeId);
+        const own = { id, nodeId, certificatePem, privateKeyPem };
+        return { ...own, protocol: "delta", behaviour: { kind: "normal" }, ...same };
+      }),
+    );
+    const tls = { rootsPem: server.rootsPem, serverName: "localhost" };
+    const target = { address: server.address, tls };
+    fleet = await startFleet({ target, proxies, processes, clock: systemClock(), log: silentLog() });
+  }
+
+  /** Publishes a table in which a service has another address, and waits until the proxies have it. */
+  async function move(generation: number, address: string, proxies?: readonly number[]) {
+    const changeId = ++changes;
+    const one = { changeId, typeUrl: TYPE_URLS.endpoints, name: "books", contains: address };
+    await fleet.watch({ ...one, ...(proxies === undefined ? {} : { proxies }) });
+    server.publish(meshTable(generation, { endpoints: { ...SHOPS, books: address } }));
+    return await fleet.collect(changeId, 5000);
+  }
+
+  test.each(["delta", "sotw"] as const)("get all that Envoy asks for, once, on %s", async (protocol) => {
+    await start({ protocol });
+    const cold = await fleet.connect({ timeoutMs: 5000 });
+    expect(cold.missing).toEqual([]);
+    expect(cold.repeated).toBe(0);
+    const [first, ...others] = await fleet.tables();
+    const names = Object.entries(first?.types ?? {}).map(([url, digest]) => [
+      url.split(".").at(-1),
+      [...digest.names.keys()],
+    ]);
+    expect(Object.fromEntries(names)).toEqual({
+      Cluster: ["books", "wine"],
+      ClusterLoadAssignment: ["books", "wine"],
+      Secret: ["own"],
+      Listener: ["outbound"],
+      RouteConfiguration: ["outbound.80"],
+    });
+    for (const { types } of others) expect(types).toEqual(first?.types);
+    const counts = await fleet.counts();
+    expect(counts).toMatchObject({ nacks: 0, unrequested: 0, routesBeforeClusters: 0, listenersBeforeClusters: 0 });
+    expect(counts).toMatchObject({ open: 4, warm: 4, acks: counts.responses, errors: {} });
+  });
+
+  test("see a change, and say when", async () => {
+    await start();
+    await fleet.connect({ timeoutMs: 5000 });
+    const before = await fleet.counts();
+    const startedNs = process.hrtime.bigint();
+    const seen = await move(2, "10.0.0.9");
+    expect(seen.missing).toEqual([]);
+    for (const [index, arrivedNs] of seen.arrivedNs.entries()) {
+      expect(arrivedNs > startedNs).toBe(true);
+      expect((seen.acknowledgedNs[index] ?? 0n) >= arrivedNs).toBe(true);
+    }
+    const after = await fleet.counts();
+    expect(after.responses - before.responses).toBe(IDS.length);
+    expect(after.resources - before.resources).toBe(IDS.length);
+    expect(Buffer.from((await fleet.resource(2, TYPE_URLS.endpoints, "books")) ?? []).includes("10.0.0.9")).toBe(true);
+  });
+
+  test("count endpoints that come again after their cluster changed apart from needless ones", async () => {
+    await start();
+    await fleet.connect({ timeoutMs: 5000 });
+    const changeId = ++changes;
+    await fleet.watch({ changeId, typeUrl: TYPE_URLS.cluster, name: "books", contains: "second" });
+    server.publish(meshTable(2, { endpoints: SHOPS, clusterText: "second" }));
+    expect((await fleet.collect(changeId, 5000)).missing).toEqual([]);
+    // The ACK of clusters waits for their endpoints, so these are here as well.
+    const { requiredEndpoints, repeated, warmingTimeouts } = await fleet.counts();
+    expect({ requiredEndpoints, repeated, warmingTimeouts }).toEqual({
+      requiredEndpoints: 8,
+      repeated: 0,
+      warmingTimeouts: 0,
+    });
+  });
+
+  test("follow removals and let go of what nothing names any more", async () => {
+    await start();
+    await fleet.connect({ timeoutMs: 5000 });
+    const changeId = ++changes;
+    await fleet.watch({ changeId, typeUrl: TYPE_URLS.cluster, name: "wine", contains: "", absent: true });
+    server.publish(meshTable(2, { endpoints: { books: SHOPS.books } }));
+    expect((await fleet.collect(changeId, 5000)).missing).toEqual([]);
+    expect(await fleet.resource(0, TYPE_URLS.endpoints, "wine")).toBeUndefined();
+    expect(await fleet.resource(0, TYPE_URLS.endpoints, "books")).toBeDefined();
+  });
+
+  test("open again with their versions and get nothing twice, with the TLS session of before", async () => {
+    await start();
+    await fleet.connect({ timeoutMs: 5000 });
+    const again = await fleet.reopen({ timeoutMs: 5000 });
+    expect(again).toMatchObject({ missing: [], resources: 0, repeated: 0, handshakes: 4, resumed: 4 });
+    const cold = await fleet.reopen({ forget: true, withoutFin: true, withoutResumption: true, timeoutMs: 5000 });
+    expect(cold).toMatchObject({ missing: [], repeated: 0, handshakes: 4, resumed: 0 });
+    expect(cold.resources).toBe(IDS.length * 7);
+    expect((await move(2, "10.0.0.9")).missing).toEqual([]);
+  });
+
+  test("come back by themselves after a restart of the server", async () => {
+    await start();
+    await fleet.connect({ timeoutMs: 5000 });
+    const before = await fleet.counts();
+    await server.restart(async () => expect.poll(async () => (await fleet.counts()).open).toBe(0));
+    const back = await fleet.warm({ timeoutMs: 10_000 });
+    expect(back.missing).toEqual([]);
+    const { open, streams, resources } = await fleet.counts();
+    expect({ open, streams, resources }).toEqual({ open: 4, streams: 8, resources: before.resources });
+  });
+
+  test.each<[string, Behaviour, Partial<Record<"acks" | "nacks", number>>]>([
+    ["one that never answers", { kind: "never-ack" }, { acks: 0 }],
+    ["one that refuses everything", { kind: "nack", share: 1 }, { nacks: 1 }],
+  ])("%s does not keep others from a change", async (_what, behaviour, expected) => {
+    await start();
+    await fleet.connect({ timeoutMs: 5000 });
+    await fleet.setBehaviour([0], behaviour);
+    const before = await fleet.counts();
+    expect((await move(2, "10.0.0.9", [1, 2, 3])).missing).toEqual([]);
+    await expect.poll(async () => (await fleet.counts()).responses - before.responses).toBe(IDS.length);
+    const after = await fleet.counts();
+    expect({ acks: after.acks - before.acks - 3, nacks: after.nacks - before.nacks }).toMatchObject(expected);
+  });
+
+  test("one that reads nothing is not warm, and is when it reads again", async () => {
+    await start();
+    await fleet.setBehaviour([1], { kind: "slow-reader", bytesPerSecond: 0 });
+    const cold = await fleet.connect({ timeoutMs: 300 });
+    expect(cold.missing).toContain(1);
+    expect((await fleet.counts()).errors).toEqual({ timeout: cold.missing.length });
+    await fleet.setBehaviour([1], { kind: "normal" });
+    expect((await fleet.warm({ timeoutMs: 5000 })).missing).toEqual([]);
+  });
+
+  test("one that vanishes keeps its connection and says nothing more", async () => {
+    await start();
+    await fleet.connect({ timeoutMs: 5000 });
+    await fleet.setBehaviour([3], { kind: "vanish", afterMs: 0 });
+    await expect.poll(async () => (await fleet.counts()).warm).toBe(3);
+    expect((await move(2, "10.0.0.9", [0, 1, 2])).missing).toEqual([]);
+    expect((await fleet.counts()).errors).toEqual({});
+  });
+});
