@@ -37,6 +37,16 @@ test.skipIf("Deno" in globalThis)(
   },
 );
 
+test("a change for all is encoded once, and the same bytes go to every stream", async () => {
+  const fleet = new SilentFleet({ streams: 300, resources: 5 });
+  await fleet.connect();
+  for (let round = 0; round < 3; round++) {
+    await fleet.push();
+    expect(fleet.buffers).toBe(1);
+    fleet.acknowledge(fleet.answers());
+  }
+});
+
 /** Says how much heap is in use after everything that is garbage has gone. */
 function collector(): () => number {
   setFlagsFromString("--expose-gc");

@@ -73,6 +73,11 @@ export class SilentFleet {
     return this.#streams.length;
   }
 
+  /** How many different buffers wait for an answer. */
+  get buffers(): number {
+    return new Set(this.#streams.flatMap((stream) => stream.inbox ?? [])).size;
+  }
+
   /** Opens the streams and answers until nothing more is sent. */
   async connect(): Promise<void> {
     const sessions = openSessions({

@@ -121,3 +121,47 @@ test("waiting for a new leaf ends when the last open stream has it", async () =>
   await expect(late).rejects.toThrow("No acknowledgement within 1000 ms from the proxy of pod shop/c");
   tracker.disconnected(c);
 });
+
+test("waiting for thousands of proxies does not take the square of their number", async () => {
+  const { tracker, stream } = bench();
+  const streams = Array.from({ length: 2000 }, (_, n) => stream(`p${n}`));
+  let looks = 0;
+  const done = tracker.whenAll(({ types }) => {
+    looks += 1;
+    return types.get(TYPE_URLS.endpoints)?.acknowledged === 1;
+  }, 1000);
+  for (const each of streams) {
+    tracker.sent(each, delivery(1, [resource("x", "1")]));
+    tracker.acked(each, delivery(1, [resource("x", "1")]));
+  }
+  expect(await done).toBe(2000);
+  expect(looks).toBeLessThan(6 * 2000);
+});
+
+test("a proxy that comes while others are waited for is waited for as well", async () => {
+  const { tracker, stream } = bench();
+  const isDone = ({ types }: { readonly types: ReadonlyMap<string, unknown> }) => types.has(TYPE_URLS.endpoints);
+  const a = stream("a");
+  const done = tracker.whenAll(isDone, 1000);
+  const b = stream("b");
+  tracker.sent(a, delivery(1, [resource("x", "1")]));
+  tracker.acked(a, delivery(1, [resource("x", "1")]));
+  let isOver = false;
+  void done.then(() => {
+    isOver = true;
+  });
+  await Promise.resolve();
+  expect(isOver).toBe(false);
+  tracker.sent(b, delivery(1, [resource("x", "1")]));
+  tracker.acked(b, delivery(1, [resource("x", "1")]));
+  expect(await done).toBe(2);
+});
+
+test("a type that the server does not speak is answered and not followed", () => {
+  const { tracker, stream } = bench();
+  const a = stream("a");
+  const strange = { ...delivery(3, []), typeUrl: "type.googleapis.com/other" as typeof TYPE_URLS.endpoints };
+  tracker.sent(a, strange);
+  tracker.acked(a, strange);
+  expect([...(tracker.streams()[0]?.types.keys() ?? [])]).toEqual([]);
+});

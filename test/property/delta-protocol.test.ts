@@ -102,6 +102,8 @@ class Run {
   #difference = tableDifference();
   #responses = sharedResponses();
   #memory: RefusalMemory = refusalMemory();
+  /** Nonces of the stream. Responses are shared with the streams before it. */
+  #nonces = new Set<string>();
   #stream: StreamState = this.#open();
   #proxy = fresh();
   /** Secrets that the proxy said it has, in another version than the table's that the table says is as good. */
@@ -168,6 +170,7 @@ class Run {
   }
 
   #open(): StreamState {
+    this.#nonces = new Set();
     const stream = createStream({
       protocol: "delta",
       nodeIds: ["proxy"],
@@ -311,6 +314,8 @@ class Run {
       const one = shorts.find((each) => TYPES[each] === response.typeUrl) ?? "cds";
       const held = this.#proxy[one];
       expect(held.inbox.length, `two un-ACKed responses of ${one}`).toBe(0);
+      expect(this.#nonces.has(response.nonce), "a nonce comes twice").toBe(false);
+      this.#nonces.add(response.nonce);
       this.#checkNoRepeats(one, held, response);
       this.#checkOrder(one, response);
       if (one === "sds") this.#checkSecrets(response);
