@@ -95,7 +95,7 @@ class Line<Item> implements Admission<Item> {
   #run(): void {
     const { clock, start } = this.#options;
     const nowMs = clock.monotonic();
-    while (this.#young.length > 0 && (this.#young[0] ?? 0) < nowMs - YOUNG_MS) this.#young.shift();
+    while (this.#young.length > 0 && (this.#young[0] ?? 0) <= nowMs - YOUNG_MS) this.#young.shift();
     for (const item of this.#line) {
       if (this.#young.length >= this.#allowed || this.#underWay >= UNDER_WAY_MAX) break;
       this.#line.delete(item);

@@ -61,15 +61,21 @@ export class GrpcFrameReader {
 
   #begin(): void {
     const [flag = 0, a = 0, b = 0, c = 0, d = 0] = this.#prefix;
-    if (flag === 1) throw new GrpcFrameError("UNIMPLEMENTED", "compressed messages are not taken");
-    if (flag !== 0) throw new GrpcFrameError("INTERNAL", `a message begins with the byte ${flag}; expected 0`);
+    if (flag === 1) this.#refuse("UNIMPLEMENTED", "compressed messages are not taken");
+    if (flag !== 0) this.#refuse("INTERNAL", `a message begins with the byte ${flag}; expected 0`);
     this.#length = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
     if (this.#length > this.#bytesMax) {
-      throw new GrpcFrameError(
+      const most = this.#bytesMax;
+      this.#refuse(
         "RESOURCE_EXHAUSTED",
-        `a message of ${this.#length} bytes is longer than the ${this.#bytesMax} that are taken`,
+        `a message of ${this.#length} bytes is longer than the ${most} that are taken`,
       );
     }
+  }
+
+  #refuse(code: GrpcFrameError["code"], message: string): never {
+    this.stop();
+    throw new GrpcFrameError(code, message);
   }
 
   /** Takes what `chunk` holds of the message from `at` on; returns where that ends. */

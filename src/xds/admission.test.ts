@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { manualClock } from "../lib/mod.ts";
+import { admission } from "./admission.ts";
+
+function line(costMs: number) {
+  const clock = manualClock();
+  const begun: number[] = [];
+  const waiting: (() => void)[] = [];
+  let workedMs = 0;
+  const admitted = admission<number>({
+    start: (item) => begun.push(item),
+    later: (action) => void waiting.push(action),
+    workedMs: () => workedMs,
+    clock,
+  });
+  const turn = () => {
+    for (const action of waiting.splice(0)) action();
+  };
+  const finish = (count: number) => {
+    for (let n = 0; n < count; n++) {
+      workedMs += costMs;
+      admitted.done();
+    }
+  };
+  return { admitted, begun, clock, turn, finish };
+}
+
+test("a crowd is let in oldest first, a few at a time", () => {
+  const { admitted, begun, turn, finish } = line(1);
+  for (let item = 0; item < 100; item++) admitted.add(item);
+  admitted.remove(1);
+  turn();
+  expect(begun).toEqual([0, 2, 3, 4, 5, 6]);
+  turn();
+  expect(begun).toHaveLength(6);
+  finish(2);
+  turn();
+  expect(begun).toEqual([0, 2, 3, 4, 5, 6, 7, 8]);
+  expect([admitted.waiting, admitted.underWay]).toEqual([91, 6]);
+});
+
+test.each([
+  ["cheap ones by the dozen", 0.25, 40],
+  ["dear ones by the half dozen", 20, 6],
+])("%s: as many as are little work together", (_what, costMs, expected) => {
+  const { admitted, turn, finish } = line(costMs);
+  for (let item = 0; item < 5000; item++) admitted.add(item);
+  for (let round = 0; round < 40; round++) {
+    turn();
+    finish(admitted.underWay);
+  }
+  turn();
+  expect(admitted.underWay).toBe(expected);
+});
+
+test("peers that do not answer keep nobody out for long, but have a bound", () => {
+  const { admitted, begun, clock, turn } = line(1);
+  for (let item = 0; item < 10_000; item++) admitted.add(item);
+  turn();
+  expect(begun).toHaveLength(6);
+  clock.advance(250);
+  expect(begun).toHaveLength(12);
+  clock.advance(200_000);
+  expect(begun).toHaveLength(512);
+});
