@@ -23,10 +23,13 @@ export interface ControlPlaneProcess {
     readonly serviceAccount: string;
     readonly uuid: string;
   }): Promise<ClientCredential>;
+  /** The end of what it wrote to standard error. */
+  words(): string;
   stop(): Promise<void>;
 }
 
 const START_MS = 60_000;
+const WORDS_MAX = 20_000;
 
 export interface ControlPlaneOptions {
   readonly workers: number;
@@ -34,6 +37,8 @@ export interface ControlPlaneOptions {
   readonly caDir?: string;
   /** Further flags of `osm serve`. */
   readonly flags?: readonly string[];
+  /** Further flags of Node. */
+  readonly nodeFlags?: readonly string[];
   /** The checkout whose control plane is started; this one when absent. */
   readonly checkout?: URL;
 }
@@ -48,10 +53,17 @@ export async function startControlPlane(folder: string, options: ControlPlaneOpt
   flags.push(...(options.flags ?? []));
   const addresses = ["--xds", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [cli, "serve", folder, "--no-pods", ...addresses, ...flags], {
-    stdio: ["ignore", "ignore", "pipe"],
+  const child = spawn(
+    process.execPath,
+    [...(options.nodeFlags ?? []), cli, "serve", folder, "--no-pods", ...addresses, ...flags],
+    {
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
+  let words = "";
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    words = (words + chunk).slice(-WORDS_MAX);
   });
-  const complaints = text(child.stderr);
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {
       const gone = new Promise((resolve) => child.once("exit", resolve));
@@ -64,10 +76,10 @@ export async function startControlPlane(folder: string, options: ControlPlaneOpt
     await appearance(readyFile, state, child);
     const readyMs = performance.now() - startedAt;
     const ready = JSON.parse(readFileSync(readyFile, "utf8")) as { xds: string; admin: string };
-    return { ...ready, pid: child.pid ?? 0, readyMs, stop, ...(await asking(ready.admin)) };
+    return { ...ready, pid: child.pid ?? 0, readyMs, stop, words: () => words, ...(await asking(ready.admin)) };
   } catch (error) {
     await stop();
-    throw new Error(`the control plane did not start: ${await complaints}`, { cause: error });
+    throw new Error(`the control plane did not start: ${words}`, { cause: error });
   }
 }
 

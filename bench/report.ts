@@ -5,12 +5,30 @@ type Row = readonly [string, ...string[]];
 
 /** A table for people. */
 export function measurementTable(measurements: readonly Measurement[]): string {
-  const rows: readonly Row[] = [HEADINGS, ...measurements.map(cells)];
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return aligned([HEADINGS, ...measurements.map(cells)]);
+}
+
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map((row) => row.map((cell, n) => (n === 0 ? cell.padEnd(widths[n] ?? 0) : cell.padStart(widths[n] ?? 0))))
     .map((row) => row.join("  ").trimEnd())
     .join("\n");
+}
+
+/** Findings of a comparison, `<what>, ours`, `<what>, theirs` and `<what>, ratio` in one row each. */
+export function comparisonTable(measurements: readonly Measurement[]): string {
+  const byName = new Map(measurements.map((each) => [each.name, each]));
+  const rows: string[][] = [["", "ours", "theirs", "ratio", "middle half", "n"]];
+  for (const { name, unit, samples } of measurements) {
+    if (!name.endsWith(", ratio")) continue;
+    const what = name.slice(0, -", ratio".length);
+    const [ours, theirs] = ["ours", "theirs"].map((side) => byName.get(`${what}, ${side}`));
+    const show = (each: Measurement | undefined) => (each === undefined ? "" : shown(each.samples.p50, each.unit));
+    const half = `${shown(samples.q1, unit)} to ${shown(samples.q3, unit)}`;
+    rows.push([what, show(ours), show(theirs), shown(samples.p50, unit), half, String(samples.taken)]);
+  }
+  return aligned(rows);
 }
 
 /** One finding a line, for logs. */
@@ -25,7 +43,7 @@ export function countLine({ name, value }: ExactCount): string {
 
 function cells({ name, unit, samples }: Measurement): Row {
   const { p50, p99, noisePercent, taken } = samples;
-  const show = unit === "ms" ? duration : (value: number) => amount(value, unit);
+  const show = (value: number) => shown(value, unit);
   return [name, unit === "ms" ? rate(samples) : "", show(p50), show(p99), `±${noisePercent.toFixed(1)} %`, `${taken}`];
 }
 
@@ -34,6 +52,11 @@ function rate({ p50 }: Samples): string {
   if (p50 === 0) return "";
   const perSecond = 1000 / p50;
   return perSecond >= 10 ? Math.round(perSecond).toLocaleString("en") : perSecond.toFixed(2);
+}
+
+/** As a person reads it. */
+export function shown(value: number, unit: Unit): string {
+  return unit === "ms" ? duration(value) : amount(value, unit);
 }
 
 function duration(ms: number): string {

@@ -19,8 +19,10 @@ import { type TimingGroup, timeGroup } from "./micro/timing.ts";
 import { translateTimings } from "./micro/translate.ts";
 import { viewTimings } from "./micro/view.ts";
 import { yardstickTimings } from "./micro/yardstick.ts";
+import { buildPeer } from "./peers/go-control-plane.ts";
+import { versus } from "./peers/versus.ts";
 import { processSuite } from "./process-figures.ts";
-import { countLine, measurementLine, measurementTable } from "./report.ts";
+import { comparisonTable, countLine, measurementLine, measurementTable } from "./report.ts";
 import { type SavedRun, saveRun } from "./saved-runs.ts";
 
 /** Benches that are run together; `name` starts the names of all that it finds. */
@@ -68,7 +70,26 @@ function ownSuites(): readonly Suite[] {
   ];
 }
 
-const suites = ownSuites();
+/** What a peer is compared on; with --full also the smallest and the next larger mesh. */
+const PEER_SHAPES = { usual: ["W2", "X5"], full: ["W1", "W2", "W3", "X5"] } as const;
+
+/** None, with the reason on standard error, where the peer cannot be built. */
+async function peerSuites(peer: string): Promise<readonly Suite[]> {
+  if (peer !== "go-control-plane") throw new Error(`there is no peer ${peer}; there is go-control-plane`);
+  const built = await buildPeer();
+  if ("missing" in built) {
+    process.stderr.write(`skipped: peer ${peer}: ${built.missing}\n`);
+    return [];
+  }
+  const flags = values["server-flag"];
+  return (values.full ? PEER_SHAPES.full : PEER_SHAPES.usual).map((shape) => ({
+    name: `versus/${peer}/${shape}`,
+    run: async (isWanted) =>
+      isWanted(`versus/${peer}/${shape}`) ? versus(shape, built.program, flags) : { measurements: [], counts: [] },
+  }));
+}
+
+const suites = values.peer === undefined ? ownSuites() : await peerSuites(values.peer);
 const measurements: Measurement[] = [];
 const counts: ExactCount[] = [];
 for (const suite of suites) {
@@ -80,11 +101,12 @@ for (const suite of suites) {
   if (found.measurements.length + found.counts.length === 0) continue;
   measurements.push(...found.measurements);
   counts.push(...found.counts);
-  if (process.stdout.isTTY) say(`\n${measurementTable(found.measurements)}`);
+  if (values.peer !== undefined) say(comparisonTable(found.measurements));
+  else if (process.stdout.isTTY) say(`\n${measurementTable(found.measurements)}`);
   else for (const measurement of found.measurements) say(measurementLine(measurement));
   for (const count of found.counts) say(countLine(count));
 }
-if (measurements.length + counts.length === 0) {
+if (measurements.length + counts.length === 0 && suites.length > 0) {
   process.stderr.write(`no bench has a name with ${positionals.join(" or ")} in it\n`);
   process.exitCode = 2;
 }

@@ -1,5 +1,6 @@
 /** Saved runs as one HTML page that needs nothing else: a small plot for each bench, runs from left to right. Pure. */
 import type { Samples, Unit } from "./measurement.ts";
+import { shown } from "./report.ts";
 import type { SavedRun } from "./saved-runs.ts";
 
 interface Point {
@@ -78,7 +79,7 @@ function plot({ name, unit, points }: Series): string {
 <text x="${MARGIN.left - 6}" y="${y(value) + 4}" text-anchor="end">${short(value)}</text>`,
   );
   const label = name.split(/[/:]/).slice(2).join(": ").trim() || name;
-  return `<figure><figcaption>${escaped(label)} <b>${short(last)} ${unit}</b></figcaption>
+  return `<figure><figcaption>${escaped(label)} <b>${shown(last, unit)}</b></figcaption>
 <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(name)}">${axis.join("")}<polyline points="${line}"/>${marks.join("")}</svg></figure>`;
 }
 

@@ -1,0 +1,104 @@
+/** Sends hostile sessions to a server, some at a time, and says what became of them. */
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { type Disguise, type HostileSession, hostileSessions } from "./sessions.ts";
+
+export interface Credential {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+}
+
+export interface HostileTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly rootsPem: string;
+  readonly serverName: string;
+  /** Of a proxy of the mesh that behaves badly. */
+  readonly proxy: Credential & { readonly uuid: string };
+  /** Of a CA that the server does not know. */
+  readonly foreign: Credential;
+}
+
+export interface HostileOptions {
+  readonly count: number;
+  /** Sessions at a time. */
+  readonly atOnce: number;
+  /** How long a session waits for the server to end it after it has said all; it ends itself then (ms). */
+  readonly lingerMs: number;
+  readonly random: () => number;
+}
+
+/** How sessions ended, by name. */
+export interface HostileOutcome {
+  readonly endedByServer: ReadonlyMap<string, number>;
+  readonly endedByUs: ReadonlyMap<string, number>;
+}
+
+/** Longest that a connection may take to come about (ms). */
+const CONNECT_MS = 20_000;
+
+/** Runs `count` sessions: each of the known ones in turn. */
+export async function runHostileSessions(target: HostileTarget, options: HostileOptions): Promise<HostileOutcome> {
+  const endedByServer = new Map<string, number>();
+  const endedByUs = new Map<string, number>();
+  let next = 0;
+  const worker = async () => {
+    while (next < options.count) {
+      const session = hostileSessions[next++ % hostileSessions.length];
+      if (session === undefined) return;
+      const outcome = (await runSession(target, session, options)) ? endedByServer : endedByUs;
+      outcome.set(session.name, (outcome.get(session.name) ?? 0) + 1);
+    }
+  };
+  await Promise.all(Array.from({ length: options.atOnce }, worker));
+  return { endedByServer, endedByUs };
+}
+
+/** Resolves with whether the server ended the session. */
+async function runSession(target: HostileTarget, session: HostileSession, options: HostileOptions): Promise<boolean> {
+  const socket = connectAs(session.as, target);
+  // What the server does to such a session is its right.
+  socket.on("error", () => undefined);
+  socket.resume();
+  const closed = new Promise<true>((resolve) => socket.once("close", () => resolve(true)));
+  try {
+    const connected = new Promise<boolean>((resolve) =>
+      socket.once(session.as === "anybody" ? "connect" : "secureConnect", () => resolve(false)),
+    );
+    if (await within(CONNECT_MS, Promise.race([connected, closed]))) return true;
+    for (const piece of session.pieces(options.random, target.proxy.uuid)) {
+      if (socket.destroyed) return true;
+      socket.write(piece);
+    }
+    return await within(options.lingerMs, closed);
+  } finally {
+    socket.destroy();
+    await closed;
+  }
+}
+
+/** False when it takes longer. */
+async function within(ms: number, ended: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const result = await Promise.race([ended, over]);
+  clearTimeout(timer);
+  return result;
+}
+
+function connectAs(disguise: Disguise, target: HostileTarget): Socket {
+  const { host, port, rootsPem, serverName } = target;
+  if (disguise === "anybody") return connectTcp({ host, port });
+  const credential = disguise === "foreign certificate" ? target.foreign : target.proxy;
+  return connectTls({
+    host,
+    port,
+    ca: rootsPem,
+    servername: serverName,
+    ALPNProtocols: ["h2"],
+    ...(disguise === "no certificate" ? {} : { cert: credential.certificatePem, key: credential.privateKeyPem }),
+    ...(disguise === "old TLS" ? { maxVersion: "TLSv1.2" as const } : {}),
+  });
+}

@@ -1,0 +1,150 @@
+/** Hostile sessions against a real control plane that serves honest proxies meanwhile: what they notice, and what it costs the server. */
+import { randomNumbers } from "../../src/fleet/shape.ts";
+import { furtherAddress, serviceName, TARGET_PORT } from "../../src/fleet/world-objects.ts";
+import { quantile } from "../measurement.ts";
+import { type BenchMesh, openMesh, requireAll } from "../mesh.ts";
+import { makeAuthority, SERVER_NAME } from "../mesh-authority.ts";
+import { type HostileTarget, runHostileSessions } from "./run-sessions.ts";
+
+export interface SiegeOptions {
+  /** Hostile sessions in each of the rounds that are compared, after a first one that makes the server as large as it gets. */
+  readonly sessions: number;
+  readonly rounds: number;
+  readonly atOnce: number;
+  readonly flags?: readonly string[];
+}
+
+export interface SiegeResult {
+  /** From a change to its ACK, ms, by honest proxies: before, and during each round. */
+  readonly quietMs: readonly number[];
+  readonly besiegedMs: readonly number[];
+  /** Resident bytes of the server after the first round and each further one. */
+  readonly residentBytes: readonly number[];
+  /** Streams that the server counts at the end, beside the honest ones. */
+  readonly strangersLeft: number;
+  /** What honest proxies lost: streams and connections, by kind. */
+  readonly errors: Readonly<Record<string, number>>;
+  readonly endedByServer: number;
+  readonly endedByUs: number;
+}
+
+const SHAPE = {
+  services: 5,
+  pods: 4,
+  namespaces: 2,
+  mode: "permissive",
+  calls: { kind: "all" },
+  splits: 0,
+  seed: 1,
+} as const;
+const ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
+const PATIENCE_MS = 15_000;
+const LINGER_MS = 100;
+const CHANGE_MS = 30;
+
+export async function siege(options: SiegeOptions): Promise<SiegeResult> {
+  const mesh = await openMesh(SHAPE, { flags: options.flags ?? [] });
+  const foreign = await makeAuthority();
+  try {
+    // The last proxy is the one that behaves badly; the others are honest.
+    const honest = mesh.proxies.slice(0, -1).map(({ id }) => id);
+    requireAll("siege", await mesh.fleet.connect({ ids: honest }));
+    const target = await targetOf(mesh, foreign);
+    const residentBytes: number[] = [];
+    const quietMs: number[] = [];
+    const besiegedMs: number[] = [];
+    let changes = 0;
+    const next = async (into: number[]) => void into.push(...(await changeOnce(mesh, honest, changes++)));
+    for (let n = 0; n < 40; n++) await next(quietMs);
+    let endedByServer = 0;
+    let endedByUs = 0;
+    for (let round = 0; round <= options.rounds; round++) {
+      let isOver = false;
+      const attack = runHostileSessions(target, {
+        count: options.sessions,
+        atOnce: options.atOnce,
+        lingerMs: LINGER_MS,
+        random: randomNumbers(round + 1),
+      }).finally(() => {
+        isOver = true;
+      });
+      while (!isOver) await next(besiegedMs);
+      const outcome = await attack;
+      endedByServer += total(outcome.endedByServer);
+      endedByUs += total(outcome.endedByUs);
+      residentBytes.push(await mesh.plane.metric("process_resident_memory_bytes"));
+    }
+    await next(quietMs);
+    const streams = await settledStreams(mesh, honest.length);
+    const { errors } = await mesh.fleet.counts();
+    return {
+      quietMs,
+      besiegedMs,
+      residentBytes,
+      strangersLeft: streams - honest.length,
+      errors,
+      endedByServer,
+      endedByUs,
+    };
+  } finally {
+    foreign.close();
+    await mesh.close();
+  }
+}
+
+/** The middle of the pooled delays, and the value that one of a hundred exceeds. */
+export function delays(values: readonly number[]): { readonly p50: number; readonly p99: number } {
+  const sorted = [...values].sort((left, right) => left - right);
+  return { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) };
+}
+
+async function targetOf(
+  { plane, authority, proxies, world }: BenchMesh,
+  foreign: typeof authority,
+): Promise<HostileTarget> {
+  const proxy = proxies.at(-1);
+  const [stranger] = await foreign.proxies(world.pods().slice(-1));
+  const colon = plane.xds.lastIndexOf(":");
+  const credentialOf = (spec: typeof proxy) => ({
+    certificatePem: spec?.certificatePem ?? "",
+    privateKeyPem: spec?.privateKeyPem ?? "",
+  });
+  return {
+    host: plane.xds.slice(0, colon),
+    port: Number(plane.xds.slice(colon + 1)),
+    rootsPem: authority.rootsPem,
+    serverName: SERVER_NAME,
+    proxy: { ...credentialOf(proxy), uuid: proxy?.nodeId ?? "" },
+    foreign: credentialOf(stranger),
+  };
+}
+
+/** One endpoint moves; ms until each honest proxy has acknowledged it. */
+async function changeOnce({ world, feed, fleet }: BenchMesh, proxies: readonly number[], n: number): Promise<number[]> {
+  const service = n % world.services;
+  const [pod] = world.podsOf(service);
+  if (pod === undefined) throw new Error(`service ${service} has no pod`);
+  const address = furtherAddress(n);
+  const prepared = feed.prepare(world, world.movePod(pod, address));
+  const name = `${world.namespace(service)}/${serviceName(service)}|${TARGET_PORT}`;
+  await fleet.watch({ changeId: n, typeUrl: ENDPOINTS, name, contains: address, proxies });
+  await new Promise((resolve) => setTimeout(resolve, CHANGE_MS));
+  const at = prepared.commit();
+  const seen = await fleet.collect(n, PATIENCE_MS);
+  if (seen.missing.length > 0) throw new Error(`${seen.missing.length} honest proxies never got change ${n}`);
+  return [...seen.acknowledgedNs].map((acknowledged) => Number(acknowledged - at) / 1e6);
+}
+
+/** Streams that the server counts, once what has ended is gone. */
+async function settledStreams({ plane }: BenchMesh, expected: number): Promise<number> {
+  const endsAt = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const streams = await plane.metric("osm_proxy_connect_count");
+    if (streams === expected || performance.now() > endsAt) return streams;
+    await new Promise((resolve) => setTimeout(resolve, CHANGE_MS));
+  }
+}
+
+function total(counts: ReadonlyMap<string, number>): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
+}

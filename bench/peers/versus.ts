@@ -1,0 +1,160 @@
+/**
+ * `npm run bench -- --peer go-control-plane`: the same resources from our server and from a reference server, to the same
+ * clients, in turns. Ratios of one run travel between machines; times do not.
+ */
+import process from "node:process";
+import { namedShape } from "../../src/fleet/shape.ts";
+import { World } from "../../src/fleet/world.ts";
+import { type Findings, type Measurement, summarize } from "../measurement.ts";
+import { openFleet, openMesh, requireAll } from "../mesh.ts";
+import { type Change, type Contender, ours, splitRouteOf, theirs } from "./contender.ts";
+import { dumpResources } from "./dump.ts";
+import { startPeer } from "./go-control-plane.ts";
+
+/** Changes of one kind that a contender makes before it is the other one's turn. */
+const CHANGES_PER_TURN = 5;
+const PATIENCE_MS = 60_000;
+const SMALL = 1_000;
+const SETTLE_MS = 50;
+/** Numbers of weight changes begin here, so that no two changes have one number. */
+const WEIGHTS_FROM = 1_000_000;
+
+type Unit = Measurement["unit"];
+
+/** Pairs of figures, each pair from two turns that followed each other. */
+class Pairs {
+  readonly #pairs = new Map<string, { readonly unit: Unit; readonly ours: number[]; readonly theirs: number[] }>();
+
+  add(side: "ours" | "theirs", name: string, unit: Unit, value: number): void {
+    const pair = this.#pairs.get(name) ?? { unit, ours: [], theirs: [] };
+    this.#pairs.set(name, pair);
+    pair[side].push(value);
+  }
+
+  measurements(prefix: string): readonly Measurement[] {
+    return [...this.#pairs].flatMap(([name, pair]): Measurement[] => {
+      // Nothing on both sides is as much on both sides.
+      const ratios = pair.ours.map((value, n) =>
+        value === pair.theirs[n] ? 1 : value / (pair.theirs[n] ?? Number.NaN),
+      );
+      return [
+        { name: `${prefix}: ${name}, ours`, unit: pair.unit, samples: summarize(pair.ours) },
+        { name: `${prefix}: ${name}, theirs`, unit: pair.unit, samples: summarize(pair.theirs) },
+        { name: `${prefix}: ${name}, ratio`, unit: "ratio", samples: summarize(ratios) },
+      ];
+    });
+  }
+}
+
+export async function versus(shapeName: string, program: string, flags: readonly string[]): Promise<Findings> {
+  const shape = namedShape(shapeName);
+  if (shape === undefined) throw new Error(`there is no shape ${shapeName}`);
+  const progress = (what: string) => process.stderr.write(`${shapeName}: ${what}\n`);
+  progress("ours starts");
+  const mesh = await openMesh(shape, { flags });
+  const cleanUp: (() => unknown)[] = [() => mesh.close()];
+  try {
+    const { authority, proxies, world } = mesh;
+    requireAll("ours", await mesh.fleet.connect());
+    progress("what it serves is taken down");
+    const dump = await dumpResources(world, mesh.fleet, proxies);
+    const route = splitRouteOf(dump);
+    progress("the peer starts");
+    const peer = await startPeer(program, dump, authority);
+    cleanUp.push(() => peer.stop());
+    const fleet = await openFleet(peer.xds, authority, proxies);
+    cleanUp.push(() => fleet.stop());
+    const emptyTheirs = (await peer.stats()).residentBytes;
+    requireAll("theirs", await fleet.connect());
+    const sides = [
+      ["ours", ours(mesh, route)],
+      ["theirs", theirs(peer, fleet, new World(shape), dump, route)],
+    ] as const;
+    const pairs = new Pairs();
+    for (const [side, contender] of sides) {
+      const { residentBytes } = await contender.usage();
+      const empty = side === "ours" ? mesh.emptyBytes : emptyTheirs;
+      pairs.add(side, "memory per proxy, everything in", "MiB", residentBytes / 2 ** 20 / proxies.length);
+      pairs.add(side, "memory per proxy, added", "MiB", (residentBytes - empty) / 2 ** 20 / proxies.length);
+    }
+    progress("in turns");
+    await takeTurns(sides, proxies.length, pairs);
+    return { measurements: pairs.measurements(`versus/go-control-plane/${shapeName}`), counts: [] };
+  } finally {
+    for (const action of cleanUp.reverse()) await action();
+  }
+}
+
+type Sides = readonly (readonly ["ours" | "theirs", Contender])[];
+
+async function takeTurns(sides: Sides, proxies: number, pairs: Pairs): Promise<void> {
+  const turns = proxies > SMALL ? 3 : 5;
+  const changes = new Map<Contender, number>(sides.map(([, contender]) => [contender, 0]));
+  const inTurn = async (count: number, action: (side: "ours" | "theirs", contender: Contender) => Promise<void>) => {
+    for (let turn = 0; turn < count; turn++) {
+      // Who is first has what the machine does at that moment.
+      for (const [side, contender] of turn % 2 === 0 ? sides : [...sides].reverse()) await action(side, contender);
+    }
+  };
+  for (const kind of ["endpoint", "weight"] as const) {
+    const what = kind === "endpoint" ? "endpoint change" : "route weight";
+    const turn = async (contender: Contender) => {
+      const first = changes.get(contender) ?? 0;
+      changes.set(contender, first + CHANGES_PER_TURN);
+      return await makeChanges(
+        contender,
+        Array.from({ length: CHANGES_PER_TURN }, (_, n) => first + n),
+        kind,
+      );
+    };
+    for (const [, contender] of sides) await turn(contender);
+    await inTurn(turns, async (side, contender) => {
+      const { perProxyMs, lastMs, cpuSeconds } = await turn(contender);
+      pairs.add(side, `${what} to a proxy, p50`, "ms", quantile(perProxyMs, 0.5));
+      pairs.add(side, `${what} to a proxy, p99`, "ms", quantile(perProxyMs, 0.99));
+      pairs.add(side, `${what} to the last proxy`, "ms", quantile(lastMs, 0.5));
+      pairs.add(side, `${what}, CPU per proxy`, "µs", (cpuSeconds * 1e6) / (CHANGES_PER_TURN * proxies));
+    });
+  }
+  const opening = async (what: string, side: "ours" | "theirs", contender: Contender, forget: boolean) => {
+    const before = await contender.usage();
+    const opened = await contender.fleet.reopen({ forget, withoutResumption: forget });
+    requireAll(side, opened);
+    const { cpuSeconds } = await contender.usage();
+    pairs.add(side, `${what}: all warm`, "ms", opened.allMs);
+    pairs.add(side, `${what}: CPU per proxy`, "µs", ((cpuSeconds - before.cpuSeconds) * 1e6) / proxies);
+    pairs.add(side, `${what}: bytes per proxy`, "bytes", opened.bytes / proxies);
+    pairs.add(side, `${what}: resources per proxy`, "count", opened.resources / proxies);
+  };
+  const openings = proxies > SMALL ? 2 : 3;
+  await inTurn(openings, (side, contender) => opening("reconnect with versions", side, contender, false));
+  await inTurn(openings, (side, contender) => opening("cold start", side, contender, true));
+}
+
+async function makeChanges(contender: Contender, numbers: readonly number[], kind: "endpoint" | "weight") {
+  const before = await contender.usage();
+  const perProxyMs: number[] = [];
+  const lastMs: number[] = [];
+  // All are ready before the first is made: files that were just written look like files that are being written.
+  const ready = numbers.map((n): readonly [number, Change] => [n, contender[kind](n)]);
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  for (const [n, change] of ready) {
+    const changeId = kind === "endpoint" ? n : WEIGHTS_FROM + n;
+    const { typeUrl, name, contains } = change;
+    await contender.fleet.watch({ changeId, typeUrl, name, contains });
+    const startedAt = process.hrtime.bigint();
+    await change.make();
+    const seen = await contender.fleet.collect(changeId, PATIENCE_MS);
+    if (seen.missing.length > 0) throw new Error(`${seen.missing.length} proxies never saw ${kind} change ${n}`);
+    const delays = [...seen.acknowledgedNs].map((at) => Number(at - startedAt) / 1e6);
+    for (const delay of delays) perProxyMs.push(delay);
+    lastMs.push(delays.reduce((latest, delay) => Math.max(latest, delay), 0));
+  }
+  const after = await contender.usage();
+  return { perProxyMs, lastMs, cpuSeconds: after.cpuSeconds - before.cpuSeconds };
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}

@@ -1,0 +1,62 @@
+/** Looks into a running Node process through its inspector: its heap after a full collection, and what keeps it alive. */
+
+export interface ProcessProbe {
+  /** Bytes that are in use after a collection: objects, and the memory of buffers. */
+  heapAfterCollection(): Promise<number>;
+  /** How many of each kind of timers, sockets, ... there are. */
+  activeResources(): Promise<Readonly<Record<string, number>>>;
+  close(): void;
+}
+
+interface Answer {
+  readonly id: number;
+  readonly result?: unknown;
+  readonly error?: { readonly message: string };
+}
+
+/** `url` is what the process says on standard error: `ws://...`. */
+export async function openProbe(url: string): Promise<ProcessProbe> {
+  const socket = new WebSocket(url);
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  let count = 0;
+  await new Promise((resolve, reject) => {
+    socket.addEventListener("open", resolve, { once: true });
+    socket.addEventListener("error", () => reject(new Error(`no inspector answers at ${url}`)), { once: true });
+  });
+  socket.addEventListener("message", ({ data }) => {
+    const answer = JSON.parse(String(data)) as Answer;
+    const asker = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if (answer.error === undefined) asker?.resolve(answer.result);
+    else asker?.reject(new Error(`the inspector refuses: ${answer.error.message}`));
+  });
+  socket.addEventListener("close", () => {
+    for (const asker of waiting.values()) asker.reject(new Error("the inspector's connection ended"));
+  });
+  const call = async <Result>(method: string, params: object = {}) => {
+    const answer = Promise.withResolvers<unknown>();
+    waiting.set(++count, answer);
+    socket.send(JSON.stringify({ id: count, method, params }));
+    return (await answer.promise) as Result;
+  };
+  return {
+    async heapAfterCollection() {
+      // What a finalizer lets go is collected by the next one.
+      for (let n = 0; n < 3; n++) await call("HeapProfiler.collectGarbage");
+      const { usedSize, backingStorageSize } = await call<{ usedSize: number; backingStorageSize: number }>(
+        "Runtime.getHeapUsage",
+      );
+      return usedSize + backingStorageSize;
+    },
+    async activeResources() {
+      const { result } = await call<{ result: { value: readonly string[] } }>("Runtime.evaluate", {
+        expression: "process.getActiveResourcesInfo()",
+        returnByValue: true,
+      });
+      const counts: Record<string, number> = {};
+      for (const kind of result.value) counts[kind] = (counts[kind] ?? 0) + 1;
+      return counts;
+    },
+    close: () => socket.close(),
+  };
+}
