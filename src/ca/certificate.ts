@@ -2,7 +2,7 @@
  * X.509 v3 certificates (RFC 5280), written as DER around signatures of `node:crypto`. It knows nothing of meshes, and
  * takes every time and serial number from its caller.
  */
-import { createHash, type KeyObject, sign, type X509Certificate } from "node:crypto";
+import { hash, type KeyObject, sign, type X509Certificate } from "node:crypto";
 import { invariant } from "../lib/mod.ts";
 import { bitString, context, contextOf, der, oid, pem, readDer, sequence, TAG, text, time } from "./der.ts";
 import { type PublicKey, publicKeyOf } from "./leaf-key.ts";
@@ -206,7 +206,7 @@ function children(value: { readonly content: Uint8Array } | undefined) {
 
 /** SHA-1 of the public key bits: method 1 of RFC 5280 §4.2.1.2. A name, not a protection. */
 function keyIdentifierOf({ bits }: PublicKey): Buffer {
-  return createHash("sha1").update(bits).digest();
+  return hash("sha1", bits, "buffer");
 }
 
 function subjectKeyIdentifier(publicKey: PublicKey): Buffer {
