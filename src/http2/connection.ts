@@ -1,5 +1,4 @@
 import { invariant } from "../lib/mod.ts";
-import { ClosedStreams } from "./closed-streams.ts";
 import type { Http2Connection, Http2ConnectionOptions } from "./connection-options.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import { COST, ControlFrameBudget } from "./control-frame-budget.ts";
@@ -25,6 +24,7 @@ import { ReceiveWindow } from "./receive-window.ts";
 import { type RequestHeaders, readFields, readRequestHeaders } from "./request-headers.ts";
 import { applyPeerSettings, serverSettingsFrame } from "./settings.ts";
 import { ServerStream } from "./stream.ts";
+import { StreamTable } from "./stream-table.ts";
 
 /** One HTTP/2 connection of a server (RFC 9113) over a socket that the caller has: bytes in, calls and bytes out. */
 export function createHttp2Connection(options: Http2ConnectionOptions): Http2Connection {
@@ -48,11 +48,7 @@ class ServerConnection implements Http2Connection, FrameSink {
   readonly #reader = new FrameReader(this);
   readonly #headers: HeaderReader;
   readonly #receiveWindow: ReceiveWindow;
-  readonly #streams = new Map<number, ServerStream>();
-  readonly #closed = new ClosedStreams();
-  /** The stream that data came for last: nearly always the only one. */
-  #recent: ServerStream | undefined;
-  #lastStreamId = 0;
+  readonly #streams = new StreamTable();
   #prefaceBytes = 0;
   #hasSettings = false;
   #isGoingAway = false;
@@ -86,13 +82,13 @@ class ServerConnection implements Http2Connection, FrameSink {
   goAway(): void {
     if (this.#isOver || this.#isGoingAway) return;
     this.#isGoingAway = true;
-    this.#options.write(goAwayFrame(this.#lastStreamId, "NO_ERROR", ""));
+    this.#options.write(goAwayFrame(this.#streams.lastId, "NO_ERROR", ""));
   }
 
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    for (const stream of [...this.#streams.values()]) stream.over(false);
+    for (const stream of this.#streams.all()) stream.over(false);
   }
 
   /** Called by the reader alone. */
@@ -168,9 +164,8 @@ class ServerConnection implements Http2Connection, FrameSink {
   }
 
   #data(flags: number, id: number, bytes: Uint8Array, start: number, end: number): Fatal {
-    const recent = this.#recent;
-    const stream = recent !== undefined && recent.id === id ? recent : this.#streams.get(id);
-    if (!stream && this.#isIdle(id)) return protocolError("DATA on a stream that is not open");
+    const stream = this.#streams.find(id);
+    if (!stream && this.#streams.isIdle(id)) return protocolError("DATA on a stream that is not open");
     const increment = this.#receiveWindow.take(end - start);
     if (increment > 0) this.#options.write(windowUpdateFrame(0, increment));
     const isLast = (flags & FLAG.END_STREAM) !== 0;
@@ -185,10 +180,9 @@ class ServerConnection implements Http2Connection, FrameSink {
     const isVain = stream === undefined || (from === to && !isLast);
     if (isVain && !this.#budget.spend(COST.FRAME)) return new Http2Error("ENHANCE_YOUR_CALM", FLOOD);
     if (!stream) {
-      if (this.#closed.wasResetByUs(id)) return undefined;
+      if (this.#streams.wasResetByUs(id)) return undefined;
       return this.#streamError(id, "STREAM_CLOSED", "DATA on a stream that is closed");
     }
-    this.#recent = stream;
     const wrong = stream.checkBody(to - from, isLast);
     if (wrong) return this.#streamError(id, wrong.code, wrong.message);
     const more = stream.receiveWindow.take(end - start);
@@ -201,10 +195,10 @@ class ServerConnection implements Http2Connection, FrameSink {
   #headerFrame(frame: HeaderFrame | Fatal): Fatal {
     if (frame === undefined || frame instanceof Http2Error) return frame;
     const id = frame.streamId;
-    const stream = this.#streams.get(id);
+    const stream = this.#streams.find(id);
     if (stream) return this.#trailers(stream, frame);
-    if (id <= this.#lastStreamId) return this.#closed.headersAfterEnd(id);
-    this.#lastStreamId = id;
+    if (id <= this.#streams.lastId) return this.#streams.headersAfterEnd(id);
+    this.#streams.lastId = id;
     if (this.#isGoingAway || this.#streams.size >= this.#options.limits.concurrentStreams) {
       return this.#streamError(id, "REFUSED_STREAM", "more streams than may be open");
     }
@@ -223,7 +217,7 @@ class ServerConnection implements Http2Connection, FrameSink {
     const receiveWindow = new ReceiveWindow(limits.streamWindowBytes);
     const stream = new ServerStream(id, receiveWindow, this.#output, this.#forget);
     stream.bodyBytesLeft = request.contentLength;
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     const { method, path, authority, fields } = request;
     const handler = onRequest({ method, path, authority, headers: fields, stream });
     if (!handler) {
@@ -258,7 +252,7 @@ class ServerConnection implements Http2Connection, FrameSink {
     if (wrong) return wrong;
     this.#hasSettings = true;
     const by = settings.initialWindowBytes - before;
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       if (!stream.changeSendWindow(by)) return new Http2Error("FLOW_CONTROL_ERROR", "SETTINGS make a window too large");
     }
     this.#options.write(frameOf(FRAME.SETTINGS, FLAG.ACK, 0, NOTHING));
@@ -274,8 +268,9 @@ class ServerConnection implements Http2Connection, FrameSink {
       this.#resumeAll();
       return undefined;
     }
-    const stream = this.#streams.get(id);
-    if (!stream) return this.#isIdle(id) ? protocolError("WINDOW_UPDATE of a stream that is not open") : undefined;
+    const stream = this.#streams.find(id);
+    if (!stream)
+      return this.#streams.isIdle(id) ? protocolError("WINDOW_UPDATE of a stream that is not open") : undefined;
     if (increment === 0) return this.#streamError(id, "PROTOCOL_ERROR", "WINDOW_UPDATE by nothing");
     if (!stream.changeSendWindow(increment))
       return this.#streamError(id, "FLOW_CONTROL_ERROR", "a window above 2^31-1");
@@ -284,14 +279,13 @@ class ServerConnection implements Http2Connection, FrameSink {
   }
 
   #resumeAll(): void {
-    if (this.#streams.size === 0) return;
-    for (const stream of [...this.#streams.values()]) stream.resume();
+    for (const stream of this.#streams.all()) stream.resume();
   }
 
   #reset(id: number): Fatal {
-    if (this.#isIdle(id)) return protocolError("RST_STREAM of a stream that is not open");
+    if (this.#streams.isIdle(id)) return protocolError("RST_STREAM of a stream that is not open");
     if (!this.#budget.spend(COST.RESET)) return new Http2Error("ENHANCE_YOUR_CALM", "too many resets");
-    this.#streams.get(id)?.over(false);
+    this.#streams.find(id)?.over(false);
     return undefined;
   }
 
@@ -302,26 +296,19 @@ class ServerConnection implements Http2Connection, FrameSink {
     return this.#streamError(id, "PROTOCOL_ERROR", "a stream depends on itself");
   }
 
-  /** Never opened: DATA and the like may not come on it. */
-  #isIdle(id: number): boolean {
-    return id % 2 === 0 || id > this.#lastStreamId;
-  }
-
   readonly #forget = (stream: ServerStream, wasResetByUs: boolean): void => {
-    this.#streams.delete(stream.id);
-    if (this.#recent === stream) this.#recent = undefined;
-    this.#closed.remember(stream.id, wasResetByUs);
+    this.#streams.close(stream.id, wasResetByUs);
     stream.handler?.closed();
   };
 
   #streamError(id: number, code: Http2ErrorCode, message: string): Fatal {
     if (!this.#budget.spend(COST.RESET)) return new Http2Error("ENHANCE_YOUR_CALM", "too many errors");
-    const stream = this.#streams.get(id);
+    const stream = this.#streams.find(id);
     if (stream) {
       stream.reset(code);
     } else {
       this.#options.write(resetFrame(id, code));
-      this.#closed.remember(id, true);
+      this.#streams.close(id, true);
     }
     this.#options.onStreamError(new Http2Error(code, message));
     return undefined;
@@ -329,7 +316,7 @@ class ServerConnection implements Http2Connection, FrameSink {
 
   #fail(error: Http2Error): void {
     if (this.#isOver) return;
-    this.#options.write(goAwayFrame(this.#lastStreamId, error.code, error.message));
+    this.#options.write(goAwayFrame(this.#streams.lastId, error.code, error.message));
     this.close();
     this.#options.onError(error);
   }
