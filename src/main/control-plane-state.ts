@@ -10,8 +10,8 @@ import type { TableReader } from "./proxy-config.ts";
 /** The xDS server as the rest of the control plane sees it. */
 export interface ServedXds {
   readonly address: HostPort;
-  /** Ends the streams of proxies whose pods are gone, or in a namespace that is no longer in the mesh. */
-  dropStrangers(snapshot: MeshSnapshot): void;
+  /** Ends the streams of those proxies of `namespaces` whose pods are gone, or whose namespace is no longer in the mesh. */
+  dropStrangers(snapshot: MeshSnapshot, namespaces: ReadonlySet<string>): void;
   close(): Promise<void>;
 }
 

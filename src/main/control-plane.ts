@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import { controlRoutes, type HttpListener, listenHttp, publicRoutes } from "../admin/mod.ts";
 import { type HostPort, jsonLog, LOG_LEVELS, type Log, metricsRegistry, systemClock } from "../lib/mod.ts";
-import { DEFAULT_SETTINGS } from "../mesh/mod.ts";
+import { type ChangeSet, DEFAULT_SETTINGS } from "../mesh/mod.ts";
 import { createDeliveryTracker, createPushEngine, createResourceSource, type PushEngine } from "../push/mod.ts";
 import { controlActions, ownRejections, readModel } from "./control-plane-api.ts";
 import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
@@ -108,7 +108,8 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
       secrets.adopt(snapshot.settings);
       adoptLogLevel(edge.log, snapshot.settings.logLevel);
       pushEngine.publish(snapshot, changes);
-      if (changes.changed.has("Pod") || changes.changed.has("Namespace")) state.xds?.dropStrangers(snapshot);
+      const moved = namespacesOf(changes);
+      if (moved.size > 0) state.xds?.dropStrangers(snapshot, moved);
       rejectionsChanged();
       onSynced();
     },
@@ -145,6 +146,14 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
     await Promise.all([secrets.close(), pool.close(), reader.close()]);
   };
   return { state, rejectionsChanged, close };
+}
+
+/** Namespaces that changed themselves or whose pods did: only their proxies may have become strangers. */
+function namespacesOf({ changed }: ChangeSet): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const key of changed.get("Pod") ?? []) found.add(key.slice(0, key.indexOf("/")));
+  for (const key of changed.get("Namespace") ?? []) found.add(key.slice(key.indexOf("/") + 1));
+  return found;
 }
 
 /** OSM's default is `info`; the lines that people read are printed apart from the log, so `info` stays quiet. */

@@ -31,8 +31,9 @@ export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<Se
   const port = Number(server.addresses[0]?.split(":").at(-1));
   return {
     address: { host: options.xds.host, port },
-    dropStrangers(snapshot) {
+    dropStrangers(snapshot, namespaces) {
       for (const { peer } of tracker.streams()) {
+        if (!namespaces.has(peer.namespace)) continue;
         if (podOfProxy(snapshot, peer.uuid, peer) === undefined) server.endPeer(peer.uuid, "its pod is gone");
         else if (!isMeshed(snapshot, peer.namespace)) server.endPeer(peer.uuid, "its namespace left the mesh");
       }
