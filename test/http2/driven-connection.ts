@@ -98,6 +98,8 @@ export function open(id: number, headers: readonly (readonly [string, string])[]
 
 export interface DrivenConnection {
   readonly connection: Http2Connection;
+  /** Called from within the handlers' `drained`. */
+  whenDrained: (id: number) => void;
   /** Gives the connection frames of a client; what it wrote for them. */
   receive(...frames: readonly Uint8Array[]): string[];
   /** What was written since the last call, a line a frame. */
@@ -147,7 +149,10 @@ export function driveFromTheStart(limits: Partial<Http2Limits> = {}, framing = n
           if (path === "/reset-by-data") stream.reset("CANCEL");
         },
         end: () => tell(`end of ${stream.id}`),
-        drained: () => tell(`drained ${stream.id}`),
+        drained: () => {
+          tell(`drained ${stream.id}`);
+          driven.whenDrained(stream.id);
+        },
         closed: () => tell(`closed ${stream.id}`),
       };
     },
@@ -161,8 +166,9 @@ export function driveFromTheStart(limits: Partial<Http2Limits> = {}, framing = n
     output = [];
     return lines;
   };
-  return {
+  const driven: DrivenConnection = {
     connection,
+    whenDrained: () => undefined,
     written,
     receive(...frames) {
       for (const bytes of frames) connection.receive(bytes);
@@ -181,6 +187,7 @@ export function driveFromTheStart(limits: Partial<Http2Limits> = {}, framing = n
       now += ms;
     },
   };
+  return driven;
 }
 
 /** `DATA 1 5 bytes END_STREAM` and the like. */

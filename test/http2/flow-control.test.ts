@@ -72,6 +72,21 @@ describe("what we send", () => {
     expect(driven.told()).toEqual(["closed 1"]);
   });
 
+  test("keeps its order, even if it is sent while the connection's window opens", () => {
+    const driven = responding(1_000_000);
+    driven.receive(open(3));
+    driven.stream(3).respond(OK);
+    driven.stream(1).sendData(Buffer.alloc(65_535 + 10));
+    driven.stream(3).sendData(Buffer.alloc(20));
+    driven.written();
+    driven.whenDrained = (id) => void (id === 1 && driven.stream(3).sendData(Buffer.alloc(30)));
+    expect(driven.receive(numberFrame("WINDOW_UPDATE", 0, 1000))).toEqual([
+      "DATA 1 10 bytes",
+      "DATA 3 20 bytes",
+      "DATA 3 30 bytes",
+    ]);
+  });
+
   test("is dropped when the stream is reset", () => {
     const driven = responding(1);
     driven.stream(1).sendData(Buffer.from("abcd"));
