@@ -85,6 +85,11 @@ export class ReadResponse {
     this.removed = raw.removed;
   }
 
+  /** Whether it names all that there is of its type: what it does not name is gone. */
+  get isWhole(): boolean {
+    return this.protocol === "sotw" && (this.type === CLUSTER || this.type === LISTENER);
+  }
+
   /** What becomes of a table. */
   applied(table: ResourceTable, tables: TableMemory): Transition {
     const known = this.#transitions.get(table);
@@ -112,7 +117,7 @@ export class ReadResponse {
       changes.set(name, undefined);
       if (before !== undefined) removed.push(before);
     }
-    if (this.protocol === "sotw" && (this.type === CLUSTER || this.type === LISTENER)) {
+    if (this.isWhole) {
       const named = new Set(this.resources.map(({ name }) => name));
       for (const before of table.resources.values()) {
         if (named.has(before.name)) continue;
@@ -151,7 +156,7 @@ export class ResourceMemory {
   read(protocol: Protocol, bytes: Buffer): ReadResponse {
     const range = this.#nonce;
     findNonce(bytes, range);
-    this.nonce = bytes.toString("latin1", range.textStart, range.end);
+    this.nonce = bytes.toString("utf8", range.textStart, range.end);
     const key = fingerprint(protocol, bytes, range);
     const known = this.#responses.get(key);
     if (known !== undefined && isEqual(known, bytes, range)) return known.response;

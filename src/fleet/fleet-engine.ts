@@ -75,6 +75,9 @@ export class FleetEngine implements Fleet {
         becameWarm: (seat: Seat) => {
           for (const wait of this.#waits) wait.warm(seat.id, clock.monotonic());
         },
+        gone: (seat: Seat) => {
+          for (const wait of this.#waits) wait.gone(seat.id);
+        },
         lost: (seat: Seat, end: CallEnd) => this.#lost(seat, end),
       },
     };

@@ -73,6 +73,7 @@ export class WarmWait {
   readonly #before: FleetCounts;
   readonly #positions: ReadonlyMap<number, number>;
   readonly #perProxyMs: Float64Array;
+  readonly #gone = new Set<number>();
   #left: number;
   readonly #done = Promise.withResolvers<void>();
   readonly ended: Promise<void> = this.#done.promise;
@@ -90,6 +91,16 @@ export class WarmWait {
     const position = this.#positions.get(id);
     if (position === undefined || !Number.isNaN(this.#perProxyMs[position])) return;
     this.#perProxyMs[position] = nowMs - this.#startMs;
+    if (this.#gone.delete(id)) return;
+    this.#left--;
+    if (this.#left === 0) this.end();
+  }
+
+  /** Nobody waits for this one any more; it is missing. */
+  gone(id: number): void {
+    const position = this.#positions.get(id);
+    if (position === undefined || !Number.isNaN(this.#perProxyMs[position]) || this.#gone.has(id)) return;
+    this.#gone.add(id);
     this.#left--;
     if (this.#left === 0) this.end();
   }

@@ -12,6 +12,8 @@ export interface SeatEvents {
   /** The handshake is over, or failed: another one may begin. */
   settled(): void;
   becameWarm(seat: Seat): void;
+  /** Will not be warm again by itself. */
+  gone(seat: Seat): void;
   /** The connection ended by itself. */
   lost(seat: Seat, end: CallEnd): void;
 }
@@ -67,6 +69,7 @@ export class Seat {
     } catch (error) {
       this.isWanted = false;
       this.#leave();
+      this.#shared.events.gone(this);
       this.#shared.events.lost(this, { kind: "credential", message: (error as Error).message });
       return;
     }
@@ -151,6 +154,7 @@ export class Seat {
       connection.silence();
       this.isWanted = false;
       this.proxy.closed();
+      this.#shared.events.gone(this);
     });
   }
 

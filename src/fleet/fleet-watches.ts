@@ -82,6 +82,13 @@ export class WatchBook {
     };
     for (const resource of response.resources) look(resource.name, resource);
     for (const name of response.removed) look(name, undefined);
+    if (response.isWhole) {
+      const named = new Set(response.resources.map(({ name }) => nameKey(type, name)));
+      const prefix = nameKey(type, "");
+      for (const key of this.#byName.keys()) {
+        if (key.startsWith(prefix) && !named.has(key)) look(key.slice(prefix.length), undefined);
+      }
+    }
     return hits ?? NO_HITS;
   }
 

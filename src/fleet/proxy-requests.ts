@@ -36,11 +36,19 @@ export const deltaRequests: Requests = {
     return dataFrames(encodeDeltaRequest({ typeUrl: typeUrl(type), subscribe: added, unsubscribe: removed }));
   },
   acknowledge(response, nonce) {
-    if (response.ack?.nonce === nonce) return response.ack.frame;
+    const last = response.ack;
+    if (last?.nonce === nonce) return last.frame;
+    const isPlain = isAscii(nonce);
+    if (isPlain && last?.nonce.length === nonce.length) {
+      // The nonce is the last field: a server with nonces of its own for each stream costs a copy, no encoding.
+      const copy = Buffer.from(last.frame);
+      copy.write(nonce, copy.length - nonce.length, "latin1");
+      return copy;
+    }
     const message = encodeDeltaRequest({ typeUrl: response.typeUrl, nonce });
     const frame = dataFrame(message);
     if (frame === undefined) return dataFrames(message);
-    response.ack = { nonce, frame };
+    if (isPlain) response.ack = { nonce, frame };
     return frame;
   },
   refuse(response, nonce, _names, reason) {
@@ -91,6 +99,11 @@ export class SotwRequests implements Requests {
     const nonce = this.#nonces[type] ?? "";
     return dataFrames(encodeSotwRequest({ typeUrl: typeUrl(type), version, nonce, names, ...more }));
   }
+}
+
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 127) return false;
+  return true;
 }
 
 function typeUrl(type: number): string {

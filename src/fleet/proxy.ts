@@ -164,8 +164,7 @@ export class SimulatedProxy {
   #countRepeated(type: number, response: ReadResponse, { changed, repeated, removed }: Transition): void {
     const { counts } = this.#shared;
     // A state-of-the-world response has to name what did not change beside what did.
-    const isWhole = response.protocol === "sotw" && (type === CLUSTER || type === LISTENER);
-    if (isWhole) {
+    if (response.isWhole) {
       if (changed.length + removed.length === 0) counts.ofType(type).repeated += repeated.length;
       return;
     }

@@ -118,8 +118,10 @@ describe.each(XDS_TRANSPORTS)("simulated Envoys against our own server on %s", (
   test("open again with their versions and get nothing twice, with the TLS session of before", async () => {
     await start();
     await fleet.connect({ timeoutMs: 5000 });
+    // Deno does not continue sessions of TLS clients.
+    const resumed = "Deno" in globalThis ? 0 : 4;
     const again = await fleet.reopen({ timeoutMs: 5000 });
-    expect(again).toMatchObject({ missing: [], resources: 0, repeated: 0, handshakes: 4, resumed: 4 });
+    expect(again).toMatchObject({ missing: [], resources: 0, repeated: 0, handshakes: 4, resumed });
     const cold = await fleet.reopen({ forget: true, withoutFin: true, withoutResumption: true, timeoutMs: 5000 });
     expect(cold).toMatchObject({ missing: [], repeated: 0, handshakes: 4, resumed: 0 });
     expect(cold.resources).toBe(IDS.length * 7);
