@@ -1,5 +1,8 @@
 import type { PhaseReport, RunReport } from "./report-result.ts";
 
+/** Changes that are made later than that were not made at the scenario's rate. */
+const LATE_MS = 100;
+
 /** A report as rows of a table, for people. */
 export const REPORT_HEADERS: readonly string[] = [
   "phase",
@@ -28,6 +31,8 @@ export function reportNotes(report: RunReport): readonly string[] {
   const { oracle, errors, errorExamples, requiredEndpoints } = report;
   const notes: string[] = [];
   for (const phase of report.phases) {
+    if (phase.lateMs > LATE_MS)
+      notes.push(`${phase.name}: changes were made up to ${ms(phase.lateMs)} after their time`);
     if (phase.downMs !== undefined) notes.push(`${phase.name}: the control plane was back after ${ms(phase.downMs)}`);
     if (phase.opened !== undefined && phase.opened.resumed > 0) {
       notes.push(`${phase.name}: ${phase.opened.resumed} of ${phase.opened.handshakes} TLS sessions were resumed`);

@@ -18,13 +18,16 @@ import type { World } from "./world.ts";
 /** A change is written this long before it is put in place, at least: see {@link FolderFeed.prepare}. */
 const REST_MS = 6;
 /** And as many at most before the first of them is due. */
-const AHEAD_MS = 25;
+const AHEAD_MS = 60;
 const AHEAD_MAX = 64;
 /** Nothing more arrives when nothing has arrived for so long. */
 const QUIET_MS = 300;
 const QUIET_LOOK_MS = 100;
 /** Share of a core above which a process has no time left. */
 const BOUND_SHARE = 0.9;
+
+/** A new process has neither resources nor a TLS session. */
+const AS_NEW = { forget: true, withoutResumption: true } as const;
 
 /** What a phase acts on. */
 export interface PhaseContext {
@@ -129,7 +132,14 @@ interface PreparedStep {
   readonly effect: Effect;
   readonly prepared: PreparedChange;
   readonly preparedMs: number;
-  readonly watched: readonly number[];
+  readonly watched: Watched;
+}
+
+/** Changes that proxies look out for. */
+interface Watched {
+  readonly changeIds: readonly number[];
+  /** All of them do. */
+  readonly told: Promise<unknown>;
 }
 
 class PhaseRunner {
@@ -161,11 +171,11 @@ class PhaseRunner {
       const dueMs = ahead[0]?.step.atMs ?? steps[next]?.atMs ?? 0;
       for (let step = steps[next]; ahead.length < AHEAD_MAX; step = steps[next]) {
         if (step?.kind !== "change" || step.atMs > dueMs + AHEAD_MS) break;
-        // The first of them is not made to wait for the others.
-        const sinceMs = clock.monotonic() - this.#startMs;
-        if (ahead.length > 0 && sinceMs >= dueMs - 1 && step.atMs > dueMs) break;
+        // What can be put in place now does not wait for others to be written.
+        const [first] = ahead;
+        if (first !== undefined && clock.monotonic() >= this.#ripeMs(first)) break;
         if (ahead.length === 0) await this.#until(step.atMs - AHEAD_MS);
-        ahead.push(await this.#prepare(step));
+        ahead.push(this.#prepare(step));
         next += 1;
       }
       const first = ahead.shift();
@@ -189,43 +199,54 @@ class PhaseRunner {
     await pause(clock, this.#startMs + atMs - clock.monotonic(), signal);
   }
 
-  async #prepare(step: ChangeStep): Promise<PreparedStep> {
+  /** When a prepared change may be put in place. */
+  #ripeMs({ step, preparedMs }: PreparedStep): number {
+    return Math.max(this.#startMs + step.atMs, preparedMs + REST_MS);
+  }
+
+  #prepare(step: ChangeStep): PreparedStep {
     const { world, feed, clock } = this.#context;
     if (feed === undefined) throw new Error(`${step.action}: there is no folder to change`);
     const effect = step.apply(world);
     const prepared = feed.prepare(world, effect.files);
     const preparedMs = clock.monotonic();
-    return { step, effect, prepared, preparedMs, watched: await this.#watch(effect.signs, effect) };
+    return { step, effect, prepared, preparedMs, watched: this.#watch(effect.signs, effect) };
   }
 
-  /** Tells the proxies what to look out for. Gives the numbers of the changes. */
-  async #watch(signs: readonly Sign[], effect?: Effect): Promise<readonly number[]> {
+  /** Tells the proxies what to look out for. */
+  #watch(signs: readonly Sign[], effect?: Effect): Watched {
     const { fleet, proxies, nextChangeId } = this.#context;
     const without = new Set([...(effect?.restarted ?? []), ...(effect?.started ?? []), ...(effect?.ended ?? [])]);
-    const watched: number[] = [];
+    const changeIds: number[] = [];
+    const told: Promise<void>[] = [];
     for (const { services, ...sign } of signs) {
       const all = proxies.healthyOf(services);
       const ids = without.size === 0 ? all : all.filter((id) => !without.has(id));
       if (ids.length === 0) continue;
       const changeId = nextChangeId();
-      watched.push(changeId);
+      changeIds.push(changeId);
       this.#needed += ids.length;
-      await fleet.watch({ changeId, ...sign, ...(ids.length === proxies.size ? {} : { proxies: ids }) });
+      told.push(fleet.watch({ changeId, ...sign, ...(ids.length === proxies.size ? {} : { proxies: ids }) }));
     }
-    return watched;
+    const all = Promise.all(told);
+    // Awaited before the change is made; what it fails with is told then.
+    all.catch(() => {});
+    return { changeIds, told: all };
   }
 
-  async #commit({ step, effect, prepared, preparedMs, watched }: PreparedStep): Promise<void> {
+  async #commit(ripe: PreparedStep): Promise<void> {
+    const { step, effect, prepared, watched } = ripe;
     const { clock, fleet, proxies, patienceMs, signal } = this.#context;
-    await this.#until(Math.max(step.atMs, preparedMs + REST_MS - this.#startMs));
+    await this.#until(this.#ripeMs(ripe) - this.#startMs);
+    await watched.told;
     this.#lateMs = Math.max(this.#lateMs, clock.monotonic() - this.#startMs - step.atMs);
     const madeNs = prepared.commit();
     if (effect.files.length > 0) this.#changes += 1;
     if (!effect.isComplete || !proxies.isAllHealthy) this.#isCounted = false;
-    if (watched.length > 0) this.#beside(this.#collect(madeNs, watched));
+    if (watched.changeIds.length > 0) this.#beside(this.#collect(madeNs, watched));
     const timeoutMs = patienceMs;
     if (effect.restarted !== undefined) {
-      this.#open(fleet.reopen({ ids: proxies.only(effect.restarted), forget: true, timeoutMs }));
+      this.#open(fleet.reopen({ ids: proxies.only(effect.restarted), ...AS_NEW, timeoutMs }));
     }
     if (effect.started !== undefined) {
       proxies.add(effect.started);
@@ -241,11 +262,11 @@ class PhaseRunner {
     }
   }
 
-  async #collect(madeNs: bigint, watched: readonly number[]): Promise<void> {
+  async #collect(madeNs: bigint, { changeIds }: Watched): Promise<void> {
     const { fleet, patienceMs } = this.#context;
     const entry: { madeNs: bigint; seen: readonly Seen[] } = { madeNs, seen: [] };
     this.#seen.push(entry);
-    entry.seen = await Promise.all(watched.map((changeId) => fleet.collect(changeId, patienceMs)));
+    entry.seen = await Promise.all(changeIds.map((changeId) => fleet.collect(changeId, patienceMs)));
   }
 
   #open(opened: Promise<Opened>): void {
@@ -271,7 +292,8 @@ class PhaseRunner {
       case "rest":
         break;
       case "rotate-certificates": {
-        const watched = await this.#watch([rotationSign(this.#context.world)]);
+        const watched = this.#watch([rotationSign(this.#context.world)]);
+        await watched.told;
         this.#changes += 1;
         const madeNs = process.hrtime.bigint();
         this.#beside(this.#collect(madeNs, watched));
@@ -285,9 +307,10 @@ class PhaseRunner {
       }
       case "reconnect": {
         const rate = action.perSecond === undefined ? {} : { perSecond: action.perSecond };
-        const { forget, withoutFin } = action;
+        const { withoutFin } = action;
         const ids = proxies.draw(action.share);
-        this.#opened.push(await fleet.reopen({ ids, forget, withoutFin, timeoutMs, ...rate }));
+        const memory = action.forget ? AS_NEW : {};
+        this.#opened.push(await fleet.reopen({ ids, ...memory, withoutFin, timeoutMs, ...rate }));
         break;
       }
       case "behave": {

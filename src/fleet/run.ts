@@ -193,7 +193,7 @@ async function runPhases(
 }
 
 /** Kinds of trouble that a scenario makes itself. */
-const TROUBLING = new Set(["restart", "reconnect", "behave", "pods-removed", "rolling-update"]);
+const TROUBLING = new Set(["restart", "reconnect", "behave", "pods-added", "pods-removed", "rolling-update"]);
 
 async function judge(
   context: PhaseContext,
