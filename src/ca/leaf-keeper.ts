@@ -3,6 +3,7 @@
  * It decides when; how a leaf is made is its caller's business.
  */
 import { type Backoff, backoff, type Clock, type Log } from "../lib/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
 import type { WorkloadIdentity } from "./certificate-names.ts";
 import type { KeyChoice } from "./leaf-key.ts";
 import { factsIn, type LeafFacts, renewAtMs } from "./leaf-version.ts";
@@ -68,6 +69,9 @@ const RETRY_BASE_MS = 1000;
 const RETRY_MAX_MS = 60_000;
 /** Versions accepted for one identity: replicas that issued for it at the same time. Further ones are replaced. */
 const ACCEPTED_MAX = 8;
+
+/** So that thousands are no long task of the main thread, and the signer begins while they are still gathered. */
+const ROTATED_IN_ONE_TURN = 256;
 
 interface Kept {
   readonly identity: WorkloadIdentity;
@@ -203,17 +207,21 @@ async function rotateAll(
   retryLater: (kept: Kept, error: unknown) => void,
 ): Promise<number> {
   const failures: unknown[] = [];
-  await Promise.all(
-    all.map(async (kept) => {
-      // What is under way may have begun before the caller had its reason to rotate.
-      await kept.issuing?.catch(() => undefined);
-      if (kept.isForgotten) return;
-      await issue(kept).catch((error: unknown) => {
-        failures.push(error);
-        retryLater(kept, error);
-      });
-    }),
-  );
+  const rotate = async (kept: Kept) => {
+    // What is under way may have begun before the caller had its reason to rotate.
+    await kept.issuing?.catch(() => undefined);
+    if (kept.isForgotten) return;
+    await issue(kept).catch((error: unknown) => {
+      failures.push(error);
+      retryLater(kept, error);
+    });
+  };
+  const rotations: Promise<void>[] = [];
+  for (const [position, kept] of all.entries()) {
+    if (position > 0 && position % ROTATED_IN_ONE_TURN === 0) await nextTurn();
+    rotations.push(rotate(kept));
+  }
+  await Promise.all(rotations);
   if (failures.length > 0) {
     throw new Error(`${failures.length} of ${all.length} certificates could not be renewed`, { cause: failures[0] });
   }
