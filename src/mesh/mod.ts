@@ -28,6 +28,7 @@ export type {
   TrafficSplitRecord,
   TrafficTargetRecord,
 } from "./records.ts";
+export { lacksEndpoint } from "./service-model.ts";
 export {
   classOf,
   findClass,

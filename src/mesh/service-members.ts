@@ -1,4 +1,4 @@
-import { keepIfSame } from "./content-equality.ts";
+import { sameContent } from "./content-equality.ts";
 import type { EndpointRow } from "./membership.ts";
 import { compareText } from "./precedence.ts";
 import type { PodRecord, ServiceRecord } from "./records.ts";
@@ -29,11 +29,24 @@ export function membersOf(
     else known.push(row);
   }
   const isSelected = new Set(selected);
+  // Where no port is named, pods that agree in the rest have one map: there may be thousands of them.
+  const hasNamed = record.ports.some(({ targetPort }) => typeof targetPort !== "number");
+  const shared = new Map<EndpointRow["ports"], ReadonlyMap<string, readonly number[]>>();
+  const portsOf = (pod: PodRecord, own: readonly EndpointRow[]) => {
+    const [first, ...others] = own;
+    const isPlain = !hasNamed && first !== undefined && others.length === 0 && isSelected.has(pod);
+    const known = isPlain ? shared.get(first.ports) : undefined;
+    if (known !== undefined) return known;
+    const found = targetPortsOf(record, isSelected.has(pod) ? pod : undefined, own);
+    if (isPlain) shared.set(first.ports, found);
+    return found;
+  };
   return [...rowsByPod]
     .map(([pod, own]) => {
-      const host =
-        hostOfPod(record, pod) ?? own.map((row) => hostOfRow(record, row)).find((name) => name !== undefined);
-      const targetPorts = targetPortsOf(record, isSelected.has(pod) ? pod : undefined, own);
+      const host = record.isHeadless
+        ? (hostOfPod(record, pod) ?? own.map((row) => hostOfRow(record, row)).find((name) => name !== undefined))
+        : undefined;
+      const targetPorts = portsOf(pod, own);
       return host === undefined ? { pod, targetPorts } : { pod, host, targetPorts };
     })
     .sort((left, right) => compareText(left.pod.name, right.pod.name));
@@ -61,15 +74,19 @@ function targetPortsOf(
 
 /** The earlier list when it says the same about the same pods. */
 export function keepMembers(previous: readonly Member[] | undefined, next: readonly Member[]): readonly Member[] {
-  const isSame =
-    previous?.length === next.length &&
-    next.every(({ pod, ...rest }, position) => {
-      const before = previous[position];
-      if (before?.pod !== pod) return false;
-      const { pod: _pod, ...restBefore } = before;
-      return keepIfSame<object>(restBefore, rest) === restBefore;
-    });
-  return isSame ? previous : next;
+  if (previous?.length !== next.length) return next;
+  // Maps that many share are compared once.
+  let left: Member["targetPorts"] | undefined;
+  let right: Member["targetPorts"] | undefined;
+  for (const [position, { pod, host, targetPorts }] of next.entries()) {
+    const before = previous[position];
+    if (before?.pod !== pod || before.host !== host) return next;
+    if (before.targetPorts === left && targetPorts === right) continue;
+    if (!sameContent(before.targetPorts, targetPorts)) return next;
+    left = before.targetPorts;
+    right = targetPorts;
+  }
+  return previous;
 }
 
 /** Names one port of a Service: TCP and UDP may share a number, and then differ by name. */

@@ -74,7 +74,8 @@ export function serviceModel(
   const endpoints = new Map<string, EndpointModel[]>();
   for (const { port, protocol, targetPorts } of accepted) {
     for (const host of hosts) {
-      const hostRows = (rows ?? []).filter((row) => host === undefined || hostOfRow(record, row) === host);
+      const hostRows =
+        host === undefined ? (rows ?? []) : (rows ?? []).filter((row) => hostOfRow(record, row) === host);
       const model = portModel({ record, port, protocol, targetPorts, host, members, rows: hostRows, clusterDomain });
       ports.push(model);
       const known = endpoints.get(model.cluster) ?? [];
@@ -87,7 +88,7 @@ export function serviceModel(
     rows,
     members: keepMembers(previous?.members, members),
     ports: keepPorts(previous?.ports, ports),
-    endpoints: keepSameValues(previous?.endpoints, endpoints),
+    endpoints: keepSameValues(previous?.endpoints, endpoints, haveSameEndpoints),
     rejections: keepIfSame(previous?.rejections, rejections),
   };
 }
@@ -115,7 +116,7 @@ function portModel(input: {
 }): PortModel {
   const { record, port, host } = input;
   const parts = { namespace: record.namespace, service: record.name, ...(host === undefined ? {} : { host }) };
-  const members = input.members.filter((member) => host === undefined || member.host === host);
+  const members = host === undefined ? input.members : input.members.filter((member) => member.host === host);
   const label = serviceLabel(record.namespace, record.name, host);
   const targetPort = input.targetPorts[0] ?? port.port;
   const addresses = record.isHeadless ? input.rows.flatMap((row) => row.endpoint.addresses) : record.clusterIps;
@@ -147,24 +148,63 @@ function leadsToProxy({ pod, endpoint }: EndpointRow): boolean {
   return pod !== undefined && isProxied(pod) && endpoint.addresses.every((address) => pod.addresses.includes(address));
 }
 
+/** Plain loops here and below: a Service may have thousands of endpoints, and one that changes goes through all of them. */
 function endpointsOf(port: ServicePort, rows: readonly EndpointRow[]): EndpointModel[] {
-  return rows.flatMap((row) => {
-    if (!row.endpoint.isReady) return [];
-    const account = row.pod === undefined ? {} : { account: row.pod.serviceAccount };
-    return row.ports
-      .filter(({ name }) => name === port.name)
-      .flatMap((target) => row.endpoint.addresses.map((address) => ({ address, port: target.port, ...account })));
-  });
+  const found: EndpointModel[] = [];
+  for (const { endpoint, ports, pod } of rows) {
+    if (!endpoint.isReady) continue;
+    for (const target of ports) {
+      if (target.name !== port.name) continue;
+      for (const address of endpoint.addresses) {
+        found.push(
+          pod === undefined
+            ? { address, port: target.port }
+            : { address, port: target.port, account: pod.serviceAccount },
+        );
+      }
+    }
+  }
+  return found;
 }
 
 /** Endpoints without duplicates; of two that differ in their account alone, the one that has one stands. */
 function mergeEndpoints(known: readonly EndpointModel[], added: readonly EndpointModel[]): EndpointModel[] {
-  const merged = new Map<string, EndpointModel>();
-  for (const endpoint of [...known, ...added]) {
-    const key = `${endpoint.address}|${endpoint.port}`;
-    if (merged.get(key)?.account === undefined) merged.set(key, endpoint);
+  const merged: EndpointModel[] = [];
+  for (const endpoint of known.concat(added).sort(compareEndpoints)) {
+    const last = merged.at(-1);
+    if (last === undefined || compareEndpoints(last, endpoint) !== 0) merged.push(endpoint);
+    else if (last.account === undefined) merged[merged.length - 1] = endpoint;
   }
-  return [...merged.values()].sort((left, right) =>
-    left.address === right.address ? left.port - right.port : left.address < right.address ? -1 : 1,
-  );
+  return merged;
+}
+
+/** Order of endpoints: by address, then port. */
+export function compareEndpoints(left: EndpointAt, right: EndpointAt): number {
+  if (left.address === right.address) return left.port - right.port;
+  return left.address < right.address ? -1 : 1;
+}
+
+interface EndpointAt {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Whether `now` lacks one that is in `before`, both in their order. */
+export function lacksEndpoint(before: readonly EndpointAt[], now: readonly EndpointAt[]): boolean {
+  let position = 0;
+  for (const endpoint of before) {
+    let other = now[position];
+    while (other !== undefined && compareEndpoints(other, endpoint) < 0) other = now[++position];
+    if (other === undefined || compareEndpoints(other, endpoint) !== 0) return true;
+  }
+  return false;
+}
+
+function haveSameEndpoints(left: readonly EndpointModel[], right: readonly EndpointModel[]): boolean {
+  if (left.length !== right.length) return false;
+  for (let position = 0; position < left.length; position++) {
+    const [one, other] = [left[position], right[position]];
+    if (one?.address !== other?.address || one?.port !== other?.port || one?.account !== other?.account) return false;
+  }
+  return true;
 }

@@ -1,7 +1,7 @@
 /** What may differ between two snapshots: an index from changed records to the parts of views that they concern. */
 import type { AccessGrant } from "./access-policy.ts";
 import type { NamespaceModel } from "./namespace-model.ts";
-import type { PortModel, ServiceModel } from "./service-model.ts";
+import { lacksEndpoint, type PortModel, type ServiceModel } from "./service-model.ts";
 import { isHttp } from "./service-ports.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 import type { PortSplit } from "./split-policy.ts";
@@ -159,8 +159,7 @@ function compareEndpoints({ earlier, model }: Comparison, accounts: Set<string>,
 
 function losesEndpoint(old: ServiceModel, now: ServiceModel): boolean {
   for (const [cluster, endpoints] of old.endpoints) {
-    const left = new Set(now.endpoints.get(cluster)?.map(({ address, port }) => `${address}|${port}`));
-    if (endpoints.some(({ address, port }) => !left.has(`${address}|${port}`))) return true;
+    if (lacksEndpoint(endpoints, now.endpoints.get(cluster) ?? [])) return true;
   }
   return false;
 }

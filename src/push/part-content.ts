@@ -1,5 +1,5 @@
 /** The resources of one part of views, shared by the tables of all classes that have it. Immutable. */
-import type { ResourceView } from "../mesh/mod.ts";
+import { lacksEndpoint, type ResourceView } from "../mesh/mod.ts";
 import type { NameSet, Resource, TypeUrl } from "../xds/resource.ts";
 
 /** Where the resources of one type stand, by name. */
@@ -131,8 +131,7 @@ function lastGood(previous: PartContent, view: ResourceView): Resource | undefin
 
 function losesEndpoint(before: ResourceView | undefined, after: ResourceView | undefined): boolean {
   if (before?.kind !== "endpoints" || after?.kind !== "endpoints") return false;
-  const left = new Set(after.endpoints.map(({ address, port }) => `${address}|${port}`));
-  return before.endpoints.some(({ address, port }) => !left.has(`${address}|${port}`));
+  return lacksEndpoint(before.endpoints, after.endpoints);
 }
 
 type Span = readonly (Resource | undefined)[];
