@@ -90,12 +90,19 @@ export function createResourceSource(options: ResourceSourceOptions): ResourceSo
     cache.set(hash, resource);
     resources.set(view, resource);
   };
-  const generateHere = (absent: Missing): boolean => {
-    const resource = options.generateHere?.(absent.view);
+  /** Found again by its version: the hash of what was written says as much as the hash of the view. */
+  const generateHere = (view: ResourceView): boolean => {
+    const resource = options.generateHere?.(view);
     if (resource === undefined) return false;
-    count.misses.add();
-    // In memory of their own: bytes of an encoder lie in a pool of 64 KiB, all of which the cache would keep alive.
-    made(absent, { ...resource, bytes: new Uint8Array(resource.bytes) });
+    let kept = cache.get(resource.version);
+    if (kept === undefined) {
+      count.misses.add();
+      count.generated.add();
+      // In memory of their own: bytes of an encoder lie in a pool of 64 KiB, all of which the cache would keep alive.
+      kept = { ...resource, bytes: new Uint8Array(resource.bytes) };
+      cache.set(resource.version, kept);
+    } else count.hits.add();
+    resources.set(view, kept);
     return true;
   };
 
@@ -106,10 +113,9 @@ export function createResourceSource(options: ResourceSourceOptions): ResourceSo
       const twins: Missing[] = [];
       // Classes share views: each one is looked at once.
       await inSlices(options.clock, new Set(views), (view) => {
-        if (resources.has(view)) return;
+        if (resources.has(view) || generateHere(view)) return;
         const absent = look(view);
         if (absent === undefined || failedUntilMs.has(absent.hash)) return;
-        if (generateHere(absent)) return;
         if (missing.has(absent.hash)) twins.push(absent);
         else missing.set(absent.hash, absent);
       });
