@@ -1,4 +1,4 @@
-export { PlanError } from "./action-plan.ts";
+export { PlanError } from "./action-changes.ts";
 export { type CredentialSource, OSM_COMMON_NAME, OSM_SERVER_NAME, TemplateError } from "./credentials.ts";
 export { FolderFeed } from "./feed.ts";
 export { startFleet } from "./fleet.ts";

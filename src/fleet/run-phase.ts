@@ -1,16 +1,11 @@
 import process from "node:process";
 import type { Clock } from "../lib/mod.ts";
-import {
-  type ChangeStep,
-  type Effect,
-  type OperationStep,
-  type PlannedPhase,
-  rotationSign,
-  type Sign,
-} from "./action-plan.ts";
+import { type ChangeStep, type Effect, rotationSign, type Sign } from "./action-changes.ts";
+import type { OperationStep, PlannedPhase } from "./action-plan.ts";
 import type { FolderFeed, PreparedChange } from "./feed.ts";
-import type { Fleet, FleetCounts, Opened, ProcessUsage, Seen } from "./fleet-api.ts";
-import { delaysOf, type OpenedReport, type PhaseReport } from "./report-result.ts";
+import type { Fleet, Opened, Seen } from "./fleet-api.ts";
+import { nothingTaken, type Observation, reportPhase, type Taken } from "./report-phase.ts";
+import type { PhaseReport } from "./report-result.ts";
 import type { ServerFigures } from "./run-figures.ts";
 import type { RunProxies } from "./run-proxies.ts";
 import type { World } from "./world.ts";
@@ -23,8 +18,6 @@ const AHEAD_MAX = 64;
 /** Nothing more arrives when nothing has arrived for so long. */
 const QUIET_MS = 300;
 const QUIET_LOOK_MS = 100;
-/** Share of a core above which a process has no time left. */
-const BOUND_SHARE = 0.9;
 
 /** A new process has neither resources nor a TLS session. */
 const AS_NEW = { forget: true, withoutResumption: true } as const;
@@ -62,13 +55,6 @@ export async function pause(clock: Clock, ms: number, signal: AbortSignal): Prom
   });
 }
 
-interface Observation {
-  readonly counts: FleetCounts;
-  readonly figures: ServerFigures;
-  readonly usage: readonly ProcessUsage[];
-  readonly atMs: number;
-}
-
 async function observe({ fleet, figures, clock }: PhaseContext): Promise<Observation> {
   const [counts, server, usage] = await Promise.all([fleet.counts(), figures(), fleet.usage()]);
   return { counts, figures: server, usage, atMs: clock.monotonic() };
@@ -81,28 +67,8 @@ export async function runColdStart(context: PhaseContext, perSecond: number | un
   const rate = perSecond === undefined ? {} : { perSecond };
   const opened = await fleet.connect({ ids: proxies.connected(), timeoutMs: patienceMs * 4, ...rate });
   const taken: Taken = { ...nothingTaken(), opened: [opened] };
-  return reportOf("cold start", context, { before, after: await observe(context), taken });
+  return reportPhase("cold start", context.startedMs, { before, after: await observe(context), taken });
 }
-
-/** What the steps of a phase have led to. */
-interface Taken {
-  readonly opened: Opened[];
-  /** By change: when it was made, and who saw it. */
-  readonly seen: { readonly madeNs: bigint; readonly seen: readonly Seen[] }[];
-  readonly changes: number;
-  readonly lateMs: number;
-  readonly needed: number | undefined;
-  readonly downMs: number | undefined;
-}
-
-const nothingTaken = (): Taken => ({
-  opened: [],
-  seen: [],
-  changes: 0,
-  lateMs: 0,
-  needed: undefined,
-  downMs: undefined,
-});
 
 /** Makes the changes of a phase at their times, and waits until all that they lead to has arrived or is late. */
 export async function runPhase(phase: PlannedPhase, context: PhaseContext): Promise<PhaseReport> {
@@ -110,7 +76,7 @@ export async function runPhase(phase: PlannedPhase, context: PhaseContext): Prom
   const runner = new PhaseRunner(phase, context);
   const taken = await runner.run();
   await quiet(context);
-  return reportOf(phase.name, context, { before, after: await observe(context), taken });
+  return reportPhase(phase.name, context.startedMs, { before, after: await observe(context), taken });
 }
 
 /** Waits until proxies receive nothing more. */
@@ -321,82 +287,4 @@ class PhaseRunner {
       }
     }
   }
-}
-
-function reportOf(
-  name: string,
-  context: PhaseContext,
-  run: { readonly before: Observation; readonly after: Observation; readonly taken: Taken },
-): PhaseReport {
-  const { before, after, taken } = run;
-  const toEach: number[] = [];
-  const toLast: number[] = [];
-  const perChange: number[] = [];
-  let missing = 0;
-  for (const { madeNs, seen } of taken.seen) {
-    let last = 0;
-    let delivered = 0;
-    for (const { acknowledgedNs, missing: absent } of seen) {
-      missing += absent.length;
-      for (const at of acknowledgedNs) {
-        if (at === 0n) continue;
-        const ms = Number(at - madeNs) / 1e6;
-        toEach.push(ms);
-        last = Math.max(last, ms);
-        delivered += 1;
-      }
-    }
-    if (delivered > 0) toLast.push(last);
-    perChange.push(delivered);
-  }
-  const spanSeconds = (after.atMs - before.atMs) / 1000;
-  const clientCpu = after.usage.map((each) => each.cpuSeconds - (cpuOf(before.usage, each.pid) ?? 0));
-  const isRestarted = taken.downMs !== undefined;
-  return {
-    name,
-    startMs: Math.round(before.atMs - context.startedMs),
-    endMs: Math.round(after.atMs - context.startedMs),
-    changes: taken.changes,
-    lateMs: Math.round(taken.lateMs * 10) / 10,
-    deliveries: after.counts.responses - before.counts.responses,
-    needed: taken.needed,
-    resources: after.counts.resources - before.counts.resources,
-    generated: grown(before.figures.generated, after.figures.generated, isRestarted),
-    bytes: after.counts.bytes - before.counts.bytes,
-    toEach: delaysOf(toEach),
-    toLast: delaysOf(toLast),
-    missing,
-    opened: openedReport(taken.opened),
-    downMs: taken.downMs,
-    serverCpuSeconds: grown(before.figures.cpuSeconds, after.figures.cpuSeconds, isRestarted),
-    serverRssBytes: after.figures.rssBytes,
-    serverLoopDelayP999Ms: after.figures.loopDelayP999Ms,
-    serverLoopDelayMaxMs: after.figures.loopDelayMaxMs,
-    clientCpuSeconds: clientCpu.reduce((sum, each) => sum + each, 0),
-    clientRssBytes: after.usage.reduce((sum, each) => sum + each.rssBytes, 0),
-    isBoundByClient: clientCpu.some((each) => each > spanSeconds * BOUND_SHARE),
-    perChange,
-  };
-}
-
-function cpuOf(usage: readonly ProcessUsage[], pid: number): number | undefined {
-  return usage.find((each) => each.pid === pid)?.cpuSeconds;
-}
-
-/** What a counter has grown by; a server that was started again counts from 0. */
-function grown(before: number | undefined, after: number | undefined, isRestarted: boolean): number | undefined {
-  if (after === undefined) return undefined;
-  return isRestarted ? after : after - (before ?? 0);
-}
-
-function openedReport(opened: readonly Opened[]): OpenedReport | undefined {
-  if (opened.length === 0) return undefined;
-  const sum = (count: (each: Opened) => number) => opened.reduce((total, each) => total + count(each), 0);
-  return {
-    proxies: sum((each) => each.perProxyMs.length),
-    toEach: delaysOf(opened.flatMap((each) => [...each.perProxyMs].filter(Number.isFinite))),
-    handshakes: sum((each) => each.handshakes),
-    resumed: sum((each) => each.resumed),
-    missing: sum((each) => each.missing.length),
-  };
 }

@@ -29,12 +29,16 @@ export interface OpenedTarget {
   readonly figures: FigureSource;
   readonly restart: () => Promise<number>;
   readonly rotate: () => Promise<void>;
+  /** Resolves when the control plane knows so many pods; at once where it cannot be asked. */
+  readonly knows: (pods: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
 /** Rotation is answered when every proxy has acknowledged. */
 const ROTATE_MS = 120_000;
 const ASK_MS = 10_000;
+const KNOWN_MS = 60_000;
+const KNOWN_LOOK_MS = 200;
 
 /** What a scenario asks for that its target does not have. */
 export class TargetError extends Error {
@@ -89,8 +93,25 @@ export async function openTarget(
       admin === undefined
         ? Promise.reject(new TargetError('"rotate-certificates" needs target.admin.'))
         : rotateBy(admin),
+    knows: async (pods) => {
+      if (admin !== undefined && target.folder !== undefined) await podsKnown(admin, pods, options.clock);
+    },
     close: async () => {},
   };
+}
+
+/** It is ready long before it has read a folder that was written just now. */
+async function podsKnown(admin: HostPort, pods: number, clock: Clock): Promise<void> {
+  const untilMs = clock.monotonic() + KNOWN_MS;
+  for (;;) {
+    const question = { address: admin, method: "GET", path: "/debug/proxies", timeoutMs: ASK_MS } as const;
+    const known = (await requestJson(question)) as readonly unknown[];
+    if (known.length >= pods) return;
+    if (clock.monotonic() > untilMs) {
+      throw new TargetError(`The control plane knows ${known.length} of ${pods} pods: does it serve target.folder?`);
+    }
+    await new Promise<void>((resolve) => clock.after(KNOWN_LOOK_MS, resolve));
+  }
 }
 
 async function ownServer(
@@ -118,6 +139,7 @@ async function ownServer(
       figures: { admin, pid: () => server.pid },
       restart: () => server.restart(),
       rotate: () => rotateBy(admin),
+      knows: async () => {},
       async close() {
         await server.stop();
         discard();

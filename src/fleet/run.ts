@@ -58,8 +58,9 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
   signal.addEventListener("abort", giveUp);
   try {
     const files = input.feed?.writeAll(world, rehearsed.files) ?? 0;
-    progress(`${scenario.name}: ${world.pods().length} pods, ${files} files; starting the control plane`);
+    progress(`${scenario.name}: ${world.pods().length} pods, ${files} files`);
     opened = await openTarget(scenario, { ...options, folder: input.folder });
+    await opened.knows(world.pods().length);
     const first = connectedAtFirst(scenario);
     const pods = podsWithProxy(rehearsed.pods, first, world.everyPod.length);
     fleet = await fleetOf(options, opened, pods);

@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { PlanError, planPhases } from "../../src/fleet/action-plan.ts";
+import { PlanError } from "../../src/fleet/action-changes.ts";
+import { planPhases } from "../../src/fleet/action-plan.ts";
 import {
   FolderFeed,
   type KubeObject,
@@ -110,6 +111,12 @@ describe("a plan", () => {
     const text = good.replace("endpoint-churn", "policy-edit");
     expect(() => played(readScenario(text, "mine.yaml"))).toThrow(PlanError);
     expect(() => played(readScenario(text, "mine.yaml"))).toThrow("mode: smi");
+  });
+
+  test("of the scenario that the document shows can be made", () => {
+    const document = readFileSync(new URL("../../docs/fleet.md", import.meta.url), "utf8");
+    const [, text = ""] = /```yaml\n([\s\S]*?)```/.exec(document) ?? [];
+    expect(played(readScenario(text, "docs/fleet.md"))).not.toEqual([]);
   });
 
   test.each(libraryNames())("of %s, which comes with osm, can be made", (name) => {

@@ -1,0 +1,114 @@
+import type { FleetCounts, Opened, ProcessUsage, Seen } from "./fleet-api.ts";
+import { delaysOf, type OpenedReport, type PhaseReport } from "./report-result.ts";
+import type { ServerFigures } from "./run-figures.ts";
+
+/** Share of a core above which a process has no time left. */
+const BOUND_SHARE = 0.9;
+
+/** All counters at one time. */
+export interface Observation {
+  readonly counts: FleetCounts;
+  readonly figures: ServerFigures;
+  readonly usage: readonly ProcessUsage[];
+  readonly atMs: number;
+}
+
+/** What the steps of a phase have led to. */
+export interface Taken {
+  readonly opened: Opened[];
+  /** By change: when it was made, and who saw it. */
+  readonly seen: { readonly madeNs: bigint; readonly seen: readonly Seen[] }[];
+  readonly changes: number;
+  readonly lateMs: number;
+  readonly needed: number | undefined;
+  readonly downMs: number | undefined;
+}
+
+/** Of a phase of no steps. */
+export const nothingTaken = (): Taken => ({
+  opened: [],
+  seen: [],
+  changes: 0,
+  lateMs: 0,
+  needed: undefined,
+  downMs: undefined,
+});
+
+/** Makes the report of a phase out of what was observed before and after it; `startedMs`: when the run began. */
+export function reportPhase(
+  name: string,
+  startedMs: number,
+  run: { readonly before: Observation; readonly after: Observation; readonly taken: Taken },
+): PhaseReport {
+  const { before, after, taken } = run;
+  const toEach: number[] = [];
+  const toLast: number[] = [];
+  const perChange: number[] = [];
+  let missing = 0;
+  for (const { madeNs, seen } of taken.seen) {
+    let last = 0;
+    let delivered = 0;
+    for (const { acknowledgedNs, missing: absent } of seen) {
+      missing += absent.length;
+      for (const at of acknowledgedNs) {
+        if (at === 0n) continue;
+        const ms = Number(at - madeNs) / 1e6;
+        toEach.push(ms);
+        last = Math.max(last, ms);
+        delivered += 1;
+      }
+    }
+    if (delivered > 0) toLast.push(last);
+    perChange.push(delivered);
+  }
+  const spanSeconds = (after.atMs - before.atMs) / 1000;
+  const clientCpu = after.usage.map((each) => each.cpuSeconds - (cpuOf(before.usage, each.pid) ?? 0));
+  const isRestarted = taken.downMs !== undefined;
+  return {
+    name,
+    startMs: Math.round(before.atMs - startedMs),
+    endMs: Math.round(after.atMs - startedMs),
+    changes: taken.changes,
+    lateMs: Math.round(taken.lateMs * 10) / 10,
+    deliveries: after.counts.responses - before.counts.responses,
+    needed: taken.needed,
+    resources: after.counts.resources - before.counts.resources,
+    generated: grown(before.figures.generated, after.figures.generated, isRestarted),
+    bytes: after.counts.bytes - before.counts.bytes,
+    toEach: delaysOf(toEach),
+    toLast: delaysOf(toLast),
+    missing,
+    opened: openedReport(taken.opened),
+    downMs: taken.downMs,
+    serverCpuSeconds: grown(before.figures.cpuSeconds, after.figures.cpuSeconds, isRestarted),
+    serverRssBytes: after.figures.rssBytes,
+    serverLoopDelayP999Ms: after.figures.loopDelayP999Ms,
+    serverLoopDelayMaxMs: after.figures.loopDelayMaxMs,
+    clientCpuSeconds: clientCpu.reduce((sum, each) => sum + each, 0),
+    clientRssBytes: after.usage.reduce((sum, each) => sum + each.rssBytes, 0),
+    isBoundByClient: clientCpu.some((each) => each > spanSeconds * BOUND_SHARE),
+    perChange,
+  };
+}
+
+function cpuOf(usage: readonly ProcessUsage[], pid: number): number | undefined {
+  return usage.find((each) => each.pid === pid)?.cpuSeconds;
+}
+
+/** What a counter has grown by; a server that was started again counts from 0. */
+function grown(before: number | undefined, after: number | undefined, isRestarted: boolean): number | undefined {
+  if (after === undefined) return undefined;
+  return isRestarted ? after : after - (before ?? 0);
+}
+
+function openedReport(opened: readonly Opened[]): OpenedReport | undefined {
+  if (opened.length === 0) return undefined;
+  const sum = (count: (each: Opened) => number) => opened.reduce((total, each) => total + count(each), 0);
+  return {
+    proxies: sum((each) => each.perProxyMs.length),
+    toEach: delaysOf(opened.flatMap((each) => [...each.perProxyMs].filter(Number.isFinite))),
+    handshakes: sum((each) => each.handshakes),
+    resumed: sum((each) => each.resumed),
+    missing: sum((each) => each.missing.length),
+  };
+}
