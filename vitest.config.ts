@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const own = [
   "test/envoy/**",
+  "test/load/**",
   "test/local/**",
   "test/property/**",
   "test/runtime/**",
@@ -17,6 +18,7 @@ const nowhere = ["node_modules/**", "proto/gen/**"];
  * - `property`: invariants over random input; `PROPERTY_RUNS` says how many runs each (default: short).
  * - `runtime`: starts the product's commands under the runtimes that we support. Node only.
  * - `tidy`: the rules of the source tree. Node only.
+ * - `load`: a control plane under many proxies, for a while; one file at a time. Node only.
  * - `envoy`: needs a real Envoy (`OSM_ENVOY`). Node only.
  * - `local`: needs pods, that is Linux with network namespaces, and a real Envoy. Node only, one file at a time.
  */
@@ -58,6 +60,16 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: "tidy", include: ["test/tidy.test.ts"], exclude: nowhere, testTimeout: 30_000 } },
+      {
+        extends: true,
+        test: {
+          name: "load",
+          include: ["test/load/**/*.test.ts"],
+          exclude: nowhere,
+          fileParallelism: false,
+          testTimeout: 240_000,
+        },
+      },
       {
         extends: true,
         test: {

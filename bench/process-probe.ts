@@ -14,8 +14,13 @@ interface Answer {
   readonly error?: { readonly message: string };
 }
 
-/** `url` is what the process says on standard error: `ws://...`. */
-export async function openProbe(url: string): Promise<ProcessProbe> {
+/** The flag of Node with which a process can be looked into. */
+export const INSPECT = "--inspect=127.0.0.1:0";
+
+/** `words` is what the process has written to standard error: it says where its inspector listens. */
+export async function openProbe(words: string): Promise<ProcessProbe> {
+  const url = /ws:\/\/\S+/.exec(words)?.[0];
+  if (url === undefined) throw new Error("the process does not say where its inspector is");
   const socket = new WebSocket(url);
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let count = 0;

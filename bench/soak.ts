@@ -5,7 +5,7 @@
 import type { FileKey } from "../src/fleet/world.ts";
 import { furtherAddress } from "../src/fleet/world-objects.ts";
 import { type BenchMesh, openMesh, requireAll } from "./mesh.ts";
-import { openProbe, type ProcessProbe } from "./process-probe.ts";
+import { INSPECT, openProbe, type ProcessProbe } from "./process-probe.ts";
 
 export interface SoakOptions {
   readonly seconds: number;
@@ -45,10 +45,8 @@ const CHANGE_MS = 25;
 const GONE_MS = 20_000;
 
 export async function soak(options: SoakOptions): Promise<SoakResult> {
-  const mesh = await openMesh(SHAPE, { nodeFlags: ["--inspect=127.0.0.1:0"], flags: options.flags ?? [] });
-  const url = /ws:\/\/\S+/.exec(mesh.plane.words())?.[0];
-  if (url === undefined) throw new Error("the control plane does not say where its inspector is");
-  const probe = await openProbe(url);
+  const mesh = await openMesh(SHAPE, { nodeFlags: [INSPECT], flags: options.flags ?? [] });
+  const probe = await openProbe(mesh.plane.words());
   try {
     return await soakMesh(mesh, probe, options);
   } finally {
@@ -89,30 +87,34 @@ async function soakMesh(mesh: BenchMesh, probe: ProcessProbe, options: SoakOptio
   };
 }
 
-/** Change number `n`, one of several kinds in turn, each of which is undone by a later one or replaces an earlier one. */
+/**
+ * Change number `n`, one of several kinds in turn. They go back and forth between few states: what was made once is in the
+ * caches, so that a heap that still grows has a leak.
+ */
 async function change({ world, feed }: BenchMesh, n: number): Promise<void> {
-  const service = n % world.services;
-  const [pod] = world.podsOf(service);
+  const service = (n >> 2) % world.services;
+  const isOdd = Math.floor((n >> 2) / world.services) % 2 === 1;
   const keys: FileKey[] = [];
   switch (n % 4) {
     case 0:
-    case 1:
-      if (pod !== undefined) keys.push(...world.movePod(pod, furtherAddress(n % 5_000)));
+    case 1: {
+      const pod = world.podsOf(service)[n % 4];
+      if (pod !== undefined) keys.push(...world.movePod(pod, furtherAddress(2 * pod.id + (isOdd ? 1 : 0))));
       break;
+    }
     case 2: {
       const callers = world.callers[service];
-      const other = (n >> 2) % world.services;
-      const at = callers?.indexOf(other) ?? -1;
-      if (callers !== undefined && at >= 0 && callers.length > 1) callers.splice(at, 1);
-      else if (callers !== undefined && at < 0) callers.push(other);
-      callers?.sort((left, right) => left - right);
+      const [first] = callers ?? [];
+      if (callers === undefined || first === undefined) break;
+      const others = callers.filter((caller) => caller >= world.services / 2);
+      callers.splice(0, callers.length, ...(isOdd && others.length > 0 ? others : [0, ...others]));
       keys.push(`policy ${service}`);
       break;
     }
     default: {
       const [apex, backends] = [...world.splits][0] ?? [];
       if (apex === undefined || backends === undefined) break;
-      const weight = 10 + (n % 80);
+      const weight = service % 2 === 0 ? 60 : 70;
       world.splits.set(
         apex,
         backends.map(({ service: backend }) => ({

@@ -59,6 +59,7 @@ export function olderNodeLanes(filter: readonly string[] = []): readonly Lane[] 
 export function processLanes(filter: readonly string[] = []): readonly Lane[] {
   return [
     testLane("runtimes", ["runtime"], { filter }),
+    testLane("load", ["load"], { filter }),
     testLane("envoy", ["envoy"], { filter }),
     testLane("local", ["local"], { filter }),
   ];

@@ -23,6 +23,8 @@ export interface HostileOptions {
   readonly count: number;
   /** Sessions at a time. */
   readonly atOnce: number;
+  /** Sessions that begin in a second. */
+  readonly perSecond: number;
   /** How long a session waits for the server to end it after it has said all; it ends itself then (ms). */
   readonly lingerMs: number;
   readonly random: () => number;
@@ -41,11 +43,15 @@ const CONNECT_MS = 20_000;
 export async function runHostileSessions(target: HostileTarget, options: HostileOptions): Promise<HostileOutcome> {
   const endedByServer = new Map<string, number>();
   const endedByUs = new Map<string, number>();
+  const startedAt = performance.now();
   let next = 0;
   const worker = async () => {
     while (next < options.count) {
-      const session = hostileSessions[next++ % hostileSessions.length];
+      const turn = next++;
+      const session = hostileSessions[turn % hostileSessions.length];
       if (session === undefined) return;
+      const early = startedAt + (turn * 1000) / options.perSecond - performance.now();
+      if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
       const outcome = (await runSession(target, session, options)) ? endedByServer : endedByUs;
       outcome.set(session.name, (outcome.get(session.name) ?? 0) + 1);
     }

@@ -4,6 +4,7 @@ import { furtherAddress, serviceName, TARGET_PORT } from "../../src/fleet/world-
 import { quantile } from "../measurement.ts";
 import { type BenchMesh, openMesh, requireAll } from "../mesh.ts";
 import { makeAuthority, SERVER_NAME } from "../mesh-authority.ts";
+import { INSPECT, openProbe } from "../process-probe.ts";
 import { type HostileTarget, runHostileSessions } from "./run-sessions.ts";
 
 export interface SiegeOptions {
@@ -11,6 +12,7 @@ export interface SiegeOptions {
   readonly sessions: number;
   readonly rounds: number;
   readonly atOnce: number;
+  readonly perSecond: number;
   readonly flags?: readonly string[];
 }
 
@@ -18,7 +20,8 @@ export interface SiegeResult {
   /** From a change to its ACK, ms, by honest proxies: before, and during each round. */
   readonly quietMs: readonly number[];
   readonly besiegedMs: readonly number[];
-  /** Resident bytes of the server after the first round and each further one. */
+  /** Bytes of the server's objects and buffers after a collection, after the first round and each further one. */
+  readonly heap: readonly number[];
   readonly residentBytes: readonly number[];
   /** Streams that the server counts at the end, beside the honest ones. */
   readonly strangersLeft: number;
@@ -43,19 +46,21 @@ const LINGER_MS = 100;
 const CHANGE_MS = 30;
 
 export async function siege(options: SiegeOptions): Promise<SiegeResult> {
-  const mesh = await openMesh(SHAPE, { flags: options.flags ?? [] });
+  const mesh = await openMesh(SHAPE, { nodeFlags: [INSPECT], flags: options.flags ?? [] });
   const foreign = await makeAuthority();
+  const probe = await openProbe(mesh.plane.words());
   try {
     // The last proxy is the one that behaves badly; the others are honest.
     const honest = mesh.proxies.slice(0, -1).map(({ id }) => id);
     requireAll("siege", await mesh.fleet.connect({ ids: honest }));
     const target = await targetOf(mesh, foreign);
     const residentBytes: number[] = [];
+    const heap: number[] = [];
     const quietMs: number[] = [];
     const besiegedMs: number[] = [];
     let changes = 0;
     const next = async (into: number[]) => void into.push(...(await changeOnce(mesh, honest, changes++)));
-    for (let n = 0; n < 40; n++) await next(quietMs);
+    for (let n = 0; n < 4 * mesh.world.services * 2; n++) await next(quietMs);
     let endedByServer = 0;
     let endedByUs = 0;
     for (let round = 0; round <= options.rounds; round++) {
@@ -63,6 +68,7 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
       const attack = runHostileSessions(target, {
         count: options.sessions,
         atOnce: options.atOnce,
+        perSecond: options.perSecond,
         lingerMs: LINGER_MS,
         random: randomNumbers(round + 1),
       }).finally(() => {
@@ -72,6 +78,8 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
       const outcome = await attack;
       endedByServer += total(outcome.endedByServer);
       endedByUs += total(outcome.endedByUs);
+      await settledStreams(mesh, honest.length);
+      heap.push(await probe.heapAfterCollection());
       residentBytes.push(await mesh.plane.metric("process_resident_memory_bytes"));
     }
     await next(quietMs);
@@ -80,6 +88,7 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
     return {
       quietMs,
       besiegedMs,
+      heap,
       residentBytes,
       strangersLeft: streams - honest.length,
       errors,
@@ -87,6 +96,7 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
       endedByUs,
     };
   } finally {
+    probe.close();
     foreign.close();
     await mesh.close();
   }
@@ -124,7 +134,8 @@ async function changeOnce({ world, feed, fleet }: BenchMesh, proxies: readonly n
   const service = n % world.services;
   const [pod] = world.podsOf(service);
   if (pod === undefined) throw new Error(`service ${service} has no pod`);
-  const address = furtherAddress(n);
+  // Few addresses that come again and again: what is made of them is in the caches after a while.
+  const address = furtherAddress(n % (4 * world.services));
   const prepared = feed.prepare(world, world.movePod(pod, address));
   const name = `${world.namespace(service)}/${serviceName(service)}|${TARGET_PORT}`;
   await fleet.watch({ changeId: n, typeUrl: ENDPOINTS, name, contains: address, proxies });
