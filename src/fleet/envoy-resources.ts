@@ -10,8 +10,8 @@ import {
   readSotwResponse,
 } from "./envoy-discovery.ts";
 import { clusterReferences, listenerReferences, type References, routeReferences } from "./envoy-references.ts";
-import { missingNames, type Resource, type ResourceTable, TableMemory } from "./envoy-table.ts";
-import { CLUSTER, LISTENER, ROUTE, typeNumber } from "./envoy-types.ts";
+import { missingNames, type Resource, type ResourceTable, TableMemory, WeakMemory } from "./envoy-table.ts";
+import { CLUSTER, LISTENER, ROUTE, SECRET, typeNumber } from "./envoy-types.ts";
 
 /** Names that a proxy asks for, or asks for no more, since what it has refers to them. */
 export interface NameDifference {
@@ -131,9 +131,8 @@ export class ReadResponse {
 }
 
 const TRANSITIONS_MAX = 256;
-const RESPONSES_MAX = 2048;
+const RESPONSES_MAX = 1024;
 const RESPONSE_BYTES_MAX = 32 * 1024 * 1024;
-const RESOURCES_MAX = 50_000;
 
 interface KeptResponse {
   readonly bytes: Buffer;
@@ -141,13 +140,13 @@ interface KeptResponse {
   readonly response: ReadResponse;
 }
 
-/** Responses and resources seen lately, so that what thousands are sent is read once. Bounded; nothing depends on a hit. */
+/** Responses and resources, so that what thousands are sent is read once. Bounded; nothing depends on a hit. */
 export class ResourceMemory {
   readonly tables = new TableMemory();
   readonly #nonce: NonceRange = { start: 0, end: 0, textStart: 0 };
   readonly #responses = new Map<string, KeptResponse>();
   #responseBytes = 0;
-  readonly #resources = new Map<string, Resource>();
+  readonly #resources = new WeakMemory<Resource>();
 
   /** The nonce of the response that was read last. */
   nonce = "";
@@ -159,13 +158,18 @@ export class ResourceMemory {
     this.nonce = bytes.toString("utf8", range.textStart, range.end);
     const key = fingerprint(protocol, bytes, range);
     const known = this.#responses.get(key);
-    if (known !== undefined && isEqual(known, bytes, range)) return known.response;
+    if (known !== undefined && isEqual(known, bytes, range)) {
+      this.#responses.delete(key);
+      this.#responses.set(key, known);
+      return known.response;
+    }
     const kept = Buffer.from(bytes);
     const raw = protocol === "delta" ? readDeltaResponse(kept) : readSotwResponse(kept);
     const type = typeNumber(raw.typeUrl) ?? -1;
     const resources = raw.resources.map((resource) => this.#intern(type, resource));
     const response = new ReadResponse(protocol, raw, resources);
-    this.#keep(key, { bytes: kept, nonce: { ...range }, response });
+    // Secrets are one proxy's own: they would push out what others get as well.
+    if (type !== SECRET) this.#keep(key, { bytes: kept, nonce: { ...range }, response });
     return response;
   }
 
@@ -202,12 +206,6 @@ export class ResourceMemory {
       references: referencesOf(type, bytes, name),
     };
     this.#resources.set(key, resource);
-    if (this.#resources.size > RESOURCES_MAX) {
-      for (const oldest of this.#resources.keys()) {
-        this.#resources.delete(oldest);
-        break;
-      }
-    }
     return resource;
   }
 }

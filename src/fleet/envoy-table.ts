@@ -58,14 +58,29 @@ function referencesOf(resources: ReadonlyMap<string, Resource>): ReferenceSets {
 
 export const EMPTY_TABLE = new ResourceTable(new Map(), 0, 0);
 
-/** Tables that some proxy has had lately, so that a proxy that comes to the same content comes to the same object. */
-export class TableMemory {
-  readonly #known = new Map<string, WeakRef<ResourceTable>>();
-  readonly #max: number;
+/** Values that somebody still has, by key; what nobody has any more is forgotten. */
+export class WeakMemory<Value extends object> {
+  readonly #known = new Map<string, WeakRef<Value>>();
+  #sweepAt = SWEEP_MIN;
 
-  constructor(max = 20_000) {
-    this.#max = max;
+  get(key: string): Value | undefined {
+    return this.#known.get(key)?.deref();
   }
+
+  set(key: string, value: Value): void {
+    this.#known.set(key, new WeakRef(value));
+    if (this.#known.size < this.#sweepAt) return;
+    for (const [each, reference] of this.#known) if (reference.deref() === undefined) this.#known.delete(each);
+    // The next one when as many again have come: each entry is looked at a few times in its life.
+    this.#sweepAt = Math.max(SWEEP_MIN, 2 * this.#known.size);
+  }
+}
+
+const SWEEP_MIN = 4096;
+
+/** Tables that some proxy has, so that a proxy that comes to the same content comes to the same object. */
+export class TableMemory {
+  readonly #known = new WeakMemory<ResourceTable>();
 
   /** The table with these resources set (a resource), or taken away (undefined). */
   changed(table: ResourceTable, changes: ReadonlyMap<string, Resource | undefined>): ResourceTable {
@@ -86,7 +101,7 @@ export class TableMemory {
     }
     if (size === 0) return EMPTY_TABLE;
     const key = `${size}:${markHigh}:${markLow}`;
-    const known = this.#known.get(key)?.deref();
+    const known = this.#known.get(key);
     if (known !== undefined) return known;
     const resources = new Map(table.resources);
     for (const [name, resource] of changes) {
@@ -94,17 +109,8 @@ export class TableMemory {
       else resources.set(name, resource);
     }
     const made = new ResourceTable(resources, markHigh, markLow);
-    this.#keep(key, made);
+    this.#known.set(key, made);
     return made;
-  }
-
-  #keep(key: string, table: ResourceTable): void {
-    this.#known.delete(key);
-    this.#known.set(key, new WeakRef(table));
-    if (this.#known.size <= this.#max) return;
-    // Those that nobody has any more go first; if all are in use, the oldest is no longer found, which costs memory only.
-    for (const [each, reference] of this.#known) if (reference.deref() === undefined) this.#known.delete(each);
-    if (this.#known.size > this.#max) for (const each of this.#known.keys()) return void this.#known.delete(each);
   }
 }
 

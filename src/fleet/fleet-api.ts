@@ -39,6 +39,8 @@ export interface ProxySpec {
   readonly privateKeyPem?: string;
   readonly protocol: "delta" | "sotw";
   readonly behaviour: Behaviour;
+  /** On delta streams: asks for the endpoints of each new cluster in a request of its own, not for all in one. */
+  readonly endpointsOneByOne?: boolean;
 }
 
 /** How fast and how long. */
@@ -79,7 +81,7 @@ export type Reopened = Opened;
 export interface ReopenOptions extends OpenOptions {
   /** As new processes: without what they had. */
   readonly forget?: boolean;
-  /** Leaves the old connections half open instead of closing them: the server sees no FIN. They end with the fleet. */
+  /** Leaves the old connections half open instead of closing them: the server sees no FIN. They end with the fleet, at the latest. */
   readonly withoutFin?: boolean;
   /** Ends the old connections with RST instead of FIN. */
   readonly reset?: boolean;

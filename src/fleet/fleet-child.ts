@@ -18,7 +18,8 @@ async function answer({ id, method, args }: Call): Promise<void> {
   } catch (error) {
     answered = { id, error: (error as Error).message, isRange: error instanceof RangeError };
   }
-  process.send?.(answered);
+  // Whoever asked may be gone by now; then this process ends as well.
+  process.send?.(answered, undefined, {}, () => undefined);
 }
 
 async function perform(method: Call["method"], args: readonly unknown[]): Promise<unknown> {

@@ -28,7 +28,9 @@ import { ProxyCounts } from "./proxy-counts.ts";
 
 const TICK_MS = 100;
 const HANDSHAKE_MS_MAX = 30_000;
-export const OPEN_MS_MAX = 120_000;
+const OPEN_MS_MAX = 120_000;
+/** Beside those in use they must not take all of a process's 20,000 file descriptors. */
+const HALF_OPEN_MAX = 10_000;
 
 /** Envoy's back-off to a lost control plane: a random part of an interval that doubles. */
 const RETRY = { baseMs: 500, maxMs: 30_000 } as const;
@@ -193,7 +195,9 @@ export class FleetEngine implements Fleet {
     seat.cancelRetry?.();
     seat.cancelRetry = undefined;
     const halfOpen = seat.close(how);
-    if (halfOpen !== undefined) this.#halfOpen.push(halfOpen);
+    if (halfOpen === undefined) return;
+    this.#halfOpen.push(halfOpen);
+    if (this.#halfOpen.length > HALF_OPEN_MAX) this.#halfOpen.shift()?.close("fin");
   }
 
   #lost(seat: Seat, { kind, message }: CallEnd): void {

@@ -38,6 +38,7 @@ export interface ClientCallEvents {
 const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
 const HEADER_BYTES_MAX = 256 * 1024;
 const UNSENT_FRAMES_MAX = 4096;
+const UNSEEN_BYTES_MAX = 512 * 1024;
 
 /**
  * One gRPC call on one HTTP/2 connection, seen from the client, without the socket (RFC 9113, and gRPC over HTTP/2). Made for
@@ -174,8 +175,8 @@ export class Http2Client {
         this.#events.message(bytes.subarray(at, at + length));
         return at + length;
       }
-      // Grows with what arrives: a length alone must not take memory.
-      this.#message = Buffer.allocUnsafeSlow(Math.min(length, 64 * 1024));
+      // Beyond this it grows with what arrives: a length alone must not take much memory.
+      this.#message = Buffer.allocUnsafeSlow(Math.min(length, UNSEEN_BYTES_MAX));
       this.#messageLength = length;
       this.#messageFilled = 0;
     }

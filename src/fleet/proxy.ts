@@ -121,10 +121,10 @@ export class SimulatedProxy {
     return verdict;
   }
 
-  /** Gives up on what clusters need and did not get in Envoy's time. Whether any ACK was written by that. */
+  /** Gives up on what clusters need and did not get in Envoy's time. */
   giveUpWarming(): void {
-    if (!(this.#shared.monotonic() - this.#warmingSince >= WARMING_MS)) return;
-    if (this.#stream === undefined) return;
+    if (Number.isNaN(this.#warmingSince) || this.#stream === undefined) return;
+    if (this.#shared.monotonic() - this.#warmingSince < WARMING_MS) return;
     const missing = [ENDPOINTS, SECRET].flatMap((type) =>
       [...(this.#awaited[type] ?? [])].map((name) => ({ type, name })),
     );
@@ -190,10 +190,7 @@ export class SimulatedProxy {
     const isAskedAgain = this.spec.protocol === "sotw" && warming.size > 0;
     if (added.length > 0 || removed.length > 0 || isAskedAgain) {
       this.#asked |= 1 << ENDPOINTS;
-      // What a delta request says follows from the transition alone.
-      const request = transition.request ?? this.#requests.ask(ENDPOINTS, this.#names(ENDPOINTS), added, removed);
-      if (this.spec.protocol === "delta") transition.request = request;
-      this.#stream?.send(request);
+      this.#askForEndpoints(transition);
     }
     const secrets = this.#changeSecrets();
     const verdict =
@@ -203,6 +200,20 @@ export class SimulatedProxy {
     this.#askForSecrets(secrets);
     this.#becomeWarm();
     return verdict;
+  }
+
+  #askForEndpoints(transition: Transition): void {
+    const { added, removed } = transition.endpoints;
+    const names = this.#names(ENDPOINTS);
+    if (this.spec.protocol === "sotw" || this.spec.endpointsOneByOne !== true) {
+      // What a delta request says follows from the transition alone.
+      const request = transition.request ?? this.#requests.ask(ENDPOINTS, names, added, removed);
+      if (this.spec.protocol === "delta") transition.request = request;
+      this.#stream?.send(request);
+      return;
+    }
+    for (const name of added) this.#stream?.send(this.#requests.ask(ENDPOINTS, names, [name], []));
+    if (removed.length > 0) this.#stream?.send(this.#requests.ask(ENDPOINTS, names, [], removed));
   }
 
   #takeListeners(response: ReadResponse, transition: Transition, nonce: string): Verdict {

@@ -71,6 +71,13 @@ describe.each(XDS_TRANSPORTS)("simulated Envoys against our own server on %s", (
     expect(counts).toMatchObject({ open: 4, warm: 4, acks: counts.responses, errors: {} });
   });
 
+  test("get the same when they ask for endpoints one by one", async () => {
+    await start({ endpointsOneByOne: true });
+    expect((await fleet.connect({ timeoutMs: 5000 })).missing).toEqual([]);
+    expect((await fleet.tables())[0]?.types[TYPE_URLS.endpoints]?.names.size).toBe(2);
+    expect((await fleet.counts()).repeated).toBe(0);
+  });
+
   test("see a change, and say when", async () => {
     await start();
     await fleet.connect({ timeoutMs: 5000 });
@@ -171,4 +178,24 @@ describe.each(XDS_TRANSPORTS)("simulated Envoys against our own server on %s", (
     expect((await move(2, "10.0.0.9", [0, 1, 2])).missing).toEqual([]);
     expect((await fleet.counts()).errors).toEqual({});
   });
+
+  // Only Node sends arrays of numbers between processes as they are.
+  test.skipIf("Deno" in globalThis)(
+    "are one fleet in several processes, and say so when one of these is gone",
+    async () => {
+      await start({ processes: 2 });
+      expect((await fleet.connect({ timeoutMs: 10_000 })).missing).toEqual([]);
+      const seen = await move(2, "10.0.0.9");
+      expect(seen.missing).toEqual([]);
+      expect([...seen.proxies].sort()).toEqual(IDS);
+      expect(await fleet.counts()).toMatchObject({ open: 4, warm: 4, errors: {} });
+      const tables = await fleet.tables();
+      expect(tables.map(({ id }) => id)).toEqual(IDS);
+      expect(new Set(tables.map(({ types }) => types[TYPE_URLS.endpoints]?.digest)).size).toBe(1);
+      expect(await fleet.resource(3, TYPE_URLS.cluster, "wine")).toBeInstanceOf(Uint8Array);
+      const [first] = await fleet.usage();
+      process.kill(first?.pid ?? 0, "SIGKILL");
+      await expect.poll(() => fleet.counts().catch((error: Error) => error.message)).toContain("SIGKILL");
+    },
+  );
 });
