@@ -4,8 +4,9 @@
  */
 import { hash, type KeyObject, sign, type X509Certificate } from "node:crypto";
 import { invariant } from "../lib/mod.ts";
-import { bitString, context, contextOf, der, oid, pem, readDer, sequence, TAG, text, time } from "./der.ts";
+import { bitString, context, contextOf, der, oid, pem, sequence, TAG, text, time } from "./der.ts";
 import { type PublicKey, publicKeyOf } from "./leaf-key.ts";
+import { readDer } from "./read-der.ts";
 
 const OID = {
   country: oid("2.5.4.6"),
@@ -184,24 +185,20 @@ function readIssuer(certificate: X509Certificate): {
   readonly subject: Uint8Array;
   readonly keyIdentifier: Uint8Array;
 } {
-  const [tbs] = children(readDer(certificate.raw)[0]);
-  const fields = children(tbs);
+  const [tbs] = readDer(certificate.raw).children;
+  const fields = tbs?.children ?? [];
   // version [0] is there: a v1 certificate has no extensions and is no CA.
-  const subject = fields[5]?.raw;
+  const subject = fields[5]?.raw();
   invariant(subject !== undefined, "a CA certificate has a subject");
-  const [extensions] = children(fields.find(({ tag }) => tag === contextOf(3)));
-  for (const entry of children(extensions)) {
-    const [id, ...rest] = children(entry);
-    if (id === undefined || !OID.subjectKeyIdentifier.equals(id.raw)) continue;
-    const [keyIdentifier] = children(rest.at(-1));
-    invariant(keyIdentifier !== undefined, "a subject key identifier holds an octet string");
-    return { subject, keyIdentifier: keyIdentifier.content };
+  const extensions = fields.find(({ tag }) => tag === contextOf(3))?.children[0];
+  for (const { children } of extensions?.children ?? []) {
+    const [id, ...rest] = children;
+    if (id === undefined || !OID.subjectKeyIdentifier.equals(id.raw())) continue;
+    const octets = rest.at(-1)?.content;
+    invariant(octets !== undefined, "an extension holds an octet string");
+    return { subject, keyIdentifier: readDer(octets).content };
   }
   return { subject, keyIdentifier: keyIdentifierOf(publicKeyOf(certificate.publicKey)) };
-}
-
-function children(value: { readonly content: Uint8Array } | undefined) {
-  return value === undefined ? [] : readDer(value.content);
 }
 
 /** SHA-1 of the public key bits: method 1 of RFC 5280 §4.2.1.2. A name, not a protection. */

@@ -1,6 +1,6 @@
 /**
  * DER (X.690), as much of it as certificates and keys need. Written for the bytes of one leaf to cost little beside its
- * two elliptic curve operations; what is read has been parsed by OpenSSL before.
+ * two elliptic curve operations; what others made is read by node-forge instead (`read-der.ts`).
  */
 import { invariant } from "../lib/mod.ts";
 
@@ -70,31 +70,6 @@ export function time(ms: number): Buffer {
   const iso = new Date(ms).toISOString();
   const digits = `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 10)}${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
   return digits < "2050" ? text(TAG.utcTime, digits.slice(2)) : text(TAG.generalizedTime, digits);
-}
-
-/** A value that was read. */
-export interface DerValue {
-  readonly tag: number;
-  /** Tag, length and content. */
-  readonly raw: Uint8Array;
-  readonly content: Uint8Array;
-}
-
-/** Reads values that stand back to back. */
-export function readDer(bytes: Uint8Array): readonly DerValue[] {
-  const values: DerValue[] = [];
-  for (let start = 0; start < bytes.length; ) {
-    const [tag = 0, short = 0] = bytes.subarray(start, start + 2);
-    const lengthBytes = short < 0x80 ? 0 : short & 0x7f;
-    let length = lengthBytes === 0 ? short : 0;
-    for (const octet of bytes.subarray(start + 2, start + 2 + lengthBytes)) length = length * 0x100 + octet;
-    const from = start + 2 + lengthBytes;
-    const to = from + length;
-    invariant(to <= bytes.length, "a DER value ends where the one around it ends, or before");
-    values.push({ tag, raw: bytes.subarray(start, to), content: bytes.subarray(from, to) });
-    start = to;
-  }
-  return values;
 }
 
 /** PEM (RFC 7468): base64 in lines of 64. */

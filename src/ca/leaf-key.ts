@@ -1,7 +1,8 @@
 /** Keys of certificates: made, and written as the two forms that a certificate and its owner need. */
 import { createECDH, type ECDH, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
-import { bitString, der, oid, pem, readDer, sequence, TAG } from "./der.ts";
+import { bitString, der, oid, pem, sequence, TAG } from "./der.ts";
+import { readDer } from "./read-der.ts";
 import { SecretText } from "./secret-text.ts";
 
 const generateKeys = promisify(generateKeyPair);
@@ -44,7 +45,7 @@ export function leafKeyMaker(): (choice: KeyChoice) => Promise<LeafKey> {
 export function publicKeyOf(key: KeyObject): PublicKey {
   const spki = key.export({ type: "spki", format: "der" });
   // SEQUENCE { algorithm, BIT STRING }; the first octet of the bits counts unused ones, of which there are none.
-  const bits = readDer(readDer(spki)[0]?.content ?? spki)[1]?.content.subarray(1) ?? spki;
+  const bits = readDer(spki).children[1]?.content.subarray(1) ?? spki;
   return { isRsa: key.asymmetricKeyType === "rsa", spki, bits };
 }
 
