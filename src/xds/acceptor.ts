@@ -115,6 +115,8 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       const place = splitAddress(address);
       listener.listen({ ...place, backlog: BACKLOG });
       await once(listener, "listening");
+      // One that could not be taken in, for example for want of file descriptors, is no reason to stop.
+      listener.on("error", () => metrics.ended("failed"));
       listeners.add(listener);
       const bound = listener.address();
       return bound === null || typeof bound === "string" ? address : address.replace(/:\d+$/, `:${bound.port}`);

@@ -18,7 +18,15 @@ import type { Transport } from "./transport.ts";
 /** gRPC on HTTP/2 frames of our own: what goes to thousands of streams is framed once, and costs each of them one write. */
 export function framedTransport(options: TransportOptions): Transport {
   const framing = new DataFraming();
-  return tlsTransport(options, (socket, certificate) => new FramedConnection(socket, certificate, framing, options));
+  const errors = options.metrics.counter("osm_xds_connection_errors_total", "Connections whose client broke HTTP/2");
+  const shared = { framing, onError: () => errors.add() };
+  return tlsTransport(options, (socket, certificate) => new FramedConnection(socket, certificate, shared, options));
+}
+
+/** What the connections of a server have in common. */
+interface Shared {
+  readonly framing: DataFraming;
+  readonly onError: () => void;
 }
 
 const PING_PAYLOAD = Buffer.from("osm-ping");
@@ -35,7 +43,7 @@ class FramedConnection implements KeptConnection {
   #resting = 0;
   #isClosing = false;
 
-  constructor(socket: TLSSocket, certificate: ClientCertificate, framing: DataFraming, options: TransportOptions) {
+  constructor(socket: TLSSocket, certificate: ClientCertificate, shared: Shared, options: TransportOptions) {
     this.#socket = socket;
     this.#certificate = certificate;
     const { accept, clock, limits } = options;
@@ -45,14 +53,17 @@ class FramedConnection implements KeptConnection {
     });
     this.#http2 = createHttp2Connection({
       limits: { ...DEFAULT_HTTP2_LIMITS, concurrentStreams: limits.streamsPerConnectionMax },
-      framing,
+      framing: shared.framing,
       now: clock.monotonic,
       write: this.#writer.write,
       onRequest: (request) => this.#open(request),
       onPong: () => undefined,
       onGoAway: () => undefined,
       onStreamError: () => undefined,
-      onError: () => this.#endSoon(),
+      onError: () => {
+        shared.onError();
+        this.#endSoon();
+      },
     });
     socket.on("data", (bytes: Buffer) => {
       this.#isHeard = true;
