@@ -1,13 +1,10 @@
 /** The real control plane as a process, seen from outside: its command, its ready file, its addresses and its sockets. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import type { ClientCredential } from "./clients/delta-client.ts";
 
 export interface ControlPlaneProcess {
   readonly xds: string;
@@ -18,11 +15,6 @@ export interface ControlPlaneProcess {
   readonly readyMs: number;
   /** Value of a metric: the sum of its series. */
   metric(name: string): Promise<number>;
-  credential(pod: {
-    readonly namespace: string;
-    readonly serviceAccount: string;
-    readonly uuid: string;
-  }): Promise<ClientCredential>;
   /** The end of what it wrote to standard error. */
   words(): string;
   stop(): Promise<void>;
@@ -76,7 +68,7 @@ export async function startControlPlane(folder: string, options: ControlPlaneOpt
     await appearance(readyFile, state, child);
     const readyMs = performance.now() - startedAt;
     const ready = JSON.parse(readFileSync(readyFile, "utf8")) as { xds: string; admin: string };
-    return { ...ready, pid: child.pid ?? 0, readyMs, stop, words: () => words, ...(await asking(ready.admin)) };
+    return { ...ready, pid: child.pid ?? 0, readyMs, stop, words: () => words, ...asking(ready.admin) };
   } catch (error) {
     await stop();
     throw new Error(`the control plane did not start: ${words}`, { cause: error });
@@ -101,36 +93,12 @@ function appearance(file: string, folder: string, child: ChildProcess): Promise<
   });
 }
 
-async function asking(admin: string): Promise<Pick<ControlPlaneProcess, "metric" | "credential">> {
-  const { control } = JSON.parse(await ask({ address: admin, path: "/debug/sockets" })) as { control: string };
+function asking(admin: string): Pick<ControlPlaneProcess, "metric"> {
   return {
     async metric(name) {
-      const lines = (await ask({ address: admin, path: "/metrics" })).split("\n");
+      const lines = (await (await fetch(`http://${admin}/metrics`)).text()).split("\n");
       const own = lines.filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
       return own.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
     },
-    async credential({ namespace, serviceAccount, uuid }) {
-      const body = JSON.stringify({ namespace, serviceAccount, uuid });
-      const answer = JSON.parse(await ask({ address: control, path: "/credentials", body })) as ClientCredential;
-      return { ...answer, uuid };
-    },
   };
-}
-
-/** Asks a `HOST:PORT` or the path of a socket; with a body by POST. */
-function ask(question: { readonly address: string; readonly path: string; readonly body?: string }): Promise<string> {
-  const { address, path, body } = question;
-  const [host, port] = address.split(":");
-  const target = address.startsWith("/") ? { socketPath: address } : { host, port };
-  const method = body === undefined ? "GET" : "POST";
-  return new Promise((resolve, reject) => {
-    const sent = request({ ...target, path, method, headers: { "content-type": "application/json" } }, (answer) => {
-      text(answer).then((content) => {
-        if (answer.statusCode === 200) resolve(content);
-        else reject(new Error(`${method} ${path}: ${answer.statusCode} ${content}`));
-      }, reject);
-    });
-    sent.on("error", reject);
-    sent.end(body);
-  });
 }

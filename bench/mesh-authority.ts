@@ -18,7 +18,7 @@ export interface MeshAuthority {
   readonly rootsPem: string;
   server(): Promise<{ readonly certificatePem: string; readonly privateKeyPem: string }>;
   /** A well-behaved delta client for each pod. */
-  proxies(pods: readonly WorldPod[]): Promise<readonly ProxySpec[]>;
+  proxies(pods: readonly Pick<WorldPod, "uuid" | "namespace" | "serviceAccount">[]): Promise<readonly ProxySpec[]>;
   close(): void;
 }
 

@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readBookstore } from "./bookstore.ts";
-import { Fleet } from "./clients/fleet.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { type ExactCount, type Findings, summarize } from "./measurement.ts";
+import { openFleet, requireAll } from "./mesh.ts";
+import { makeAuthority } from "./mesh-authority.ts";
 
 const STARTS = 5;
 
@@ -25,13 +26,14 @@ async function startSeveralTimes(name: string, workers: number): Promise<Finding
   const readyMs: number[] = [];
   const residentMiB: number[] = [];
   let counts: readonly ExactCount[] = [];
+  const authority = await makeAuthority();
   try {
+    const proxies = await authority.proxies(pods);
     for (let start = 0; start < STARTS; start++) {
-      const plane = await startControlPlane(folder, { workers });
-      const fleet = new Fleet();
+      const plane = await startControlPlane(folder, { workers, caDir: authority.dir });
+      const fleet = await openFleet(plane.xds, authority, proxies);
       try {
-        const credentials = await Promise.all(pods.map((pod) => plane.credential(pod)));
-        await fleet.connect(plane.xds, credentials, "");
+        requireAll(name, await fleet.connect());
         readyMs.push(plane.readyMs);
         residentMiB.push((await plane.metric("process_resident_memory_bytes")) / 2 ** 20);
         const { resources } = await fleet.counts();
@@ -42,11 +44,12 @@ async function startSeveralTimes(name: string, workers: number): Promise<Finding
           { name: `${name}: resources generated`, value: generated },
         ];
       } finally {
-        fleet.stop();
+        await fleet.stop();
         await plane.stop();
       }
     }
   } finally {
+    authority.close();
     rmSync(folder, { recursive: true, force: true });
   }
   return {

@@ -7,7 +7,8 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { endToEndSuite } from "./end-to-end.ts";
+import { hostileSuite } from "./hostile-suite.ts";
+import { httpSuite } from "./http.ts";
 import { runContext } from "./machine.ts";
 import type { ExactCount, Findings, Measurement } from "./measurement.ts";
 import { generateTimings } from "./micro/generate.ts";
@@ -24,6 +25,7 @@ import { versus } from "./peers/versus.ts";
 import { processSuite } from "./process-figures.ts";
 import { comparisonTable, countLine, measurementLine, measurementTable } from "./report.ts";
 import { type SavedRun, saveRun } from "./saved-runs.ts";
+import { libraryScenarios, usualScenarios } from "./scenarios.ts";
 
 /** Benches that are run together; `name` starts the names of all that it finds. */
 export interface Suite {
@@ -57,6 +59,7 @@ const microGroups: readonly TimingGroup[] = [
 ];
 
 function ownSuites(): readonly Suite[] {
+  const flags = values["server-flag"];
   return [
     ...microGroups.map((group) => ({
       name: `micro/${group.name}`,
@@ -65,8 +68,10 @@ function ownSuites(): readonly Suite[] {
         counts: [],
       }),
     })),
-    ...endToEndSuite,
     ...processSuite,
+    ...usualScenarios(flags),
+    httpSuite,
+    ...(values.full ? [...libraryScenarios(flags), hostileSuite(true, flags)] : []),
   ];
 }
 

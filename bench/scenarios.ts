@@ -1,0 +1,116 @@
+/**
+ * Scenarios of the fleet as benches: a control plane of its own for each, the workloads one after the other, and the fleet's
+ * oracle at the end. What fails the oracle has no numbers.
+ */
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import {
+  type Delays,
+  libraryNames,
+  libraryScenario,
+  type PhaseReport,
+  type RunReport,
+  readScenario,
+  runScenario,
+  type Scenario,
+} from "../src/fleet/mod.ts";
+import { silentLog, systemClock } from "../src/lib/mod.ts";
+import { type ExactCount, type Findings, type Measurement, summarize, type Unit } from "./measurement.ts";
+
+export interface ScenarioSuite {
+  readonly name: string;
+  run(isWanted: (name: string) => boolean): Promise<Findings>;
+}
+
+/** A few hundred proxies, two thousand with a sparse call graph, five thousand. */
+const SHAPES = ["O400", "K", "XL"] as const;
+const SECONDS = 8;
+
+/** Cold start, endpoint churn, rolling update, policy edit and certificates on each of the usual shapes. */
+export function usualScenarios(flags: readonly string[]): readonly ScenarioSuite[] {
+  return SHAPES.map((shape) => {
+    const phases = [
+      { name: "endpoint churn", action: "endpoint-churn", rate: 10, for: `${SECONDS}s` },
+      { name: "rolling update", action: "rolling-update", rate: 20, for: `${SECONDS}s` },
+      { name: "policy edit", action: "policy-edit", rate: 1, for: `${SECONDS}s` },
+      { name: "certificates", action: "rotate-certificates" },
+    ];
+    const text = JSON.stringify({ name: shape, shape, patience: "60s", phases });
+    return suiteOf(`fleet/${shape}`, () => readScenario(text, shape), flags);
+  });
+}
+
+/** Every scenario that comes with the fleet. */
+export function libraryScenarios(flags: readonly string[]): readonly ScenarioSuite[] {
+  return libraryNames().map((name) => suiteOf(`fleet/${name}`, () => libraryScenario(name), flags));
+}
+
+function suiteOf(name: string, read: () => Scenario, flags: readonly string[]): ScenarioSuite {
+  return {
+    name,
+    async run(isWanted) {
+      if (!isWanted(name)) return { measurements: [], counts: [] };
+      const scenario = read();
+      const report = await runScenario({
+        scenario: scenario.target.kind === "serve" ? { ...scenario, target: { ...scenario.target, flags } } : scenario,
+        serve: {
+          command: [process.execPath, fileURLToPath(new URL("../src/main/cli.ts", import.meta.url))],
+          env: process.env,
+        },
+        clock: systemClock(),
+        log: silentLog(),
+        progress: (text) => void process.stderr.write(`${text}\n`),
+        signal: new AbortController().signal,
+      });
+      return findingsOf(name, report);
+    },
+  };
+}
+
+function findingsOf(name: string, { phases, oracle, scenario, errors }: RunReport): Findings {
+  if (!oracle.isPassed) {
+    process.stderr.write(
+      `${name} fails the oracle and has no numbers:\n${oracle.differences.slice(0, 5).join("\n")}\n`,
+    );
+    process.exitCode = 1;
+    return { measurements: [], counts: [] };
+  }
+  const counts: ExactCount[] = [
+    {
+      name: `${name}: connections and streams that failed`,
+      value: Object.values(errors).reduce((sum, n) => sum + n, 0),
+    },
+  ];
+  return { measurements: phases.flatMap((phase) => measurementsOf(name, phase, scenario.proxies)), counts };
+}
+
+function measurementsOf(scenario: string, phase: PhaseReport, proxies: number): Measurement[] {
+  const found: Measurement[] = [];
+  // Where the clients are the bottleneck the server may be faster than this says.
+  const name = `${scenario}: ${phase.name}${phase.isBoundByClient ? " (bound by the client)" : ""}`;
+  const add = (what: string, unit: Unit, value: number | undefined) => {
+    if (value === undefined || !Number.isFinite(value)) return;
+    found.push({ name: `${name}, ${what}`, unit, samples: summarize([value]) });
+  };
+  const addDelays = (what: string, delays: Delays | undefined) => {
+    if (delays === undefined) return;
+    const { count: taken, p50, p99, max } = delays;
+    // The summary is of all, the kept values are a part of them.
+    found.push({ name: `${name}, ${what}`, unit: "ms", samples: { ...summarize(delays.kept), taken, p50, p99, max } });
+  };
+  addDelays("to each proxy", phase.toEach);
+  addDelays("to the last proxy", phase.toLast);
+  addDelays("until a proxy is warm", phase.opened?.toEach);
+  const { serverCpuSeconds, deliveries } = phase;
+  if (serverCpuSeconds !== undefined) {
+    add("server CPU per delivery", "µs", (serverCpuSeconds * 1e6) / deliveries);
+    if (phase.opened !== undefined) add("server CPU per proxy", "µs", (serverCpuSeconds * 1e6) / phase.opened.proxies);
+  }
+  add("bytes per delivery", "bytes", phase.bytes / deliveries);
+  if (phase.needed !== undefined) add("deliveries per needed one", "ratio", deliveries / phase.needed);
+  add("resources generated", "count", phase.generated);
+  if (phase.serverRssBytes !== undefined)
+    add("server memory per proxy", "MiB", phase.serverRssBytes / 2 ** 20 / proxies);
+  add("server loop delay, p99.9", "ms", phase.serverLoopDelayP999Ms);
+  return found;
+}
