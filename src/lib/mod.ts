@@ -4,6 +4,7 @@ export { canonicalJson, contentHash } from "./hash.ts";
 export { type HostPort, parseHostPort } from "./host-port.ts";
 export { InvariantError, invariant } from "./invariant.ts";
 export { jsonLog, LOG_LEVELS, type Log, type LogFields, type LogLevel, silentLog } from "./log.ts";
+export { observeLoopDelay } from "./loop-delay.ts";
 export {
   type BoundCounter,
   type BoundHistogram,

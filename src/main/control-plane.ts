@@ -1,6 +1,14 @@
 import { chmodSync, rmSync } from "node:fs";
 import { controlRoutes, type HttpListener, listenHttp, publicRoutes } from "../admin/mod.ts";
-import { type HostPort, jsonLog, LOG_LEVELS, type Log, metricsRegistry, systemClock } from "../lib/mod.ts";
+import {
+  type HostPort,
+  jsonLog,
+  LOG_LEVELS,
+  type Log,
+  metricsRegistry,
+  observeLoopDelay,
+  systemClock,
+} from "../lib/mod.ts";
 import { type ChangeSet, DEFAULT_SETTINGS } from "../mesh/mod.ts";
 import { createDeliveryTracker, createPushEngine, createResourceSource, type PushEngine } from "../push/mod.ts";
 import { controlActions, ownRejections, readModel } from "./control-plane-api.ts";
@@ -8,7 +16,6 @@ import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
 import { openFolder } from "./folder.ts";
 import { createGeneratePool, generateHere, generateLanes } from "./generate-pool.ts";
 import { createIntake } from "./intake.ts";
-import { observeLoopDelay } from "./loop-delay.ts";
 import { openMeshSecrets } from "./mesh-secrets.ts";
 import { type ControlPlaneOptions, type Edge, formatHostPort, type PodAddress, StartError } from "./options.ts";
 import { observeProcess } from "./process-metrics.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { manualClock, metricsRegistry } from "../lib/mod.ts";
+import { manualClock } from "./clock.ts";
 import { LoopDelays, observeLoopDelay } from "./loop-delay.ts";
+import { metricsRegistry } from "./metrics.ts";
 
 test("says what the longest of many delays was, and what most were below, for a minute", () => {
   const delays = new LoopDelays();

@@ -1,5 +1,6 @@
-/** How late the event loop gets to its timers: what everything on the main thread has to wait for. */
-import type { Clock, Metrics } from "../lib/mod.ts";
+/** How late the event loop gets to its timers: what everything on its thread has to wait for. */
+import type { Clock } from "./clock.ts";
+import type { Metrics } from "./metrics.ts";
 
 const SAMPLE_MS = 10;
 /** What is told is of the last minute: of so many windows, the oldest of which goes when a new one begins. */
@@ -57,11 +58,11 @@ function bucketOf(delayMs: number): number {
 }
 
 /** Measures from now on. The returned function stops it. */
-export function observeLoopDelay(metrics: Metrics, clock: Clock): () => void {
+export function observeLoopDelay(metrics: Pick<Metrics, "gauge">, clock: Clock): () => void {
   const delays = new LoopDelays();
   const gauge = metrics.gauge(
     "osm_event_loop_delay_seconds",
-    "How late timers of the main thread were in the last minute",
+    "How late timers were in the last minute: those of the main thread, or of the one that is named",
   );
   let samples = 0;
   let dueMs = 0;
