@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { smallMallocEnvironment } from "../platform/process-memory.ts";
+import { smallHeapFlags, smallMallocEnvironment } from "../platform/process-memory.ts";
 import type { Fleet } from "./fleet-api.ts";
 import type { Answer, Call, StartArguments } from "./process-calls.ts";
 
@@ -12,6 +12,9 @@ export class FleetProcessError extends Error {
 }
 
 const STOP_MS = 5000;
+
+/** Below the 64 KiB that each TLS connection reads into, so that these lie apart from what comes and goes. */
+const MMAP_THRESHOLD = "60000";
 
 /** The near end of a process that holds proxies. */
 export class FleetProcess {
@@ -24,7 +27,8 @@ export class FleetProcess {
     this.#child = fork(fileURLToPath(new URL("./fleet-child.ts", import.meta.url)), {
       serialization: "advanced",
       stdio: ["ignore", "inherit", "inherit", "ipc"],
-      env: smallMallocEnvironment(process.env),
+      execArgv: [...process.execArgv, ...smallHeapFlags],
+      env: smallMallocEnvironment({ MALLOC_MMAP_THRESHOLD_: MMAP_THRESHOLD, ...process.env }),
     });
     this.#child.on("message", (answer: Answer) => this.#take(answer));
     this.#child.once("exit", (code, signal) => this.#end(`it ended with ${signal ?? `code ${code}`}`));
