@@ -17,6 +17,7 @@ import {
   runScenario,
   type Scenario,
   ScenarioError,
+  ServerStartError,
   type Setting,
   TargetError,
 } from "../fleet/mod.ts";
@@ -109,7 +110,8 @@ function explained(error: unknown): unknown {
   if (error instanceof PlanError || error instanceof TargetError) {
     return new CommandError(`osm fleet run: ${error.message}`, EXIT.usage);
   }
-  if (error instanceof RunStopped) return new CommandError(`osm fleet run: ${error.message}`);
+  if (error instanceof RunStopped || error instanceof ServerStartError)
+    return new CommandError(`osm fleet run: ${error.message}`);
   if (error instanceof RequestError) return new CommandError(`osm fleet run: ${error.message}`, EXIT.unreachable);
   return error;
 }

@@ -20,7 +20,7 @@ export type { Delays, PhaseReport, RunReport } from "./report-result.ts";
 export { ms, REPORT_HEADERS, reportNotes, reportRows } from "./report-table.ts";
 export { RunStopped, runScenario } from "./run.ts";
 export { type ConnectReport, connectFleet } from "./run-connect.ts";
-export { type ServerProcess, startServer } from "./run-server.ts";
+export { type ServerProcess, ServerStartError, startServer } from "./run-server.ts";
 export { type Access, accessBy, TargetError } from "./run-target.ts";
 export { type Scenario, ScenarioError, type ScenarioTarget } from "./scenario.ts";
 export { readScenario, type Setting } from "./scenario-file.ts";

@@ -212,7 +212,7 @@ class PhaseRunner {
     if (watched.changeIds.length > 0) this.#beside(this.#collect(madeNs, watched));
     const timeoutMs = patienceMs;
     if (effect.restarted !== undefined) {
-      this.#open(fleet.reopen({ ids: proxies.only(effect.restarted), ...AS_NEW, timeoutMs }));
+      this.#open(this.#replace(proxies.only(effect.restarted)));
     }
     if (effect.started !== undefined) {
       proxies.add(effect.started);
@@ -241,6 +241,16 @@ class PhaseRunner {
         this.#opened.push(each);
       }),
     );
+  }
+
+  /** Other proxies take the place of these, and are well. */
+  async #replace(ids: readonly number[]): Promise<Opened> {
+    const { fleet, proxies, patienceMs } = this.#context;
+    const sick = ids.filter((id) => proxies.isSick(id));
+    if (sick.length > 0) await fleet.setBehaviour(sick, { kind: "normal" });
+    const opened = await fleet.reopen({ ids, ...AS_NEW, timeoutMs: patienceMs });
+    proxies.setHealth(sick, true);
+    return opened;
   }
 
   /** Goes on beside the changes; what it fails with is told when they are made. */

@@ -23,6 +23,10 @@ export class RunProxies {
     return this.#sick.size === 0;
   }
 
+  isSick(id: number): boolean {
+    return this.#sick.has(id);
+  }
+
   connected(): readonly number[] {
     return [...this.#connected];
   }

@@ -32,7 +32,12 @@ export interface ServerOptions {
   readonly clock: Clock;
 }
 
-/** Starts `osm serve` without pods on free ports. Rejects with its own words when it ends or is not ready in time. */
+/** The control plane ended, or was not ready in time; the message has its own words. */
+export class ServerStartError extends Error {
+  override readonly name = "ServerStartError";
+}
+
+/** Starts `osm serve` without pods on free ports. Rejects with {@link ServerStartError}. */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
   let child = await launch(options, { xds: "127.0.0.1:0", admin: "127.0.0.1:0" });
   const { xds, admin, readyMs } = child;
@@ -89,7 +94,9 @@ async function launch(options: ServerOptions, at: { readonly xds: string; readon
     const isLate = clock.monotonic() - startedMs > START_MS;
     if (reason === undefined && !isLate) continue;
     child.kill("SIGKILL");
-    throw new Error(`The control plane did not start (${reason ?? `not ready after ${START_MS} ms`}): ${words.trim()}`);
+    throw new ServerStartError(
+      `The control plane did not start (${reason ?? `not ready after ${START_MS} ms`}): ${words.trim()}`,
+    );
   }
 }
 

@@ -41,8 +41,8 @@ const PROXIES_PER_PROCESS = 5000;
 const FRESH_MAX = 200;
 
 /**
- * Runs a scenario from a cold start to the oracle. Rejects with `PlanError`, `TargetError`, {@link RunStopped} or the words
- * of a control plane that did not start; what proxies meet is in the report.
+ * Runs a scenario from a cold start to the oracle. Rejects with `PlanError`, `TargetError`, {@link RunStopped} or
+ * `ServerStartError`; what proxies meet is in the report.
  */
 export async function runScenario(options: RunOptions): Promise<RunReport> {
   const { scenario, clock, progress, signal } = options;

@@ -55,6 +55,31 @@ async function silentServer(): Promise<{ readonly address: string; readonly clos
   return { address: `127.0.0.1:${port}`, close: () => void server.close() };
 }
 
+test("a restart of the control plane costs unchanged proxies nothing, and sick ones cost the others nothing", async () => {
+  writeFileSync(
+    join(root, "trouble.yaml"),
+    `name: trouble
+shape: {services: 4, pods: 3, namespaces: 2, mode: smi, calls: {kind: groups, size: 2}}
+patience: 15s
+phases:
+  - {action: restart}
+  - name: illness
+    actions:
+      - {action: behave, share: 0.2, behaviour: never-ack}
+      - {action: behave, share: 0.2, behaviour: slow-reader, bytesPerSecond: 0}
+      - {action: behave, share: 0.1, behaviour: nack}
+  - {name: among sick ones, action: endpoint-churn, rate: 20, for: 1s}
+  - {action: rolling-update, rate: 10, for: 500ms, share: 1}
+`,
+  );
+  const { status, stdout, stderr } = await osm("fleet", "run", "trouble.yaml", "-o", "json");
+  expect(stderr).toContain("oracle: passed");
+  expect(status).toBe(0);
+  const [, restart, , sick] = (JSON.parse(stdout) as RunReport).phases;
+  expect(restart).toMatchObject({ name: "restart", resources: 0, opened: { missing: 0, proxies: 12 } });
+  expect(sick).toMatchObject({ name: "among sick ones", changes: 20, missing: 0 });
+}, 90_000);
+
 test("a run whose oracle fails has no numbers, and ends in bounded time", async () => {
   const server = await silentServer();
   const text =
