@@ -62,17 +62,25 @@ function selectPods(
     labels: Object.entries(selector ?? {}),
   }));
   // Each selector is looked up by its first label and then checked in full.
-  const carriers = new Map<string, PodRecord[]>();
-  for (const { labels } of selectors)
-    for (const [key, value] of labels.slice(0, 1)) carriers.set(`${key}=${value}`, []);
+  const carriers = new Map<string, Map<string, PodRecord[]>>();
+  for (const { labels } of selectors) {
+    const [first] = labels;
+    if (first === undefined) continue;
+    const [key, value] = first;
+    const byValue = carriers.get(key) ?? new Map<string, PodRecord[]>();
+    carriers.set(key, byValue.set(value, []));
+  }
   for (const pod of pods.values()) {
-    for (const [key, value] of Object.entries(pod.labels)) carriers.get(`${key}=${value}`)?.push(pod);
+    for (const [key, byValue] of carriers) {
+      const value = pod.labels[key];
+      if (value !== undefined) byValue.get(value)?.push(pod);
+    }
   }
   const selected = new Map<string, readonly PodRecord[]>();
   for (const { name, labels } of selectors) {
     const [first] = labels;
     if (first === undefined) continue;
-    const found = carriers.get(`${first[0]}=${first[1]}`) ?? [];
+    const found = carriers.get(first[0])?.get(first[1]) ?? [];
     selected.set(
       name,
       found

@@ -1,6 +1,6 @@
 import { addressKey } from "./address-claims.ts";
 import { type ChainGroup, chainGroups } from "./chain-groups.ts";
-import { keepElements, keepIfSame } from "./content-equality.ts";
+import { keepElements, keepIfSame, sameContent, sameElements } from "./content-equality.ts";
 import { compareText } from "./precedence.ts";
 import { hostNames, outboundChainName, outboundRouteName, principalName } from "./resource-names.ts";
 import type { EndpointModel, PortModel } from "./service-model.ts";
@@ -50,8 +50,12 @@ function outboundOf(snapshot: MeshSnapshot, { identity, visibility }: OutboundOw
   return derived.once(`seen ${visibility}`, () => {
     const visible = settings.isPermissive
       ? allVisiblePorts(snapshot)
-      : memory.rememberFor(visibility, "visible", [structure, ...grantsFrom(snapshot, identity)], () =>
-          grantedPorts(snapshot, identity),
+      : memory.rememberFor(
+          visibility,
+          "visible",
+          [structure, ...grantsFrom(snapshot, identity)],
+          () => grantedPorts(snapshot, identity),
+          keepVisible,
         );
     const { shared, remaining } = structure.claims;
     return memory.rememberFor(visibility, "seen", [visible, shared, remaining], (before?: Outbound) => {
@@ -65,6 +69,12 @@ function outboundOf(snapshot: MeshSnapshot, { identity, visibility }: OutboundOw
       };
     });
   });
+}
+
+/** Claims to addresses know ports by identity: one that was made anew must not be taken for the one before, though it says the same. */
+function keepVisible(before: readonly VisiblePort[] | undefined, next: readonly VisiblePort[]): readonly VisiblePort[] {
+  const isSame = (left: VisiblePort, right: VisiblePort) => left.port === right.port && sameContent(left, right);
+  return before !== undefined && sameElements(before, next, isSame) ? before : next;
 }
 
 /** The listener and the clusters by which workloads of this identity call others. */

@@ -19,7 +19,14 @@ export interface ViewMemory {
    * The same for an owner that is known by name only: a class key, an identity `<namespace>/<service account>`, a
    * namespace, or nobody (the empty name). Lives until `forget` is told that the owner is dead.
    */
-  readonly rememberFor: <T>(owner: string, slot: string, inputs: readonly unknown[], make: (before?: T) => T) => T;
+  readonly rememberFor: <T>(
+    owner: string,
+    slot: string,
+    inputs: readonly unknown[],
+    make: (before?: T) => T,
+    /** Chooses between the earlier value and the new one; without it what says the same stays. */
+    keep?: (before: T | undefined, next: T) => T,
+  ) => T;
   /** What is worked out from an immutable value alone, once. There is one index of each value. */
   readonly index: <T>(of: object, make: () => T) => T;
   readonly forget: (isAlive: (owner: string) => boolean) => void;
@@ -38,13 +45,13 @@ export function viewMemory(): ViewMemory {
       } else if (slots.size > SLOTS_MAX) slots.clear();
       return recall(slots, slot, inputs, make);
     },
-    rememberFor(owner, slot, inputs, make) {
+    rememberFor(owner, slot, inputs, make, keep) {
       let slots = slotsByName.get(owner);
       if (slots === undefined) {
         slots = new Map();
         slotsByName.set(owner, slots);
       }
-      return recall(slots, slot, inputs, make);
+      return recall(slots, slot, inputs, make, keep);
     },
     index<T>(of: object, make: () => T): T {
       let value = indexes.get(of) as T | undefined;
@@ -65,12 +72,13 @@ function recall<T>(
   slot: string,
   inputs: readonly unknown[],
   make: (before?: T) => T,
+  keep: (before: T | undefined, next: T) => T = keepIfSame,
 ): T {
   const known = slots.get(slot);
   // A slot is only ever filled and read by one call site, which fixes its type.
   const before = known?.value as T | undefined;
   if (known !== undefined && sameElements(known.inputs, inputs)) return before as T;
-  const value = keepIfSame(before, make(before));
+  const value = keep(before, make(before));
   slots.set(slot, { inputs, value });
   return value;
 }
