@@ -112,6 +112,24 @@ describe("what a change costs", () => {
   });
 });
 
+test("a namespace that leaves the mesh and comes back before anybody looked leaves every table as it was", async () => {
+  const bench = pushBench();
+  const proxy = bench.subscribe(peerOf(buyer));
+  // Two names for one address: they share a filter chain.
+  const twins = ["one", "two"].map((name) =>
+    serviceRecord("bookstore", name, { isHeadless: true, clusterIps: [], selector: storePod.labels }),
+  );
+  const slices = twins.map((service) => endpointSlice(service, [storePod]));
+  bench.change([...world(), ...put(...twins, ...slices, meshConfig({ isPermissive: false })), ...access("/buy")]);
+  await quiet();
+  const before = tableContent(proxy.current());
+  expect(Object.keys(before)).toContain("route rds-outbound.bookstore/one+bookstore/two.80");
+  bench.change(put(namespaceRecord("bookstore", { monitoredBy: "other" })));
+  bench.change(put(namespaceRecord("bookstore")));
+  await quiet();
+  expect(tableContent(proxy.current())).toEqual(before);
+});
+
 describe("whose table it is", () => {
   test("nothing is served before the first complete world", async () => {
     const bench = pushBench();
