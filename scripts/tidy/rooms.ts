@@ -23,6 +23,8 @@ export const secondDoors: readonly string[] = [
   "src/platform/process-memory.ts",
   "src/platform/json-request.ts",
   "src/xds/resource.ts",
+  // The inside of a thread, without the server around it.
+  "src/xds/stream-thread.ts",
   "workers/messages.ts",
   // The same jobs without threads.
   "workers/generate.ts",
@@ -61,7 +63,15 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   "src/main": { mayImport: ["*"] },
   workers: {
-    mayImport: ["src/mesh", "src/envoy", "src/ca", "src/manifests", "src/kube/objects.ts", ...basics],
+    mayImport: [
+      "src/mesh",
+      "src/envoy",
+      "src/ca",
+      "src/manifests",
+      "src/kube/objects.ts",
+      "src/xds/stream-thread.ts",
+      ...basics,
+    ],
     injectedTime: true,
   },
   demo: { mayImport: [] },

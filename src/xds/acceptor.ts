@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
-import type { Clock, Metrics } from "../lib/mod.ts";
+import type { Clock } from "../lib/mod.ts";
 import { nextTurn, workedMs } from "../platform/mod.ts";
 import { admission } from "./admission.ts";
 import { type ClientCertificate, readClientCertificate } from "./client-certificate.ts";
 import { splitAddress } from "./listen-address.ts";
 import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
+import type { TransportMetrics } from "./stream-thread-metrics.ts";
 import { trustCheck } from "./trust-check.ts";
 
 /** A connection that has not said anything by then, or whose handshake takes longer, is closed. */
@@ -24,10 +25,12 @@ export interface AcceptorOptions {
   /** 48 bytes that seal TLS session tickets; random ones of this process when undefined. */
   readonly ticketKeys?: Buffer;
   readonly connectionsMax: number;
+  /** Others listen on the same port; the system deals connections out among them. */
+  readonly reusePort?: boolean;
   /** A connection that speaks HTTP/2 and whose client has shown a certificate that the CA in force has issued. */
   readonly onConnection: (socket: TLSSocket, certificate: ClientCertificate) => void;
   readonly clock: Clock;
-  readonly metrics: Metrics;
+  readonly metrics: TransportMetrics;
 }
 
 /** Listens, and leads connections through their TLS handshake, the oldest first and few at a time. */
@@ -113,7 +116,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       const listener = createServer({ noDelay: true }, accept);
       listener.maxConnections = options.connectionsMax;
       const place = splitAddress(address);
-      listener.listen({ ...place, backlog: BACKLOG });
+      listener.listen({ ...place, backlog: BACKLOG, reusePort: options.reusePort ?? false });
       await once(listener, "listening");
       // One that could not be taken in, for example for want of file descriptors, is no reason to stop.
       listener.on("error", () => metrics.ended("failed"));
@@ -152,7 +155,7 @@ function tlsServer(credentials: XdsServerCredentials, ticketKeys: Buffer | undef
 /** How a connection fared: a full handshake, a resumed session, one that failed, or one that came to nothing all the same. */
 type HandshakeResult = "full" | "resumed" | "failed" | "refused";
 
-function handshakeMetrics(metrics: Metrics): { ended(result: HandshakeResult): void } {
+function handshakeMetrics(metrics: TransportMetrics): { ended(result: HandshakeResult): void } {
   const handshakes = metrics.counter("osm_xds_handshakes_total", "TLS handshakes of proxies, by result");
   return { ended: (result) => handshakes.add(1, { result }) };
 }

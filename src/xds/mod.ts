@@ -36,4 +36,5 @@ export type { XdsServerCredentials } from "./server-credentials.ts";
 export { type SharedResponses, sharedResponses } from "./shared-responses.ts";
 export { step } from "./step.ts";
 export { createStream, type StreamOptions, type StreamState } from "./stream-state.ts";
+export { type StreamThreads, StreamThreadsError } from "./stream-threads.ts";
 export { type TableChanges, type TableDifference, tableDifference } from "./table-difference.ts";

@@ -7,6 +7,7 @@ import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
 import type { Peer, TableSource } from "./resource.ts";
 import type { XdsServerCredentials } from "./server-credentials.ts";
 import { openSessions, type SessionLimits } from "./sessions.ts";
+import { type StreamThreads, StreamThreadsError, streamThreadsTransport } from "./stream-threads.ts";
 import type { TransportOptions } from "./tls-transport.ts";
 import type { Transport, TransportLimits } from "./transport.ts";
 import { xdsMetrics } from "./xds-metrics.ts";
@@ -37,6 +38,8 @@ export interface XdsServerOptions {
   readonly ticketKeys?: Buffer;
   /** `framed` when undefined. */
   readonly transport?: XdsTransport;
+  /** Threads that carry the TCP connections, with the `framed` transport alone; undefined: the thread that asks does. */
+  readonly streamThreads?: StreamThreads;
   /**
    * Which proxy the holder of a client certificate is. TLS has verified the certificate against the CA and that the
    * client has its key; nothing that the client says beside it counts.
@@ -78,19 +81,23 @@ export class XdsListenError extends Error {
   }
 }
 
-/** Serves delta and state-of-the-world ADS. Throws {@link XdsListenError}; nothing is left open then. */
+/** Serves delta and state-of-the-world ADS. Throws {@link XdsListenError} or {@link StreamThreadsError}; nothing is left open then. */
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
   const limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
   const log = options.log.child("xds");
   const sessions = openSessions({ ...options, log, limits, metrics: xdsMetrics(options.metrics) });
-  const transport = await openTransport(options.transport ?? "framed", { ...options, accept: sessions.open, limits });
+  const transportOptions = { ...options, log, accept: sessions.open, limits };
+  const transport =
+    options.streamThreads === undefined
+      ? await openTransport(options.transport ?? "framed", transportOptions)
+      : streamThreadsTransport({ ...transportOptions, threads: options.streamThreads });
   const addresses: string[] = [];
   for (const address of options.addresses) {
     try {
       addresses.push(await transport.listen(address));
     } catch (error) {
       await transport.close();
-      throw new XdsListenError(address, error);
+      throw error instanceof StreamThreadsError ? error : new XdsListenError(address, error);
     }
   }
   return {

@@ -1,9 +1,10 @@
 import type { TLSSocket } from "node:tls";
-import type { Clock, Metrics } from "../lib/mod.ts";
+import type { Clock } from "../lib/mod.ts";
 import { createAcceptor } from "./acceptor.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import { ConnectionKeeper, type KeptConnection } from "./connection-keeper.ts";
 import type { XdsServerCredentials } from "./server-credentials.ts";
+import type { TransportMetrics } from "./stream-thread-metrics.ts";
 import type { AcceptStream, Transport, TransportLimits } from "./transport.ts";
 
 export interface TransportOptions {
@@ -12,8 +13,10 @@ export interface TransportOptions {
   /** 48 bytes that seal TLS session tickets; random ones of this process when undefined. */
   readonly ticketKeys?: Buffer;
   readonly limits: TransportLimits;
+  /** Listen where other threads listen as well. */
+  readonly reusePort?: boolean;
   readonly clock: Clock;
-  readonly metrics: Metrics;
+  readonly metrics: TransportMetrics;
 }
 
 /** How long `close` waits for the ends of streams to reach their clients. */

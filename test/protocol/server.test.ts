@@ -13,11 +13,11 @@ import {
   type Peer,
   startXdsServer,
   TYPE_URLS,
-  XDS_TRANSPORTS,
   type XdsServer,
   type XdsServerOptions,
 } from "../../src/xds/mod.ts";
 import { type ClientCredentials, connectDelta, type DeltaClient } from "../support/delta-client.ts";
+import { carriers } from "../support/transports.ts";
 import { type TestAuthority, type TestTables, testAuthority, testTables } from "../support/xds-mesh.ts";
 import { tableOf } from "./conversation.ts";
 
@@ -45,7 +45,7 @@ interface Mesh {
   }): DeltaClient;
 }
 
-describe.each(XDS_TRANSPORTS)("the xDS server on %s", (transport) => {
+describe.each(carriers)("the xDS server on $carrier", ({ options: carrier }) => {
   let authority: TestAuthority;
   let buyer: ClientCredentials;
   const opened: { close(): unknown }[] = [];
@@ -66,7 +66,7 @@ describe.each(XDS_TRANSPORTS)("the xDS server on %s", (transport) => {
     const server = await startXdsServer({
       addresses: ["127.0.0.1:0"],
       credentials: await authority.server(),
-      transport,
+      ...carrier,
       authenticate,
       tables,
       observe: recorder(events),
