@@ -16,7 +16,7 @@ import {
 } from "./command.ts";
 import { findEnvoy } from "./envoy-program.ts";
 
-const WORKERS_MAX = 64;
+const THREADS_MAX = 64;
 const TRANSPORTS: readonly NonNullable<ServeOptions["transport"]>[] = ["framed", "http2", "grpc-js"];
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -53,6 +53,11 @@ export const SERVE_FLAGS: Readonly<Record<string, Flag>> = {
     type: "string",
     value: "NAME",
     help: "what carries xDS: framed (own HTTP/2 frames), http2 (the runtime's) or grpc-js (default framed)",
+  },
+  "stream-threads": {
+    type: "string",
+    value: "N",
+    help: "threads that carry the proxies' connections, for machines with many cores; 0: none (default 0)",
   },
   "mesh-name": { type: "string", value: "NAME", help: 'value of openservicemesh.io/monitored-by (default "osm")' },
   "osm-namespace": { type: "string", value: "NS", help: 'namespace of the control plane (default "osm-system")' },
@@ -101,6 +106,7 @@ export function serveOptions(dir: string, flags: ParsedFlags, context: CommandCo
     ...(readyFile === undefined ? {} : { readyFile: resolve(context.cwd, readyFile) }),
     workers: workerCount(stringFlag(flags, "workers") ?? "1", "serve"),
     ...transportOf(stringFlag(flags, "transport")),
+    streamThreads: streamThreadCount(flags),
     meshName: named(stringFlag(flags, "mesh-name") ?? "osm", "--mesh-name", DNS_LABEL),
     osmNamespace: named(stringFlag(flags, "osm-namespace") ?? "osm-system", "--osm-namespace", DNS_LABEL),
     trustDomain: named(stringFlag(flags, "trust-domain") ?? "cluster.local", "--trust-domain", DNS_NAME),
@@ -128,11 +134,23 @@ function defaultStateDir(dir: string, context: CommandContext): string {
 
 /** Checks the value of `--workers`. */
 export function workerCount(value: string, command: string): number {
-  if (/^\d+$/.test(value) && Number(value) <= WORKERS_MAX) return Number(value);
+  return threadCount(value, command, "workers");
+}
+
+function threadCount(value: string, command: string, flag: string): number {
+  if (/^\d+$/.test(value) && Number(value) <= THREADS_MAX) return Number(value);
   throw new CommandError(
-    `osm ${command}: --workers is a number from 0 to ${WORKERS_MAX}, found "${value}"`,
+    `osm ${command}: --${flag} is a number from 0 to ${THREADS_MAX}, found "${value}"`,
     EXIT.usage,
   );
+}
+
+function streamThreadCount(flags: ParsedFlags): number {
+  const count = threadCount(stringFlag(flags, "stream-threads") ?? "0", "serve", "stream-threads");
+  const transport = stringFlag(flags, "transport") ?? "framed";
+  if (count === 0 || transport === "framed") return count;
+  const found = `found "${transport}"`;
+  throw new CommandError(`osm serve: --stream-threads go with --transport framed alone, ${found}`, EXIT.usage);
 }
 
 function transportOf(value: string | undefined): Pick<ServeOptions, "transport"> {

@@ -16,6 +16,8 @@ export interface ServeOptions {
   readonly workers: number;
   /** What carries the proxies' streams; the server's choice when undefined. */
   readonly transport?: XdsTransport;
+  /** Threads that carry the proxies' connections; undefined or 0: the main thread does. */
+  readonly streamThreads?: number;
   readonly meshName: string;
   readonly osmNamespace: string;
   readonly trustDomain: string;

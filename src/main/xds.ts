@@ -1,6 +1,12 @@
 import { chmodSync, rmSync } from "node:fs";
 import { isMeshed, podOfProxy } from "../mesh/mod.ts";
-import { startXdsServer, XdsListenError, type XdsServer } from "../xds/mod.ts";
+import {
+  StreamThreadsError,
+  startXdsServer,
+  XdsListenError,
+  type XdsServer,
+  type XdsServerOptions,
+} from "../xds/mod.ts";
 import { authenticateProxy } from "./authenticate.ts";
 import { type ControlPlaneState, type ServedXds, socketPaths } from "./control-plane-state.ts";
 import { type Edge, formatHostPort, StartError } from "./options.ts";
@@ -23,6 +29,7 @@ export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<Se
       tables: state.engine,
       observe: tracker,
       ...(options.transport === undefined ? {} : { transport: options.transport }),
+      ...streamThreads(options.streamThreads ?? 0, edge),
       ...edge,
     }),
   );
@@ -45,10 +52,16 @@ export async function serveXds(state: ControlPlaneState, edge: Edge): Promise<Se
   };
 }
 
+function streamThreads(count: number, { random }: Edge): Pick<XdsServerOptions, "streamThreads"> {
+  if (count === 0) return {};
+  return { streamThreads: { count, entry: new URL("../../workers/streams.ts", import.meta.url), random } };
+}
+
 async function listen(start: () => Promise<XdsServer>): Promise<XdsServer> {
   try {
     return await start();
   } catch (error) {
+    if (error instanceof StreamThreadsError) throw new StartError(error.message);
     if (!(error instanceof XdsListenError)) throw error;
     throw new StartError(`${error.message}; give --xds`);
   }

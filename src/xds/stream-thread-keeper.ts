@@ -40,6 +40,7 @@ interface Life {
   readonly startedAtMs: number;
   cause: string | undefined;
   silentLooks: number;
+  isOver: boolean;
 }
 
 /** Keeps a thread alive, and what the next one has to know. */
@@ -93,9 +94,11 @@ export class StreamThreadKeeper {
 
   /** Lets the thread tell its clients that their streams have ended, and ends it. */
   async close(): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed.promise;
     this.#closed = Promise.withResolvers();
     for (const cancel of this.#timers.values()) cancel();
-    const { worker, channel } = this.#life;
+    const { worker, channel, isOver } = this.#life;
+    if (isOver) this.#closed.resolve();
     channel.flush();
     this.#tell({ kind: "close" });
     const cancel = this.#clock.after(CLOSE_MS, this.#closed.resolve);
@@ -123,7 +126,8 @@ export class StreamThreadKeeper {
       handled,
       monotonic: this.#clock.monotonic,
     });
-    const life: Life = { worker, channel, startedAtMs: this.#clock.monotonic(), cause: undefined, silentLooks: 0 };
+    const startedAtMs = this.#clock.monotonic();
+    const life: Life = { worker, channel, startedAtMs, cause: undefined, silentLooks: 0, isOver: false };
     worker.on("message", (message: ArrayBuffer | FromStreamThread) => {
       life.silentLooks = 0;
       if (message instanceof ArrayBuffer) channel.receive(message);
@@ -157,6 +161,7 @@ export class StreamThreadKeeper {
 
   #end(life: Life): void {
     const { log, metrics } = this.#options;
+    life.isOver = true;
     metrics.forget(this.#name);
     if (this.#closed !== undefined) {
       this.#closed.resolve();
