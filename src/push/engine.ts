@@ -8,7 +8,8 @@ import type { Peer, ResourceTable, TableSource, TableSubscription } from "../xds
 import { type FanOutWindow, fanOutWindow } from "./fan-out-window.ts";
 import { latestWorld, type Published } from "./latest-world.ts";
 import { type TableUpdateOptions, type TableWork, tableUpdater } from "./table-update.ts";
-import { createWorkloadSet, type Subscription, type WorkloadSet } from "./workload-set.ts";
+import type { Subscription } from "./workload.ts";
+import { createWorkloadSet, type WorkloadSet } from "./workload-set.ts";
 
 /** A change of the world on its way to the proxies. */
 export interface Push {

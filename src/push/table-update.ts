@@ -6,7 +6,8 @@ import { changedViews, nextContent, type PartContent } from "./part-content.ts";
 import type { ResourceSource } from "./resource-source.ts";
 import { inSlices } from "./slices.ts";
 import type { SecretSource } from "./table-secrets.ts";
-import type { Part, Subscription, Workload, WorkloadSet } from "./workload-set.ts";
+import type { Part, Subscription, Workload } from "./workload.ts";
+import type { WorkloadSet } from "./workload-set.ts";
 
 export interface TableUpdateOptions {
   readonly resources: ResourceSource;
@@ -39,9 +40,9 @@ export function tableUpdater(
   return async ({ snapshot, changes, stale }) => {
     const lookedAt: LookedAt[] = [];
     const wanted: ResourceView[] = [];
-    await inSlices(clock, partsToLookAt(set, changes), (part) => {
+    await inSlices(clock, partsToLookAt(set.parts, changes), (part) => {
       const views = look(part, snapshot, log);
-      if (views === undefined) return set.settle(part, false);
+      if (views === undefined) return set.parts.settle(part, false);
       lookedAt.push({ part, views });
       for (const view of changedViews(part.content, views)) wanted.push(view);
     });
@@ -50,7 +51,7 @@ export function tableUpdater(
     await inSlices(clock, lookedAt, ({ part, views }) => {
       serial += 1;
       part.content = nextContent(part.content, views, resources.get, serial);
-      set.settle(part, !part.content.hasGaps);
+      set.parts.settle(part, !part.content.hasGaps);
       for (const workload of part.workloads) affected.add(workload);
     });
     const first: Subscription[] = [];
@@ -73,15 +74,15 @@ export function tableUpdater(
 }
 
 /** Parts that nobody looked at yet or that lack something are looked at every time. */
-function partsToLookAt({ parts, unsettled }: WorkloadSet, changes: ViewChanges | undefined): ReadonlySet<Part> {
+function partsToLookAt({ all, unsettled }: WorkloadSet["parts"], changes: ViewChanges | undefined): ReadonlySet<Part> {
   const found = new Set(unsettled);
   if (changes === undefined) return found;
   for (const key of changes.parts) {
-    const part = parts.get(key);
+    const part = all.get(key);
     if (part !== undefined) found.add(part);
   }
   if (changes.stages.size === 0) return found;
-  for (const part of parts.values()) if (changes.stages.has(part.ref.stage)) found.add(part);
+  for (const part of all.values()) if (changes.stages.has(part.ref.stage)) found.add(part);
   return found;
 }
 

@@ -9,38 +9,10 @@ import {
   podOfProxy,
   type WorkloadClass,
 } from "../mesh/mod.ts";
-import type { Peer, ResourceTable } from "../xds/resource.ts";
-import type { ClassTable, HeldSecrets } from "./class-table.ts";
+import type { Peer } from "../xds/resource.ts";
 import { addTo, deleteFrom } from "./keyed-sets.ts";
-import type { PartContent } from "./part-content.ts";
-
-export interface Subscription {
-  readonly peer: Peer;
-  readonly onChange: () => void;
-  workload: Workload | undefined;
-  table: ResourceTable | undefined;
-  /** It was told of this table and has not taken it yet. */
-  isTold: boolean;
-}
-
-/** A workload class that somebody is subscribed to. */
-export interface Workload {
-  readonly key: string;
-  readonly identity: Identity;
-  readonly subscriptions: Set<Subscription>;
-  parts: readonly Part[];
-  secrets?: HeldSecrets;
-  table?: ClassTable;
-}
-
-/** A part of the views of the workloads that have it. */
-export interface Part {
-  readonly ref: PartRef;
-  readonly workloads: Set<Workload>;
-  /** Until the part was looked at itself: what was in its place before, in case that it cannot be generated. */
-  content?: PartContent;
-  isLookedAt: boolean;
-}
+import { createPartSet, type PartSet } from "./part-set.ts";
+import type { Part, Subscription, Workload } from "./workload.ts";
 
 export interface WorkloadSet {
   /** With a snapshot at hand, a class that has a table already is served at once. */
@@ -59,11 +31,8 @@ export interface WorkloadSet {
   renewParts(snapshot: MeshSnapshot): void;
   /** Workloads that wait to be looked at; they wait no longer. */
   takeStale(): ReadonlySet<Workload>;
-  readonly parts: ReadonlyMap<string, Part>;
-  /** Parts that nobody looked at yet, or that lack something. */
-  readonly unsettled: ReadonlySet<Part>;
-  /** The part was looked at. */
-  settle(part: Part, isComplete: boolean): void;
+  /** The parts of all workloads. */
+  readonly parts: Pick<PartSet, "all" | "unsettled" | "settle">;
 }
 
 /** Creates an empty {@link WorkloadSet}. A workload lives as long as somebody is subscribed to it, a part as long as a workload. */
@@ -72,32 +41,14 @@ export function createWorkloadSet(): WorkloadSet {
   const byNamespace = new Map<string, Set<Subscription>>();
   const byIdentity = new Map<string, Set<Workload>>();
   const workloads = new Map<string, Workload>();
-  const parts = new Map<string, Part>();
-  const unsettled = new Set<Part>();
+  const parts = createPartSet();
   const unplaced = new Set<Subscription>();
   const stale = new Set<Workload>();
 
-  const releasePart = (part: Part, workload: Workload) => {
-    part.workloads.delete(workload);
-    if (part.workloads.size > 0) return;
-    parts.delete(part.ref.key);
-    unsettled.delete(part);
-  };
-  /** Where a view of a new part cannot be generated, the last good resource of what was in its place serves. */
-  const obtainPart = (ref: PartRef, workload: Workload, last: PartContent | undefined): Part => {
-    let part = parts.get(ref.key);
-    if (part === undefined) {
-      part = { ref, workloads: new Set(), isLookedAt: false, ...(last && { content: last }) };
-      parts.set(ref.key, part);
-      unsettled.add(part);
-    }
-    part.workloads.add(workload);
-    return part;
-  };
   const setParts = (workload: Workload, refs: readonly PartRef[], last: readonly Part[]) => {
     const before = workload.parts;
-    workload.parts = refs.map((ref, position) => obtainPart(ref, workload, last[position]?.content));
-    for (const part of before) if (!workload.parts.includes(part)) releasePart(part, workload);
+    workload.parts = refs.map((ref, position) => parts.obtain(ref, workload, last[position]?.content));
+    for (const part of before) if (!workload.parts.includes(part)) parts.release(part, workload);
   };
   const leave = (subscription: Subscription) => {
     const { workload } = subscription;
@@ -108,7 +59,7 @@ export function createWorkloadSet(): WorkloadSet {
     workloads.delete(workload.key);
     stale.delete(workload);
     deleteFrom(byIdentity, keyOf(workload.identity), workload);
-    for (const part of workload.parts) releasePart(part, workload);
+    for (const part of workload.parts) parts.release(part, workload);
   };
   const createWorkload = (own: WorkloadClass, snapshot: MeshSnapshot, last: readonly Part[]): Workload => {
     const { key, namespace, serviceAccount } = own;
@@ -159,7 +110,7 @@ export function createWorkloadSet(): WorkloadSet {
       for (const workload of byIdentity.get(keyOf(identity)) ?? []) stale.add(workload);
     },
     markUnsettled() {
-      for (const part of unsettled) for (const workload of part.workloads) stale.add(workload);
+      for (const part of parts.unsettled) for (const workload of part.workloads) stale.add(workload);
     },
     place(snapshot, namespaces) {
       if (namespaces === undefined) for (const subscription of subscriptions) placeOne(subscription, snapshot);
@@ -183,13 +134,6 @@ export function createWorkloadSet(): WorkloadSet {
       return taken;
     },
     parts,
-    unsettled,
-    settle(part, isComplete) {
-      part.isLookedAt = true;
-      // It may have gone while its views were worked out.
-      if (isComplete || parts.get(part.ref.key) !== part) unsettled.delete(part);
-      else unsettled.add(part);
-    },
   };
 }
 
