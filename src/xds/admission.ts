@@ -1,12 +1,14 @@
 import type { Clock } from "../lib/mod.ts";
 
-/** How much work the handshakes under way should be at most: all of them may go on in one turn of the event loop. */
+/** A turn of the event loop in which handshakes end should need no more processor time: when one did, fewer are allowed. */
 const TURN_MS = 10;
+/** What all that are under way would need if they ended in one turn. */
+const TOGETHER_MS = 40;
 /** Bounds of how many that is; fewer would wait for their peers more than work. */
 const ALLOWED_MIN = 6;
 const ALLOWED_MAX = 64;
-/** What a handshake costs is measured over so many. */
-const MEASURED = 16;
+/** What a handshake costs is taken from the last so many, roughly. */
+const MEMORY = 16;
 /** Peers that take longer are far away or do not answer; others are not kept waiting for them. */
 const YOUNG_MS = 250;
 /** Handshakes under way in all: bounds what peers that do not answer can hold. */
@@ -35,9 +37,9 @@ export interface Admission<Item> {
 }
 
 /**
- * Lets handshakes begin oldest first, and only so many be under way that all of them together are little work. What one
- * costs is measured while some wait, with all that follows from it: what its proxy asks for, and what others do
- * meanwhile.
+ * Lets handshakes begin oldest first, and only so many be under way that no turn of the event loop is long. More are
+ * allowed as long as the turns in which they end are short, so that distant peers do not hold up the line. What one
+ * costs is measured with all that follows from it: what its proxy asks for, and what others do meanwhile.
  */
 export function admission<Item>(options: AdmissionOptions<Item>): Admission<Item> {
   return new Line(options);
@@ -51,7 +53,8 @@ class Line<Item> implements Admission<Item> {
   #underWay = 0;
   #allowed = ALLOWED_MIN;
   #isScheduled = false;
-  #endedSince = 0;
+  #costMs = TURN_MS / ALLOWED_MIN;
+  #ended = 0;
   #workedAtMs: number | undefined;
   #cancelTimer: (() => void) | undefined;
 
@@ -97,7 +100,7 @@ class Line<Item> implements Admission<Item> {
     const nowMs = clock.monotonic();
     while (this.#young.length > 0 && (this.#young[0] ?? 0) <= nowMs - YOUNG_MS) this.#young.shift();
     for (const item of this.#line) {
-      if (this.#young.length >= this.#allowed || this.#underWay >= UNDER_WAY_MAX) break;
+      if (this.#young.length >= Math.floor(this.#allowed) || this.#underWay >= UNDER_WAY_MAX) break;
       this.#line.delete(item);
       this.#young.push(nowMs);
       this.#underWay++;
@@ -114,18 +117,29 @@ class Line<Item> implements Admission<Item> {
     });
   }
 
+  /** What this thread does while somebody waits is laid to the handshakes that end meanwhile. */
   #measure(): void {
-    if (this.#line.size === 0) {
-      this.#workedAtMs = undefined;
-      return;
-    }
-    if (this.#workedAtMs !== undefined && ++this.#endedSince < MEASURED) return;
-    const workedMs = this.#options.workedMs();
-    if (this.#workedAtMs !== undefined) {
-      const costMs = (workedMs - this.#workedAtMs) / MEASURED;
-      this.#allowed = Math.round(Math.min(ALLOWED_MAX, Math.max(ALLOWED_MIN, TURN_MS / Math.max(costMs, 0.01))));
-    }
-    this.#workedAtMs = workedMs;
-    this.#endedSince = 0;
+    if (++this.#ended > 1) return;
+    const { workedMs, later } = this.#options;
+    const fromMs = workedMs();
+    later(() => {
+      const nowMs = workedMs();
+      if (this.#workedAtMs !== undefined) {
+        const costMs = (nowMs - this.#workedAtMs) / this.#ended;
+        this.#costMs += (costMs - this.#costMs) * Math.min(1, this.#ended / MEMORY);
+      }
+      this.#workedAtMs = this.#line.size > 0 ? nowMs : undefined;
+      this.#ended = 0;
+      // The first was done with most of its work when this turn's was first looked at.
+      this.#adjust(nowMs - fromMs + this.#costMs);
+    });
+  }
+
+  #adjust(turnMs: number): void {
+    if (turnMs > TURN_MS) this.#allowed *= Math.max(0.5, TURN_MS / turnMs);
+    // Growing while nobody waits would let the next crowd in at once.
+    else if (this.#line.size > 0) this.#allowed += 1;
+    const most = Math.min(ALLOWED_MAX, TOGETHER_MS / Math.max(this.#costMs, 0.01));
+    this.#allowed = Math.max(ALLOWED_MIN, Math.min(most, this.#allowed));
   }
 }
