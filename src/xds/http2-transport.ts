@@ -59,8 +59,9 @@ function serveSession(
     openStreams: 0,
     hasHadStream: false,
     ping() {
-      session.ping(() => {
-        connection.isHeard = true;
+      if (session.destroyed) return;
+      session.ping((error) => {
+        if (error === null) connection.isHeard = true;
       });
     },
     close() {
