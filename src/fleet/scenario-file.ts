@@ -50,6 +50,10 @@ export function readScenario(text: string, file: string, settings: readonly Sett
 }
 
 function apply(document: ReturnType<typeof parseDocument>, setting: Setting, problems: Problems): void {
+  const shape: unknown = document.get("shape");
+  // A named shape with something changed.
+  if (setting.path.startsWith("shape.") && typeof shape === "string")
+    document.set("shape", document.createNode({ base: shape }));
   const path = setting.path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part));
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
   const missing = path.find(
