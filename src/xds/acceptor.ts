@@ -38,15 +38,17 @@ export interface Acceptor {
   listen(address: string): Promise<string>;
   renewCredentials(credentials: XdsServerCredentials): void;
   renewTicketKeys(keys: Buffer): void;
-  /** Stops listening and drops what is on its way. */
+  /** Takes in no more. */
   close(): void;
+  /** Drops all connections, whatever became of them. */
+  destroy(): void;
 }
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
   const { clock } = options;
   const listeners = new Set<Server>();
-  /** Connections that have no TLS session yet. */
-  const raw = new Set<Socket>();
+  const sockets = new Set<Socket>();
+  let isClosed = false;
   const metrics = handshakeMetrics(options.metrics);
   const tls = tlsServer(options.credentials, options.ticketKeys);
   const trust = trustCheck(options.credentials.clientCaPem);
@@ -75,7 +77,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
     const certificate = readClientCertificate(socket.getPeerCertificate());
     const isResumed = socket.isSessionReused();
     // What a resumed session says of its client was verified when the session began.
-    if (socket.alpnProtocol !== "h2" || (isResumed && !trust.isTrusted(socket))) {
+    if (isClosed || socket.alpnProtocol !== "h2" || (isResumed && !trust.isTrusted(socket))) {
       metrics.ended("refused");
       socket.destroy();
       return;
@@ -89,10 +91,10 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
   });
 
   const accept = (socket: Socket) => {
-    raw.add(socket);
+    sockets.add(socket);
     socket.on("error", () => undefined);
     socket.once("close", () => {
-      raw.delete(socket);
+      sockets.delete(socket);
       line.remove(socket);
     });
     socket.setTimeout(SILENT_MS, () => socket.destroy());
@@ -135,8 +137,11 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       tls.setTicketKeys(keys);
     },
     close() {
+      isClosed = true;
       for (const listener of listeners) listener.close();
-      for (const socket of raw) socket.destroy();
+    },
+    destroy() {
+      for (const socket of sockets) socket.destroy();
     },
   };
 }

@@ -50,6 +50,7 @@ export function tlsTransport(
         await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
       }
       for (const connection of keeper.connections()) connection.destroy();
+      acceptor.destroy();
     },
   };
 }

@@ -47,12 +47,11 @@ describe.each(own)("a client of the %s transport", (transport) => {
     });
     opened.push(server);
     const [address = ""] = server.addresses;
+    const series = (wanted: string) => metrics.families().find(({ name }) => name === wanted)?.series ?? [];
     const handshakes = (result: string) =>
-      metrics
-        .families()
-        .find(({ name }) => name === "osm_xds_handshakes_total")
-        ?.series.find(({ labels }) => labels["result"] === result)?.value ?? 0;
-    return { server, address, tables, handshakes };
+      series("osm_xds_handshakes_total").find(({ labels }) => labels["result"] === result)?.value ?? 0;
+    const underWay = () => series("osm_xds_handshakes_in_flight")[0]?.value;
+    return { server, address, tables, handshakes, underWay };
   }
 
   function session(address: string): ClientHttp2Session {
@@ -155,6 +154,29 @@ describe.each(own)("a client of the %s transport", (transport) => {
     await honest.next();
     await closed;
     expect([handshakes("full"), handshakes("failed")]).toEqual([1, 1]);
+  });
+
+  test("whose certificate is another CA's, or that shows none, takes no place from others", async () => {
+    const { address, handshakes, underWay } = await startServer();
+    const stranger = await (await testAuthority()).sidecar(BUYER);
+    tls(address, { cert: stranger.certificatePem, key: stranger.privateKeyPem });
+    tls(address, { cert: undefined, key: undefined });
+    await until(() => handshakes("failed") === 2);
+    expect(underWay()).toBe(0);
+  });
+
+  test("is told that the server stops, while one whose handshake hangs is dropped", async () => {
+    const { server, address, underWay } = await startServer();
+    const proper = connectDelta({ address, credentials: buyer });
+    proper.send({ typeUrl: TYPE_URLS.cluster });
+    await proper.next();
+    const hanging = plain(address);
+    hanging.write(Buffer.from([22, 3, 1, 0, 100]));
+    await until(() => underWay() === 1);
+    const closed = once(hanging, "close");
+    await server.close();
+    expect(await proper.ended).toEqual({ code: 14, details: "the control plane is stopping" });
+    await closed;
   });
 
   test("of TLS 1.2 is served, for a MeshConfig may hold sidecars to it", async () => {
