@@ -142,7 +142,7 @@ describe("the oracle", () => {
       unrequested: 0,
       routesBeforeClusters: 3,
       listenersBeforeClusters: 0,
-      warmingTimeouts: 0,
+      warmingTimeouts: 4,
     } as FleetCounts;
     const differences = new Differences();
     compareCounts(counts, false, differences);
