@@ -199,7 +199,7 @@ export class StreamThreadKeeper {
   #look(): void {
     const life = this.#life;
     if (life.channel.isBehind) return;
-    if (++life.silentLooks < SILENT_LOOKS) return;
+    if (++life.silentLooks !== SILENT_LOOKS) return;
     life.cause ??= `it said nothing for ${(SILENT_LOOKS * LOOK_MS) / 1000} s`;
     void life.worker.terminate();
   }
