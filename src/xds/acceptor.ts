@@ -92,24 +92,14 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
 
   const accept = (socket: Socket) => {
     sockets.add(socket);
-    socket.on("error", () => undefined);
     socket.once("close", () => {
       sockets.delete(socket);
       line.remove(socket);
     });
-    socket.setTimeout(SILENT_MS, () => socket.destroy());
-    // Only who has said something waits in line, so that silent connections hold nobody up.
-    socket.once("readable", () => {
-      const first: Buffer | null = socket.read();
-      if (first === null) return;
-      if (first[0] !== HANDSHAKE_RECORD) {
-        metrics.ended("failed");
-        socket.destroy();
-        return;
-      }
-      socket.setTimeout(WAITING_MS);
-      socket.unshift(first);
-      line.add(socket);
+    whenSpoken(socket, (isTls) => {
+      if (isTls) return line.add(socket);
+      metrics.ended("failed");
+      socket.destroy();
     });
   };
 
@@ -144,6 +134,23 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/**
+ * Calls back once the client has said something, which stays to be read: only who has spoken waits in line, so that
+ * silent connections hold nobody up.
+ */
+function whenSpoken(socket: Socket, act: (isTls: boolean) => void): void {
+  socket.on("error", () => undefined);
+  socket.setTimeout(SILENT_MS, () => socket.destroy());
+  socket.once("readable", () => {
+    const first: Buffer | null = socket.read();
+    // It has left.
+    if (first === null) return;
+    socket.setTimeout(WAITING_MS);
+    socket.unshift(first);
+    act(first[0] === HANDSHAKE_RECORD);
+  });
 }
 
 function tlsServer(credentials: XdsServerCredentials, ticketKeys: Buffer | undefined): TlsServer {
