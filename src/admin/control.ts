@@ -21,8 +21,8 @@ export interface BootstrapRequest {
 
 /** What may be done over the private socket: it hands out keys, so only the user who runs the mesh may reach it. */
 export interface ControlActions {
-  /** Objects that arrive, a batch at a time, in the source's order. */
-  readonly acceptObjects: (batch: readonly unknown[]) => void;
+  /** Objects that arrive, a batch at a time, in the source's order. Resolves when they are taken in. */
+  readonly acceptObjects: (batch: readonly unknown[]) => Promise<void> | void;
   readonly issueCredential: (subject: {
     readonly namespace: string;
     readonly serviceAccount: string;
@@ -69,7 +69,7 @@ async function readObjects(request: HttpRequest, actions: ControlActions): Promi
     lines += 1;
     const batch: unknown = JSON.parse(line);
     if (!Array.isArray(batch)) throw new HttpProblem(400, `Line ${lines} is no JSON array of object events`);
-    actions.acceptObjects(batch);
+    await actions.acceptObjects(batch);
   }
   return lines;
 }

@@ -21,3 +21,4 @@ export {
 export { type ObjectRef, objectKey } from "./object-ref.ts";
 export { printable } from "./printable.ts";
 export type { Rejection } from "./rejection.ts";
+export { finish, type Steps } from "./steps.ts";

@@ -66,6 +66,7 @@ export async function startControlPlane(options: ControlPlaneOptions, io: Contro
     pods: () => podAddresses(state),
     async stop() {
       stopMeasuring();
+      state.intake.stop();
       await folder.stop();
       synced.reject(new StartError("stopped before the mesh was ready"));
       const server = await serving.catch(() => undefined);
@@ -110,6 +111,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
   engine = pushEngine;
   const intake = createIntake({
     mesh: { ...options, clusterDomain: CLUSTER_DOMAIN },
+    clock: edge.clock,
     sources: options.hasPods ? ["folder", "node"] : ["folder"],
     onChange(snapshot, changes) {
       secrets.adopt(snapshot.settings);
@@ -132,6 +134,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
   const rejectionsChanged = () => {
     cancelTelling ??= edge.clock.after(TELL_REJECTIONS_MS, () => {
       cancelTelling = undefined;
+      if (intake.isBusy()) return rejectionsChanged();
       // What looks missing may be what another source has not said yet.
       if (intake.missing().length === 0) tellRejections(ownRejections(state));
     });

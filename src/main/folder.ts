@@ -16,7 +16,7 @@ export interface Folder {
 
 export interface FolderTakers {
   /** What the control plane takes from the folder. */
-  readonly accept: (events: readonly ObjectEvent[]) => void;
+  readonly accept: (events: readonly ObjectEvent[]) => Promise<void>;
   /** Files, documents or duplicates without effect may be others now. */
   readonly rejectionsChanged: () => void;
 }

@@ -14,22 +14,46 @@ export function pushLine(report: PushReport): string {
 }
 
 function changedObjects({ changes }: PushReport): string {
-  const names = new Set<string>();
+  const byKind = new Map<string, ReadonlySet<string>>();
   for (const { changed } of changes) {
-    for (const [kind, keys] of changed) for (const key of keys) names.add(`${kind} ${key.replace(/^\//, "")}`);
+    for (const [kind, keys] of changed) {
+      const known = byKind.get(kind);
+      byKind.set(kind, known === undefined ? keys : new Set([...known, ...keys]));
+    }
   }
-  return listed([...names].sort(), "object", "objects");
+  const names: string[] = [];
+  let objects = 0;
+  for (const kind of [...byKind.keys()].sort()) {
+    const keys = byKind.get(kind) ?? new Set();
+    objects += keys.size;
+    const shown = smallest(keys, NAMES_MAX - names.length);
+    names.push(...shown.map((key) => `${kind} ${key.replace(/^\//, "")}`));
+  }
+  return listed(names, objects, "object", "objects");
 }
 
 function people(peers: readonly Peer[]): string {
-  const names = [...new Set(peers.map(({ namespace, pod }) => `${namespace}/${pod}`))].sort();
-  return listed(names, "proxy", "proxies");
+  const names = new Set(peers.map(({ namespace, pod }) => `${namespace}/${pod}`));
+  return listed(smallest(names, NAMES_MAX), names.size, "proxy", "proxies");
 }
 
-function listed(names: readonly string[], one: string, many: string): string {
-  const left = names.length - NAMES_MAX;
+/** The first few in order: thousands are not sorted for it. */
+function smallest(names: Iterable<string>, count: number): readonly string[] {
+  const found: string[] = [];
+  for (const name of names) {
+    const last = found[count - 1];
+    if (count === 0 || (last !== undefined && name >= last)) continue;
+    found.push(name);
+    found.sort();
+    if (found.length > count) found.pop();
+  }
+  return found;
+}
+
+function listed(names: readonly string[], total: number, one: string, many: string): string {
+  const left = total - names.length;
   if (left <= 0) return names.join(", ");
-  return `${names.slice(0, NAMES_MAX).join(", ")} and ${left} more ${left === 1 ? one : many}`;
+  return `${names.join(", ")} and ${left} more ${left === 1 ? one : many}`;
 }
 
 const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? "" : "s"}`;

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { KubeObject, ObjectEvent, SourcedObject } from "../kube/objects.ts";
 import type { Clock, Rejection } from "../lib/mod.ts";
+import { workInTurns } from "../platform/mod.ts";
 import type { ScanProblem } from "./folder-scan.ts";
 import type { ManifestSet, StandingObject } from "./manifest-set.ts";
 import { SETTLE_MS } from "./settling.ts";
@@ -12,8 +13,11 @@ export interface FolderListener {
   readonly source: string;
   /** Its `now` must be the file system's time. */
   readonly clock: Clock;
-  /** Gets one reset with everything first, then one batch for each set of changes. */
-  readonly onBatch: (events: readonly ObjectEvent[]) => void;
+  /**
+   * Gets one reset with everything first, then one batch for each set of changes: the next one when the one before was
+   * taken in, so that changes gather here, each object once.
+   */
+  readonly onBatch: (events: readonly ObjectEvent[]) => Promise<void> | void;
   /** Gets all reports whenever they may have changed. */
   readonly onRejections: (rejections: readonly Rejection[]) => void;
 }
@@ -88,9 +92,10 @@ export class FolderTeller {
     // However long it takes, nothing is left out that can be read.
     if (isWaiting || isReading) return;
     this.#isFirst = false;
-    const objects = await sourcedObjects(this.#set.takeAll(), clock);
+    const all = await workInTurns(this.#set.takeAll(), clock, isStopped);
+    const objects = await sourcedObjects(all?.value ?? [], clock);
     if (isStopped()) return;
-    onBatch([{ type: "reset", source, objects }]);
+    await onBatch([{ type: "reset", source, objects }]);
     this.#setReady();
   }
 
@@ -99,14 +104,15 @@ export class FolderTeller {
     const nowMs = clock.monotonic();
     const isQuiet = !isUnsettled && nowMs - this.#lastAbsenceMs >= SETTLE_MS;
     const hasHeldLong = this.#heldSinceMs !== undefined && nowMs - this.#heldSinceMs >= HOLD_DELETES_MAX_MS;
-    const changes = this.#set.takeChanges(isQuiet || hasHeldLong);
+    const taken = await workInTurns(this.#set.takeChanges(isQuiet || hasHeldLong), clock, isStopped);
+    const changes = taken?.value ?? [];
     this.#heldSinceMs = this.#set.hasDeletes() ? (this.#heldSinceMs ?? nowMs) : undefined;
     if (changes.length === 0) return;
     const applied = changes.flatMap((change) => (change.type === "apply" ? [change.standing] : []));
     const deleted = changes.flatMap((change) => (change.type === "delete" ? [change.manifest] : []));
     const objects = await sourcedObjects(applied, clock);
     if (isStopped()) return;
-    onBatch([
+    await onBatch([
       ...objects.map((object): ObjectEvent => ({ type: "apply", source, ...object })),
       ...deleted.map(
         ({ apiVersion, kind, namespace, name }): ObjectEvent => ({

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { finish } from "../lib/mod.ts";
 import { createManifestSet, type ManifestSet } from "./manifest-set.ts";
 import { type ParsedFile, parseManifestText, unreadableFile } from "./manifest-text.ts";
 
@@ -15,7 +16,7 @@ function fileOf(file: string, contents: Readonly<Record<string, string>>): Parse
 function follow(set: ManifestSet) {
   const world = new Map<string, string>();
   const take = (withDeletes = true) => {
-    const changes = set.takeChanges(withDeletes);
+    const changes = finish(set.takeChanges(withDeletes));
     for (const change of changes) {
       if (change.type === "delete") world.delete(change.manifest.name);
       else world.set(change.standing.manifest.name, `${change.standing.origin.file}:${change.standing.manifest.json}`);
@@ -85,7 +86,7 @@ describe("objects of several files", () => {
     const set = createManifestSet();
     const text = fileOf("a.yaml", { x: "1" });
     set.put("a.yaml", { ...text, objects: [...text.objects, ...text.objects] });
-    expect(set.takeAll()).toHaveLength(1);
+    expect(finish(set.takeAll())).toHaveLength(1);
     expect(set.rejections()).toMatchObject([{ reason: "duplicate-object" }]);
   });
 
@@ -110,9 +111,10 @@ describe("objects of several files", () => {
         take();
         const fresh = createManifestSet();
         for (const [path, objects] of last) fresh.put(path, fileOf(path, objects));
-        const expected = fresh
-          .takeAll()
-          .map(({ manifest, origin }) => [manifest.name, `${origin.file}:${manifest.json}`]);
+        const expected = finish(fresh.takeAll()).map(({ manifest, origin }) => [
+          manifest.name,
+          `${origin.file}:${manifest.json}`,
+        ]);
         expect([...world].sort()).toEqual(expected.sort());
         expect(edited.rejections()).toEqual(fresh.rejections());
       }),

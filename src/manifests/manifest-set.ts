@@ -1,5 +1,5 @@
 import type { ObjectOrigin } from "../kube/objects.ts";
-import type { Rejection } from "../lib/mod.ts";
+import type { Rejection, Steps } from "../lib/mod.ts";
 import type { ManifestObject, ParsedFile } from "./manifest-text.ts";
 
 /** The object that stands under its key, and where it was read. */
@@ -21,14 +21,14 @@ export interface ManifestSet {
   /** Files under a folder, or the file itself. */
   filesUnder(path: string): readonly string[];
   /**
-   * What changed since the last call, ordered by file and position. Without `withDeletes` objects that are gone stay,
-   * and are told by a later call unless they have come back.
+   * What changed since the last call, ordered by file and position, in steps. Without `withDeletes` objects that are gone
+   * stay, and are told by a later call unless they have come back.
    */
-  takeChanges(withDeletes: boolean): readonly ManifestChange[];
+  takeChanges(withDeletes: boolean): Steps<readonly ManifestChange[]>;
   /** Whether deletes wait to be taken. */
   hasDeletes(): boolean;
-  /** Everything that stands; counts as taken. */
-  takeAll(): readonly StandingObject[];
+  /** Everything that stands, in steps; counts as taken. */
+  takeAll(): Steps<readonly StandingObject[]>;
   /** Grows when the reports may have changed. */
   reportVersion(): number;
   rejections(): readonly Rejection[];
@@ -100,9 +100,10 @@ export function createManifestSet(): ManifestSet {
     },
     has: (file) => files.has(file),
     filesUnder: (path) => [...files.keys()].filter((file) => file === path || file.startsWith(`${path}/`)),
-    takeChanges(withDeletes) {
+    *takeChanges(withDeletes) {
       const changes: ManifestChange[] = [];
       for (const key of [...touched]) {
+        yield;
         if (!withDeletes && isGone(key)) continue;
         touched.delete(key);
         changes.push(...take(key));
@@ -110,10 +111,13 @@ export function createManifestSet(): ManifestSet {
       return changes.sort(byPlace);
     },
     hasDeletes: () => [...touched].some(isGone),
-    takeAll() {
+    *takeAll() {
       touched.clear();
       told.clear();
-      for (const key of claims.keys()) take(key);
+      for (const key of [...claims.keys()]) {
+        take(key);
+        yield;
+      }
       return [...told.values()].sort((a, b) => comparePlaces(a.origin, b.origin));
     },
     reportVersion: () => version,

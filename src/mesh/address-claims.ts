@@ -1,4 +1,4 @@
-import type { Rejection } from "../lib/mod.ts";
+import type { Rejection, Steps } from "../lib/mod.ts";
 import { keepIfSame, sameElements } from "./content-equality.ts";
 import type { NamespaceModel } from "./namespace-model.ts";
 import { comparePrecedence } from "./precedence.ts";
@@ -30,8 +30,8 @@ export function addressKey(port: number, address: string): string {
   return `${port}|${address}`;
 }
 
-/** Settles all claims of the mesh; the same object as before when no Service or pod changed. */
-export function addressClaims(models: Iterable<NamespaceModel>, previous?: AddressClaims): AddressClaims {
+/** Settles all claims of the mesh, in steps; the same object as before when no Service or pod changed. */
+export function* addressClaims(models: Iterable<NamespaceModel>, previous?: AddressClaims): Steps<AddressClaims> {
   const all = [...models];
   const inputs: unknown[] = all.map((model) => model.claiming);
   // Pods have a say only in who may claim an endpoint's address.
@@ -43,7 +43,7 @@ export function addressClaims(models: Iterable<NamespaceModel>, previous?: Addre
       for (const port of ports) claims.push({ port, service: record });
     }
   }
-  const next = settleClaims(claims, all);
+  const next = yield* settleClaims(claims, all);
   const shared = keepIfSame(previous?.shared, next.shared);
   return {
     shared,
@@ -54,7 +54,10 @@ export function addressClaims(models: Iterable<NamespaceModel>, previous?: Addre
   };
 }
 
-function settleClaims(claims: readonly Claim[], models: readonly NamespaceModel[]): Omit<AddressClaims, "inputs"> {
+function* settleClaims(
+  claims: readonly Claim[],
+  models: readonly NamespaceModel[],
+): Steps<Omit<AddressClaims, "inputs">> {
   const lost = new Map<PortModel, Set<string>>();
   const rejections = new Map<string, Rejection>();
   const lose = ({ port, service }: Claim, address: string, reason: string, message: string) => {
@@ -65,7 +68,8 @@ function settleClaims(claims: readonly Claim[], models: readonly NamespaceModel[
     rejections.set(key, { ...service.ref, strength: "part", field: `spec.ports[${position}]`, reason, message });
   };
   const shared = new Map<string, readonly PortModel[]>();
-  for (const [key, claimants] of claimsByAddress(claims, podNamespaces(claims, models), lose)) {
+  for (const [key, claimants] of yield* claimsByAddress(claims, podNamespaces(claims, models), lose)) {
+    yield;
     if (claimants.length < 2) continue;
     const address = key.slice(key.indexOf("|") + 1);
     const [first, ...others] = claimants.sort(compareClaims) as [Claim, ...Claim[]];
@@ -88,13 +92,14 @@ function settleClaims(claims: readonly Claim[], models: readonly NamespaceModel[
 
 type Lose = (claim: Claim, address: string, reason: string, message: string) => void;
 
-function claimsByAddress(
+function* claimsByAddress(
   claims: readonly Claim[],
   namespacesAt: ReadonlyMap<string, ReadonlySet<string>>,
   lose: Lose,
-): ReadonlyMap<string, Claim[]> {
+): Steps<ReadonlyMap<string, Claim[]>> {
   const found = new Map<string, Claim[]>();
   for (const claim of claims) {
+    yield;
     const { port } = claim;
     for (const address of port.addresses) {
       const owners = port.isHeadless ? namespacesAt.get(address) : undefined;

@@ -1,3 +1,4 @@
+import type { Steps } from "../lib/mod.ts";
 import { keepSameValues, sameElements } from "./content-equality.ts";
 import { compareText } from "./precedence.ts";
 import type { EndpointAddress, EndpointPort, EndpointsRecord, PodRecord, ServiceRecord } from "./records.ts";
@@ -26,7 +27,8 @@ export interface Membership {
   readonly rows: ReadonlyMap<string, readonly EndpointRow[]>;
 }
 
-export function membership(world: World, namespace: string, previous?: Membership): Membership {
+/** The membership of a namespace, in steps. */
+export function* membership(world: World, namespace: string, previous?: Membership): Steps<Membership> {
   const services = recordsOf(world, "Service", namespace);
   const pods = recordsOf(world, "Pod", namespace);
   const slices = recordsOf(world, "EndpointSlice", namespace);
@@ -36,14 +38,16 @@ export function membership(world: World, namespace: string, previous?: Membershi
     previous?.pods === pods && previous.slices === slices && previous.endpointsObjects === endpointsObjects;
   const selected = isSelectionSame
     ? previous.selected
-    : keepSameValues(previous?.selected, selectPods(services, pods), sameElements);
+    : keepSameValues(previous?.selected, yield* selectPods(services, pods), sameElements);
+  yield;
   if (areRowsSame) return { ...previous, services, selected };
   const listed = keepSameValues(previous?.listed, endpointsByService(slices, endpointsObjects), sameElements);
+  yield;
   const isKept = (service: string) => previous?.pods === pods && previous.listed.get(service) === listed.get(service);
   const known = (service: string) => (isKept(service) ? previous?.rows.get(service) : undefined);
   const rows = keepSameValues(
     previous?.rows,
-    endpointRows(pods, listed, known),
+    yield* endpointRows(pods, listed, known),
     (left, right) => left === right || sameElements(left, right, isSameRow),
   );
   return { services, pods, slices, endpointsObjects, listed, selected, rows };
@@ -53,10 +57,10 @@ function isSameRow(left: EndpointRow, right: EndpointRow): boolean {
   return left.endpoint === right.endpoint && left.ports === right.ports && left.pod === right.pod;
 }
 
-function selectPods(
+function* selectPods(
   services: ReadonlyMap<string, ServiceRecord>,
   pods: ReadonlyMap<string, PodRecord>,
-): Map<string, readonly PodRecord[]> {
+): Steps<Map<string, readonly PodRecord[]>> {
   const selectors = [...services.values()].map(({ name, selector }) => ({
     name,
     labels: Object.entries(selector ?? {}),
@@ -71,6 +75,7 @@ function selectPods(
     carriers.set(key, byValue.set(value, []));
   }
   for (const pod of pods.values()) {
+    yield;
     for (const [key, byValue] of carriers) {
       const value = pod.labels[key];
       if (value !== undefined) byValue.get(value)?.push(pod);
@@ -78,6 +83,7 @@ function selectPods(
   }
   const selected = new Map<string, readonly PodRecord[]>();
   for (const { name, labels } of selectors) {
+    yield;
     const [first] = labels;
     if (first === undefined) continue;
     const found = carriers.get(first[0])?.get(first[1]) ?? [];
@@ -99,11 +105,11 @@ function endpointsByService(
   return new Map([...groupByService(endpointsObjects), ...groupByService(slices)]);
 }
 
-function endpointRows(
+function* endpointRows(
   pods: ReadonlyMap<string, PodRecord>,
   listed: ReadonlyMap<string, readonly EndpointsRecord[]>,
   known: (service: string) => readonly EndpointRow[] | undefined,
-): Map<string, readonly EndpointRow[]> {
+): Steps<Map<string, readonly EndpointRow[]>> {
   let podAt: ReadonlyMap<string, PodRecord> | undefined;
   const podOf = (endpoint: EndpointAddress) => {
     if (endpoint.pod !== undefined) return pods.get(endpoint.pod);
@@ -112,6 +118,7 @@ function endpointRows(
   };
   const rows = new Map<string, readonly EndpointRow[]>();
   for (const [service, records] of listed) {
+    yield;
     rows.set(service, known(service) ?? records.flatMap((record) => rowsOf(record, podOf)));
   }
   return rows;

@@ -1,4 +1,4 @@
-import type { Rejection } from "../lib/mod.ts";
+import type { Rejection, Steps } from "../lib/mod.ts";
 import { type AccessPolicy, accessPolicy } from "./access-policy.ts";
 import { keepElements, keepIfSame, sameElements } from "./content-equality.ts";
 import { type Membership, membership } from "./membership.ts";
@@ -42,36 +42,41 @@ const INPUT_KINDS = [
   "TrafficSplit",
 ] as const satisfies readonly RecordKind[];
 
-/** The model of one namespace; the same object as before when none of its records changed, else made of what stayed the same. */
-export function namespaceModel(
+/** The model of one namespace, in steps; the same object as before when none of its records changed, else made of what stayed the same. */
+export function* namespaceModel(
   world: World,
   namespace: string,
   options: { readonly clusterDomain: string; readonly namespaceNames: ReadonlyMap<string, MeshRecord> },
   previous?: NamespaceModel,
-): NamespaceModel {
+): Steps<NamespaceModel> {
   const inputs = [options.namespaceNames, ...INPUT_KINDS.map((kind) => recordsOf(world, kind, namespace))];
   if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
-  const members = membership(world, namespace, previous?.membership);
-  const services = serviceModels(members, options.clusterDomain, previous?.services);
+  const members = yield* membership(world, namespace, previous?.membership);
+  const services = yield* serviceModels(members, options.clusterDomain, previous?.services);
   const ports = keepElements(
     previous?.ports,
     [...services.values()].flatMap((service) => service.ports),
   );
+  yield;
   const splits = splitPolicy(
     recordsOf(world, "TrafficSplit", namespace),
     { namespace, clusterDomain: options.clusterDomain, namespaceNames: options.namespaceNames, services, ports },
     previous?.splits,
   );
+  yield;
   const routes = {
     groups: recordsOf(world, "HTTPRouteGroup", namespace),
     tcpRoutes: recordsOf(world, "TCPRoute", namespace),
   };
   const access = accessPolicy(recordsOf(world, "TrafficTarget", namespace), routes, previous?.access);
+  yield;
   const rejections = [
     ...[...services.values()].flatMap((model) => model.rejections),
     ...splits.rejections,
     ...access.rejections,
   ];
+  yield;
+  const workloads = yield* classesOf(members, services, previous);
   return {
     namespace,
     membership: members,
@@ -84,20 +89,21 @@ export function namespaceModel(
     hasHeadless: ports === previous?.ports ? previous.hasHeadless : ports.some((port) => port.isHeadless),
     splits,
     access,
-    workloads: classesOf(members, services, previous),
+    workloads,
     rejections: keepIfSame(previous?.rejections, rejections),
     inputs,
   };
 }
 
-function serviceModels(
+function* serviceModels(
   members: Membership,
   clusterDomain: string,
   previous: ReadonlyMap<string, ServiceModel> | undefined,
-): ReadonlyMap<string, ServiceModel> {
+): Steps<ReadonlyMap<string, ServiceModel>> {
   const models = new Map<string, ServiceModel>();
   let isSame = previous?.size === members.services.size;
   for (const service of [...members.services.values()].sort((left, right) => compareText(left.name, right.name))) {
+    yield;
     const { name } = service;
     const before = previous?.get(name);
     const model = serviceModel(service, members.selected.get(name), members.rows.get(name), clusterDomain, before);
@@ -108,11 +114,11 @@ function serviceModels(
 }
 
 /** Readiness is no part of a class, so that endpoint churn costs nothing here. */
-function classesOf(
+function* classesOf(
   members: Membership,
   services: ReadonlyMap<string, ServiceModel>,
   previous: NamespaceModel | undefined,
-): WorkloadClasses {
+): Steps<WorkloadClasses> {
   const isSame =
     previous !== undefined &&
     previous.membership.pods === members.pods &&
@@ -121,5 +127,5 @@ function classesOf(
       [...services.values()],
       (left, right) => left.record === right.record && left.members === right.members && left.ports === right.ports,
     );
-  return isSame ? previous.workloads : workloadClasses(members, services, previous?.workloads);
+  return isSame ? previous.workloads : yield* workloadClasses(members, services, previous?.workloads);
 }

@@ -1,4 +1,4 @@
-import type { Rejection } from "../lib/mod.ts";
+import type { Rejection, Steps } from "../lib/mod.ts";
 import { objectKey } from "../lib/mod.ts";
 import { type AddressClaims, addressClaims } from "./address-claims.ts";
 import { keepIfSame } from "./content-equality.ts";
@@ -43,25 +43,30 @@ export interface MeshSnapshot {
   readonly derived: Once;
 }
 
-export function createSnapshot(
+/** The snapshot of a world, in steps. */
+export function* createSnapshot(
   world: World,
   options: MeshOptions,
   memory: ViewMemory,
   generation: number,
   previous?: MeshSnapshot,
-): MeshSnapshot {
-  const namespaces = meshNamespaces(world, options, previous);
-  const claims = addressClaims(namespaces.values(), previous?.claims);
+): Steps<MeshSnapshot> {
+  const namespaces = yield* meshNamespaces(world, options, previous);
+  const claims = yield* addressClaims(namespaces.values(), previous?.claims);
   const settings = keepIfSame(previous?.settings, settingsOf(world, options));
+  yield;
+  const rejections = rejectionsOf(namespaces, claims, memory);
+  yield;
+  const structure = meshStructure(settings, claims, namespaces, previous?.structure);
   return {
     generation,
     options,
     settings,
-    rejections: rejectionsOf(namespaces, claims, memory),
+    rejections,
     world,
     namespaces,
     claims,
-    structure: meshStructure(settings, claims, namespaces, previous?.structure),
+    structure,
     memory,
     derived: createOnce(),
   };
@@ -72,11 +77,11 @@ function settingsOf(world: World, options: MeshOptions): MeshSettings {
   return record?.settings ?? DEFAULT_SETTINGS;
 }
 
-function meshNamespaces(
+function* meshNamespaces(
   world: World,
   options: MeshOptions,
   previous: MeshSnapshot | undefined,
-): ReadonlyMap<string, NamespaceModel> {
+): Steps<ReadonlyMap<string, NamespaceModel>> {
   const namespaceNames = recordsOf(world, "Namespace", "");
   const models = new Map<string, NamespaceModel>();
   let isSame = true;
@@ -85,7 +90,7 @@ function meshNamespaces(
     if (record === undefined || record.isIgnored || record.monitoredBy !== options.meshName) continue;
     const context = { clusterDomain: options.clusterDomain, namespaceNames };
     const before = previous?.namespaces.get(namespace);
-    const model = namespaceModel(world, namespace, context, before);
+    const model = yield* namespaceModel(world, namespace, context, before);
     isSame &&= model === before;
     models.set(namespace, model);
   }

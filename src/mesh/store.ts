@@ -1,3 +1,4 @@
+import { finish, type Steps } from "../lib/mod.ts";
 import { createSnapshot, type MeshOptions, type MeshSnapshot } from "./snapshot.ts";
 import { viewMemory } from "./view-memory.ts";
 import { ownersAmong } from "./workload-class.ts";
@@ -17,6 +18,8 @@ export interface ChangeSet {
 export interface MeshStore {
   /** Applies all changes as one step, in order. */
   apply(changes: readonly RecordChange[]): ChangeSet;
+  /** The same in steps, the snapshot included: both are seen with the last step and not before. One at a time. */
+  applyInSteps(changes: readonly RecordChange[]): Steps<ChangeSet>;
   /** The world as it stands; the same object until something changes. */
   snapshot(): MeshSnapshot;
 }
@@ -34,20 +37,39 @@ export function createMeshStore(options: Partial<MeshOptions> = {}): MeshStore {
   let world = EMPTY_WORLD;
   let generation = 0;
   let latest: MeshSnapshot | undefined;
+  function* applied(changes: readonly RecordChange[]) {
+    const next = yield* applyChanges(world, changes);
+    const isEmpty = next.changed.size === 0;
+    const after = isEmpty ? generation : generation + 1;
+    return { world: next.world, changes: { isEmpty, generation: after, changed: next.changed } };
+  }
+  const adopt = (snapshot: MeshSnapshot) => {
+    if (!hasSameClasses(latest, snapshot)) memory.forget((owner) => isAlive(snapshot, owner));
+    latest = snapshot;
+    return snapshot;
+  };
   return {
     apply(changes) {
-      const applied = applyChanges(world, changes);
-      world = applied.world;
-      if (applied.changed.size > 0) generation += 1;
-      return { isEmpty: applied.changed.size === 0, generation, changed: applied.changed };
+      const next = finish(applied(changes));
+      world = next.world;
+      generation = next.changes.generation;
+      return next.changes;
     },
-    snapshot() {
-      if (latest?.generation === generation) return latest;
-      const next = createSnapshot(world, complete, memory, generation, latest);
-      if (!hasSameClasses(latest, next)) memory.forget((owner) => isAlive(next, owner));
-      latest = next;
-      return next;
+    *applyInSteps(changes) {
+      const next = yield* applied(changes);
+      const snapshot =
+        latest?.generation === next.changes.generation
+          ? latest
+          : yield* createSnapshot(next.world, complete, memory, next.changes.generation, latest);
+      world = next.world;
+      generation = next.changes.generation;
+      adopt(snapshot);
+      return next.changes;
     },
+    snapshot: () =>
+      latest?.generation === generation
+        ? latest
+        : adopt(finish(createSnapshot(world, complete, memory, generation, latest))),
   };
 }
 

@@ -71,6 +71,8 @@ function compareNamespace(comparison: Comparison, found: Found): void {
   if (earlier?.membership.pods !== model?.membership.pods || earlier?.workloads !== model?.workloads) {
     found.namespaces.add(namespace);
   }
+  // Everything is looked at anyway.
+  if (earlier === undefined && found.stages.size === ALL_STAGES.length) return;
   const accounts = new Set<string>();
   const havePortsChanged = comparePorts(comparison, accounts, found);
   const haveSplitsChanged = compareSplits(comparison, accounts);

@@ -1,4 +1,4 @@
-import { contentHash } from "../lib/mod.ts";
+import { contentHash, type Steps } from "../lib/mod.ts";
 import type { Membership } from "./membership.ts";
 import { compareText } from "./precedence.ts";
 import type { PodRecord, ServiceProtocol } from "./records.ts";
@@ -36,13 +36,15 @@ export interface WorkloadClasses {
   readonly classByPod: ReadonlyMap<string, string>;
 }
 
-export function workloadClasses(
+/** The classes of a namespace's pods, in steps. */
+export function* workloadClasses(
   membership: Membership,
   services: ReadonlyMap<string, ServiceModel>,
   previous?: WorkloadClasses,
-): WorkloadClasses {
+): Steps<WorkloadClasses> {
   const inboundByPod = new Map<PodRecord, InboundPort[]>();
   for (const model of services.values()) {
+    yield;
     for (const member of model.members) {
       const known = inboundByPod.get(member.pod);
       if (known === undefined) inboundByPod.set(member.pod, inboundPorts(model, member));
@@ -53,6 +55,7 @@ export function workloadClasses(
   const classByPod = new Map<string, string>();
   const keys = new Map<string, string>();
   for (const pod of membership.pods.values()) {
+    yield;
     const inbound = (inboundByPod.get(pod) ?? []).map((port) => ({ port, text: textOf(port) })).sort(compareTexts);
     const text = `${pod.serviceAccount} ${pod.isScraped} ${inbound.map((entry) => entry.text).join(" ")}`;
     let key = keys.get(text);

@@ -1,3 +1,4 @@
+import type { Steps } from "../lib/mod.ts";
 import { sameContent } from "./content-equality.ts";
 import type {
   EndpointsRecord,
@@ -69,14 +70,18 @@ function occupiedNamespaces(groups: World["groups"]): readonly string[] {
 /** Which records changed: per kind, `namespace/name`. */
 export type ChangedKeys = ReadonlyMap<RecordKind, ReadonlySet<string>>;
 
+/** The world after changes. */
+interface Applied {
+  readonly world: World;
+  readonly changed: ChangedKeys;
+}
+
 /** The world after `changes`, in order, and the records that differ by content; the same world when none does. */
-export function applyChanges(
-  world: World,
-  changes: readonly RecordChange[],
-): { readonly world: World; readonly changed: ChangedKeys } {
+export function* applyChanges(world: World, changes: readonly RecordChange[]): Steps<Applied> {
   const touched = new Map<string, Map<string, MeshRecord>>();
   const candidates = new Map<string, { kind: RecordKind; namespace: string; name: string }>();
   for (const change of changes) {
+    yield;
     const { kind, name } = change.type === "put" ? change.record : change;
     const namespace = namespaceOf(change);
     const groupKey = `${kind}/${namespace}`;
@@ -90,7 +95,7 @@ export function applyChanges(
     else group.delete(name);
     candidates.set(`${groupKey}/${name}`, { kind, namespace, name });
   }
-  return settle(world, touched, [...candidates.values()]);
+  return yield* settle(world, touched, [...candidates.values()]);
 }
 
 /** Most events say what is known already: they cost no copy of their group. */
@@ -99,14 +104,15 @@ function isAlready(before: MeshRecord | undefined, change: RecordChange): boolea
   return before !== undefined && sameContent(before, change.record);
 }
 
-function settle(
+function* settle(
   world: World,
   touched: ReadonlyMap<string, Map<string, MeshRecord>>,
   candidates: readonly { kind: RecordKind; namespace: string; name: string }[],
-): { readonly world: World; readonly changed: ChangedKeys } {
+): Steps<Applied> {
   const changed = new Map<RecordKind, Set<string>>();
   const changedGroups = new Set<string>();
   for (const { kind, namespace, name } of candidates) {
+    yield;
     const groupKey = `${kind}/${namespace}`;
     const before = world.groups.get(groupKey)?.get(name);
     const group = touched.get(groupKey);

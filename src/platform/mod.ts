@@ -1,3 +1,3 @@
 export { makeFolder } from "./folders.ts";
 export { inlinePool, type Pool, PoolError, type PoolOptions, type PoolReporting, runTwice, startPool } from "./pool.ts";
-export { nextTurn, workedMs } from "./turns.ts";
+export { nextTurn, workedMs, workInTurns, workOneSlice } from "./turns.ts";

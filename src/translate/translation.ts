@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectEvent, ObjectOrigin } from "../kube/objects.ts";
-import type { Rejection } from "../lib/mod.ts";
+import { finish, type Rejection, type Steps } from "../lib/mod.ts";
 import type { MeshRecord, RecordChange } from "../mesh/mod.ts";
 import { type KnownKind, roleOf, splitApiVersion } from "./kinds.ts";
 import { refOf, type Translated } from "./object-names.ts";
@@ -13,6 +13,8 @@ export interface TranslationOptions {
 export interface Translation {
   /** Applies a batch. At most one change per record comes back, in the order in which records were first touched. */
   apply(events: readonly ObjectEvent[]): readonly RecordChange[];
+  /** The same in steps of an object each. Nothing else may be applied before the last of them. */
+  applyInSteps(events: readonly ObjectEvent[]): Steps<readonly RecordChange[]>;
   /** Objects and parts of objects without effect, of all objects that are there now, in the order of their keys. */
   rejections(): readonly Rejection[];
   /** How many objects of kinds that mean nothing to the mesh are there now. */
@@ -72,25 +74,41 @@ export function createTranslation(options: TranslationOptions): Translation {
     if (keys.size === 0) keysBySource.delete(source);
     setClaims(key, { ...entry, claims: entry.claims.filter((claim) => claim.source !== source) }, touched);
   };
-  const applyEvent = (event: ObjectEvent, touched: Touched) => {
+  function* applyEvent(event: ObjectEvent, touched: Touched): Steps<void> {
     if (event.type === "apply") {
       put(event.source, event.object, event.origin, touched);
     } else if (event.type === "delete") {
       remove(event.source, keyFor(event.apiVersion, event.kind, event.namespace, event.name), touched);
     } else {
-      const kept = new Set(event.objects.map(({ object, origin }) => put(event.source, object, origin, touched)));
+      const kept = new Set<string>();
+      for (const { object, origin } of event.objects) {
+        kept.add(put(event.source, object, origin, touched));
+        yield;
+      }
       for (const key of [...(keysBySource.get(event.source) ?? [])]) {
         if (!kept.has(key)) remove(event.source, key, touched);
+        yield;
       }
     }
-  };
+  }
+  function* applyInSteps(events: readonly ObjectEvent[]): Steps<readonly RecordChange[]> {
+    const touched: Touched = new Map();
+    for (const event of events) {
+      yield* applyEvent(event, touched);
+      yield;
+    }
+    const changes: RecordChange[] = [];
+    for (const [key, before] of touched) {
+      const change = changeOf(before, standing(entries.get(key))?.translated?.record);
+      if (change !== undefined) changes.push(change);
+      yield;
+    }
+    return changes;
+  }
 
   return {
-    apply(events) {
-      const touched: Touched = new Map();
-      for (const event of events) applyEvent(event, touched);
-      return [...touched].flatMap(([key, before]) => changeOf(before, standing(entries.get(key))?.translated?.record));
-    },
+    apply: (events) => finish(applyInSteps(events)),
+    applyInSteps,
     rejections: () =>
       [...doubtful].sort().flatMap((key) => {
         const entry = entries.get(key);
@@ -115,11 +133,11 @@ function standing(entry: Entry | undefined): Claim | undefined {
   return entry?.claims[0];
 }
 
-function changeOf(before: MeshRecord | undefined, after: MeshRecord | undefined): readonly RecordChange[] {
-  if (after !== undefined) return [{ type: "put", record: after }];
-  if (before === undefined) return [];
+function changeOf(before: MeshRecord | undefined, after: MeshRecord | undefined): RecordChange | undefined {
+  if (after !== undefined) return { type: "put", record: after };
+  if (before === undefined) return undefined;
   const { kind, namespace, name } = before.ref;
-  return [{ type: "remove", kind: before.kind, namespace: kind === "Namespace" ? "" : namespace, name }];
+  return { type: "remove", kind: before.kind, namespace: kind === "Namespace" ? "" : namespace, name };
 }
 
 /** Kinds of one name in two API groups are different kinds, and so is one that lacks its group by mistake. */
