@@ -5,6 +5,7 @@
 import { type ObjectRef, objectKey } from "../lib/mod.ts";
 import type { ChainGroup } from "./chain-groups.ts";
 import type { Decision, DecisionCandidate, DecisionRequest, Outcome } from "./decision.ts";
+import { scopeRefs } from "./outbound-scope.ts";
 import { clustersOf } from "./outbound-view.ts";
 import { compareText } from "./precedence.ts";
 import { accessRefs, grantRefs, groupsOf, serviceRefs, settingsRefs, splitRefs } from "./provenance.ts";
@@ -14,7 +15,7 @@ import { connectOutcome, requestOutcome } from "./server-decision.ts";
 import { type PortModel, portKey, type ServiceModel } from "./service-model.ts";
 import { isHttp } from "./service-ports.ts";
 import { classOf, findClass, isMeshed, type MeshSnapshot } from "./snapshot.ts";
-import { allVisiblePorts, findPort, grantedPorts, grantsFrom, splitOf } from "./visible-services.ts";
+import { allVisiblePorts, findPort, grantsFrom, splitOf, visiblePorts } from "./visible-services.ts";
 import type { WorkloadClass } from "./workload-class.ts";
 
 /** What becomes of `request`. Readiness counts as the snapshot has it. */
@@ -70,7 +71,8 @@ function ended(
     : isMeshEnd
       ? "the pod there takes connections of the mesh only"
       : "it leaves the mesh as it is";
-  return { outcome, reason: `${reason}, and ${detail}`, candidates: [], objects: settingsRefs(snapshot) };
+  const objects = [...scopeRefs(snapshot, request.source.namespace), ...settingsRefs(snapshot)];
+  return { outcome, reason: `${reason}, and ${detail}`, candidates: [], objects };
 }
 
 function addressOf(snapshot: MeshSnapshot, { source, destination }: DecisionRequest): string {
@@ -167,7 +169,7 @@ function servedEndpoints(snapshot: MeshSnapshot, request: DecisionRequest, port:
   const { isPermissive } = snapshot.settings;
   const visible = isPermissive
     ? undefined
-    : grantedPorts(snapshot, request.source).find((entry) => entry.port === port);
+    : visiblePorts(snapshot, request.source).find((entry) => entry.port === port);
   const accounts = isPermissive ? undefined : (visible?.accounts ?? []);
   const podAt = new Map(service.members.flatMap(({ pod }) => pod.addresses.map((address) => [address, pod] as const)));
   return (service.endpoints.get(port.cluster) ?? [])

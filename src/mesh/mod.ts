@@ -3,6 +3,7 @@
 export { decide } from "./decide.ts";
 export type { Decision, DecisionCandidate, DecisionRequest, Outcome } from "./decision.ts";
 export { DEFAULT_SETTINGS, MESH_CONFIG_NAME } from "./default-settings.ts";
+export { OUTBOUND_SCOPE_ANNOTATION } from "./outbound-scope.ts";
 export { provenance, type ViewedResource } from "./provenance.ts";
 export { proxyView } from "./proxy-view.ts";
 export type {
@@ -18,6 +19,7 @@ export type {
   NamespaceRecord,
   PodRecord,
   RouteRule,
+  ScopeEntry,
   ServiceAccountName,
   ServiceAccountRecord,
   ServicePort,

@@ -1,6 +1,7 @@
 import { addressKey } from "./address-claims.ts";
 import { type ChainGroup, chainGroups } from "./chain-groups.ts";
 import { keepElements, keepIfSame, sameContent, sameElements } from "./content-equality.ts";
+import { scopedNamespaces, scopeOf } from "./outbound-scope.ts";
 import { compareText } from "./precedence.ts";
 import { hostNames, outboundChainName, outboundRouteName, principalName } from "./resource-names.ts";
 import type { EndpointModel, PortModel } from "./service-model.ts";
@@ -18,20 +19,26 @@ import type {
   UpstreamClusterView,
   WeightedCluster,
 } from "./view.ts";
-import { allVisiblePorts, grantedPorts, grantsFrom, splitOf, type VisiblePort } from "./visible-services.ts";
+import { allVisiblePorts, grantsFrom, splitOf, type VisiblePort, visiblePorts } from "./visible-services.ts";
 
 /** Whose outbound side it is. */
 export interface OutboundOwner {
   readonly identity: Identity;
-  /** Who sees the same ports: in permissive mode everybody (empty), else the identity `<namespace>/<service account>`. */
+  /**
+   * Who sees the same ports: in permissive mode everybody (empty) but for namespaces with a scope, else the identity
+   * `<namespace>/<service account>`.
+   */
   readonly visibility: string;
   /** Who has the same routes: in permissive mode a namespace, by the short host names, else the identity. */
   readonly routes: string;
 }
 
-export function outboundOwner({ settings }: MeshSnapshot, identity: Identity): OutboundOwner {
-  if (settings.isPermissive) return { identity, visibility: "", routes: identity.namespace };
-  const name = `${identity.namespace}/${identity.serviceAccount}`;
+export function outboundOwner(snapshot: MeshSnapshot, identity: Identity): OutboundOwner {
+  const { namespace, serviceAccount } = identity;
+  if (snapshot.settings.isPermissive) {
+    return { identity, visibility: scopedNamespaces(snapshot).has(namespace) ? namespace : "", routes: namespace };
+  }
+  const name = `${namespace}/${serviceAccount}`;
   return { identity, visibility: name, routes: name };
 }
 
@@ -46,17 +53,19 @@ interface Outbound {
 }
 
 function outboundOf(snapshot: MeshSnapshot, { identity, visibility }: OutboundOwner): Outbound {
-  const { memory, structure, settings, derived } = snapshot;
+  const { memory, structure, derived } = snapshot;
   return derived.once(`seen ${visibility}`, () => {
-    const visible = settings.isPermissive
-      ? allVisiblePorts(snapshot)
-      : memory.rememberFor(
-          visibility,
-          "visible",
-          [structure, ...grantsFrom(snapshot, identity)],
-          () => grantedPorts(snapshot, identity),
-          keepVisible,
-        );
+    const scope = scopeOf(snapshot, identity.namespace);
+    const visible =
+      visibility === ""
+        ? allVisiblePorts(snapshot)
+        : memory.rememberFor(
+            visibility,
+            "visible",
+            [structure, scope, ...grantsFrom(snapshot, identity)],
+            () => visiblePorts(snapshot, identity),
+            keepVisible,
+          );
     const { shared, remaining } = structure.claims;
     return memory.rememberFor(visibility, "seen", [visible, shared, remaining], (before?: Outbound) => {
       const groups = keepIfSame(before?.groups, visibleGroups(snapshot, visible));
@@ -210,7 +219,7 @@ function listenerView(
   if (groups.length === 0 && !isEgressEnabled) return undefined;
   const chains = groups.map((group) => chainOf(snapshot, group));
   const refused = snapshot.memory.rememberFor(owner, "refused", [snapshot.structure, ...chains], () =>
-    refusedMatches(snapshot, chains),
+    refusedMatches(snapshot, owner, chains),
   );
   return snapshot.memory.rememberFor(owner, "listener", [isEgressEnabled, refused, ...chains], () => ({
     kind: "outbound-listener",
@@ -222,13 +231,17 @@ function listenerView(
 }
 
 /**
- * Plain TCP ports of the mesh that the client may not call, where egress would pass it through: its connection would wait
+ * Plain TCP ports of the mesh that the client does not see, where egress would pass it through: its connection would wait
  * at the server's sidecar for a TLS hello, and a client that waits for a banner says nothing. Only where every pod has a
  * sidecar: behind others nobody decides, and egress means them.
  */
-function refusedMatches(snapshot: MeshSnapshot, chains: readonly OutboundChain[]): readonly AddressMatch[] {
-  const { isEgressEnabled, isPermissive } = snapshot.settings;
-  if (isPermissive || !isEgressEnabled) return [];
+function refusedMatches(
+  snapshot: MeshSnapshot,
+  owner: string,
+  chains: readonly OutboundChain[],
+): readonly AddressMatch[] {
+  // Nothing is kept from those who see everything.
+  if (owner === "" || !snapshot.settings.isEgressEnabled) return [];
   const taken = new Set(chains.flatMap(({ port, addresses }) => addresses.map((address) => addressKey(port, address))));
   const found = new Map<number, Set<string>>();
   for (const model of snapshot.structure.ports) {

@@ -3,13 +3,14 @@ import type { AccessGrant } from "./access-policy.ts";
 import type { ChainGroup } from "./chain-groups.ts";
 import { MESH_CONFIG_NAME } from "./default-settings.ts";
 import { inboundHosts } from "./inbound-view.ts";
+import { scopeRefs } from "./outbound-scope.ts";
 import { visibleGroups } from "./outbound-view.ts";
 import { compareText } from "./precedence.ts";
 import { inboundRouteName, outboundRouteName } from "./resource-names.ts";
 import type { PortModel } from "./service-model.ts";
 import { findClass, type MeshSnapshot } from "./snapshot.ts";
 import type { Identity, ResourceView } from "./view.ts";
-import { allVisiblePorts, grantedPorts, grantsFrom, grantsTo, opensPort, splitOf } from "./visible-services.ts";
+import { grantsFrom, grantsTo, opensPort, splitOf, visiblePorts } from "./visible-services.ts";
 import type { WorkloadClass } from "./workload-class.ts";
 import { type RecordKind, recordsOf } from "./world.ts";
 
@@ -46,6 +47,7 @@ function objectsOf(
     case "outbound-listener":
       return [
         ...settingsRefs(snapshot),
+        ...scopeRefs(snapshot, workload.namespace),
         ...groupsOf(snapshot, workload).flatMap((group) => groupRefs(snapshot, workload, group)),
       ];
     case "outbound-route":
@@ -119,9 +121,9 @@ function endpointsRefs(snapshot: MeshSnapshot, identity: Identity, port: PortMod
   ];
 }
 
-/** The grants that make a port visible to a client; none in permissive mode, where nothing else is needed. */
+/** What makes a port visible to a client: its grants, or in permissive mode the scope of the client's namespace, if it has one. */
 export function accessRefs(snapshot: MeshSnapshot, identity: Identity, port: PortModel): readonly ObjectRef[] {
-  if (snapshot.settings.isPermissive) return [];
+  if (snapshot.settings.isPermissive) return scopeRefs(snapshot, identity.namespace);
   return grantsFrom(snapshot, identity)
     .filter((grant) => grant.namespace === port.namespace && port.accounts.includes(grant.destination))
     .filter((grant) => opensPort(grant, port))
@@ -130,10 +132,7 @@ export function accessRefs(snapshot: MeshSnapshot, identity: Identity, port: Por
 
 /** The outbound filter chains of a client. */
 export function groupsOf(snapshot: MeshSnapshot, identity: Identity): readonly ChainGroup[] {
-  return visibleGroups(
-    snapshot,
-    snapshot.settings.isPermissive ? allVisiblePorts(snapshot) : grantedPorts(snapshot, identity),
-  );
+  return visibleGroups(snapshot, visiblePorts(snapshot, identity));
 }
 
 function groupRefs(snapshot: MeshSnapshot, identity: Identity, group: ChainGroup): readonly ObjectRef[] {

@@ -17,6 +17,14 @@ export interface NamespaceRecord extends RecordBase {
   readonly monitoredBy?: string;
   /** Label `openservicemesh.io/ignore: true`. */
   readonly isIgnored: boolean;
+  /** What its pods see in permissive mode besides their own namespace. Sorted; undefined: everything. */
+  readonly outboundScope?: readonly ScopeEntry[];
+}
+
+/** A Service, or all of a namespace. */
+export interface ScopeEntry {
+  readonly namespace: string;
+  readonly service?: string;
 }
 
 export interface ServiceAccountRecord extends RecordBase {

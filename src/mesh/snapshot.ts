@@ -5,6 +5,7 @@ import { keepIfSame } from "./content-equality.ts";
 import { DEFAULT_SETTINGS, MESH_CONFIG_NAME } from "./default-settings.ts";
 import { type NamespaceModel, namespaceModel } from "./namespace-model.ts";
 import { createOnce, type Once } from "./once.ts";
+import { scopeRejections } from "./outbound-scope.ts";
 import { comparePrecedence, compareText } from "./precedence.ts";
 import type { MeshSettings, PodRecord } from "./records.ts";
 import { type MeshStructure, meshStructure } from "./structure.ts";
@@ -55,7 +56,7 @@ export function* createSnapshot(
   const claims = yield* addressClaims(namespaces.values(), previous?.claims);
   const settings = keepIfSame(previous?.settings, settingsOf(world, options));
   yield;
-  const rejections = rejectionsOf(namespaces, claims, memory);
+  const rejections = rejectionsOf(world, namespaces, claims, memory);
   yield;
   const structure = meshStructure(settings, claims, namespaces, previous?.structure);
   return {
@@ -98,11 +99,12 @@ function* meshNamespaces(
 }
 
 function rejectionsOf(
+  world: World,
   namespaces: ReadonlyMap<string, NamespaceModel>,
   claims: AddressClaims,
   memory: ViewMemory,
 ): readonly Rejection[] {
-  const inputs: (readonly Rejection[])[] = [claims.rejections];
+  const inputs: (readonly Rejection[])[] = [claims.rejections, scopeRejections(world, namespaces, memory)];
   for (const model of namespaces.values()) inputs.push(model.rejections);
   return memory.rememberFor("", "rejections", inputs, () => sortedRejections(inputs.flat()));
 }

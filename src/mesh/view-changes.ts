@@ -1,6 +1,9 @@
 /** What may differ between two snapshots: an index from changed records to the parts of views that they concern. */
 import type { AccessGrant } from "./access-policy.ts";
+import { sameContent } from "./content-equality.ts";
 import type { NamespaceModel } from "./namespace-model.ts";
+import { scopedNamespaces, scopeOf } from "./outbound-scope.ts";
+import { outboundOwner } from "./outbound-view.ts";
 import { lacksEndpoint, type PortModel, type ServiceModel } from "./service-model.ts";
 import { isHttp } from "./service-ports.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
@@ -19,7 +22,7 @@ export interface ViewChanges {
   readonly parts: ReadonlySet<string>;
   /** Namespaces whose pods may have another class. */
   readonly namespaces: ReadonlySet<string>;
-  /** The mode may differ, so that classes may consist of other parts. */
+  /** The mode may differ, or which namespaces have a scope, so that classes may consist of other parts. */
   readonly hasOtherParts: boolean;
   /** Some Service has lost an endpoint. */
   readonly losesEndpoints: boolean;
@@ -39,8 +42,8 @@ interface Found {
 export function viewChanges(before: MeshSnapshot | undefined, after: MeshSnapshot): ViewChanges {
   const found: Found = { stages: new Set(), parts: new Set(), namespaces: new Set(), losesEndpoints: false };
   if (before === after) return { ...found, hasOtherParts: false };
-  const hasOtherParts = before === undefined || before.settings !== after.settings;
-  if (hasOtherParts || haveClaimsChanged(before, after)) for (const stage of ALL_STAGES) found.stages.add(stage);
+  const isAllNew = before === undefined || before.settings !== after.settings;
+  if (isAllNew || haveClaimsChanged(before, after)) for (const stage of ALL_STAGES) found.stages.add(stage);
   const both = { before, after };
   if (before?.namespaces !== after.namespaces) {
     for (const [namespace, model] of after.namespaces) {
@@ -51,7 +54,22 @@ export function viewChanges(before: MeshSnapshot | undefined, after: MeshSnapsho
       if (!after.namespaces.has(namespace)) compareNamespace({ ...both, namespace, earlier, model: undefined }, found);
     }
   }
+  const hasOtherParts = isAllNew || compareScopes(before, after, found);
   return { ...found, hasOtherParts };
+}
+
+/** Notes the parts of namespaces whose scope differs; true when some have one now and had none before, or the reverse. */
+function compareScopes(before: MeshSnapshot, after: MeshSnapshot, found: Found): boolean {
+  const [old, now] = [scopedNamespaces(before), scopedNamespaces(after)];
+  if (old === now) return false;
+  let hasOtherParts = false;
+  for (const namespace of new Set([...old.keys(), ...now.keys()])) {
+    const [earlier, entries] = [old.get(namespace), now.get(namespace)];
+    if (sameContent(earlier, entries)) continue;
+    hasOtherParts ||= earlier === undefined || entries === undefined;
+    for (const stage of OUTBOUND_STAGES) found.parts.add(partKey(stage, namespace));
+  }
+  return hasOtherParts;
 }
 
 function haveClaimsChanged(before: MeshSnapshot, after: MeshSnapshot): boolean {
@@ -81,14 +99,28 @@ function compareNamespace(comparison: Comparison, found: Found): void {
   if (havePortsChanged || earlier?.splits.apexesByBackend !== model?.splits.apexesByBackend)
     addInbound(comparison, found);
   if (after.settings.isPermissive) {
-    if (havePortsChanged) for (const stage of OUTBOUND_STAGES) found.stages.add(stage);
-    if (haveSplitsChanged) found.stages.add("base").add("routes");
-    if (haveEndpointsChanged) found.stages.add("endpoints");
+    // In a scope, backends come and go with their split.
+    if (havePortsChanged || haveSplitsChanged) addEverybody(comparison, OUTBOUND_STAGES, found);
+    if (haveEndpointsChanged) addEverybody(comparison, ["endpoints"], found);
     return;
   }
   addClients(comparison, accounts, OUTBOUND_STAGES, found);
   addClients(comparison, endpointAccounts, ["endpoints"], found);
   compareGrants(comparison, found);
+}
+
+/** In permissive mode: the outbound side of all namespaces but those whose scope does not reach this one. */
+function addEverybody({ after, namespace }: Comparison, stages: readonly PartStage[], found: Found): void {
+  const scopes = scopedNamespaces(after);
+  if (scopes.size === 0) {
+    for (const stage of stages) found.stages.add(stage);
+    return;
+  }
+  for (const client of after.namespaces.keys()) {
+    if (client !== namespace && scopeOf(after, client)?.has(namespace) === false) continue;
+    const { visibility, routes } = outboundOwner(after, { namespace: client, serviceAccount: "" });
+    for (const stage of stages) found.parts.add(partKey(stage, stage === "routes" ? routes : visibility));
+  }
 }
 
 function inOneOnly<T>(left: readonly T[], right: readonly T[]): ReadonlySet<T> {

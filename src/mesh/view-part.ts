@@ -7,7 +7,7 @@ import type { WorkloadClass } from "./workload-class.ts";
 
 /**
  * What the view of a workload class is made of. Classes that agree in a part share it: in permissive mode all have one
- * base and one list of endpoints, and those of a namespace its routes; else those of an identity have these three.
+ * base and one list of endpoints, those of a namespace its routes, and where it has a scope all three; else those of an identity have these three.
  */
 export type PartStage = "base" | "endpoints" | "routes" | "inbound";
 
@@ -24,7 +24,7 @@ export function partKey(stage: PartStage, owner: string): string {
   return `${stage} ${owner}`;
 }
 
-/** The parts of the view of `workload`, in the order of their resources. They depend on the mode and on nothing else. */
+/** The parts of the view of `workload`, in the order of their resources. They depend on the mode and on whether the namespace has a scope. */
 export function partsOf(snapshot: MeshSnapshot, workload: WorkloadClass): readonly PartRef[] {
   const { visibility, routes } = outboundOwner(snapshot, workload);
   const classKey = workload.key;

@@ -1,4 +1,5 @@
 import type { AccessGrant } from "./access-policy.ts";
+import { type OutboundScope, scopeOf } from "./outbound-scope.ts";
 import { compareText } from "./precedence.ts";
 import { serviceLabel } from "./resource-names.ts";
 import { type PortModel, portKey } from "./service-model.ts";
@@ -16,17 +17,49 @@ export interface VisiblePort {
   readonly hasChain: boolean;
 }
 
-/** Every port of the mesh with every endpoint: what anybody sees in permissive mode. */
+/** The ports that workloads of this identity see, and what of them. */
+export function visiblePorts(snapshot: MeshSnapshot, identity: Identity): readonly VisiblePort[] {
+  if (!snapshot.settings.isPermissive) return grantedPorts(snapshot, identity);
+  const scope = scopeOf(snapshot, identity.namespace);
+  return scope === undefined ? allVisiblePorts(snapshot) : scopedPorts(snapshot, scope);
+}
+
+/** Every port of the mesh with every endpoint: what anybody sees in permissive mode, unless its namespace has a scope. */
 export function allVisiblePorts(snapshot: MeshSnapshot): readonly VisiblePort[] {
   const { ports } = snapshot.structure;
   return snapshot.memory.index(ports, () => ports.map((port) => ({ port, hasChain: true })));
+}
+
+/** The ports of the Services in a scope with every endpoint, sorted, and clusters for the backends of their splits. */
+function scopedPorts(snapshot: MeshSnapshot, scope: OutboundScope): readonly VisiblePort[] {
+  const withChain = new Set<PortModel>();
+  for (const [namespace, services] of scope) {
+    for (const port of snapshot.namespaces.get(namespace)?.ports ?? []) {
+      if (services === "all" || services.has(port.service)) withChain.add(port);
+    }
+  }
+  return [...withBackends(snapshot, withChain)]
+    .map((port) => ({ port, hasChain: withChain.has(port) }))
+    .sort((left, right) => compareText(left.port.key, right.port.key));
+}
+
+/** The ports, and those to which their splits lead. */
+function withBackends(snapshot: MeshSnapshot, ports: ReadonlySet<PortModel>): ReadonlySet<PortModel> {
+  const found = new Set(ports);
+  for (const port of ports) {
+    for (const backend of splitOf(snapshot, port)?.backends ?? []) {
+      const leaf = findPort(snapshot, portKey({ label: serviceLabel(port.namespace, backend), port: port.port }));
+      if (leaf !== undefined) found.add(leaf);
+    }
+  }
+  return found;
 }
 
 /**
  * What TrafficTargets let `identity` call, sorted. An apex is visible with any of its backends; a backend that is not
  * granted gets a cluster without endpoints, so that its share ends in 503 at once.
  */
-export function grantedPorts(snapshot: MeshSnapshot, identity: Identity): readonly VisiblePort[] {
+function grantedPorts(snapshot: MeshSnapshot, identity: Identity): readonly VisiblePort[] {
   const granted = new Map<PortModel, Set<string>>();
   for (const grant of grantsFrom(snapshot, identity)) {
     const account = `${grant.namespace}/${grant.destination}`;
@@ -41,14 +74,7 @@ export function grantedPorts(snapshot: MeshSnapshot, identity: Identity): readon
       if (apex !== undefined) withChain.add(apex);
     }
   }
-  const visible = new Set(withChain);
-  for (const port of withChain) {
-    for (const backend of splitOf(snapshot, port)?.backends ?? []) {
-      const leaf = findPort(snapshot, portKey({ label: serviceLabel(port.namespace, backend), port: port.port }));
-      if (leaf !== undefined) visible.add(leaf);
-    }
-  }
-  return [...visible]
+  return [...withBackends(snapshot, withChain)]
     .map((port) => ({ port, accounts: [...(granted.get(port) ?? [])].sort(), hasChain: withChain.has(port) }))
     .sort((left, right) => compareText(left.port.key, right.port.key));
 }

@@ -32,7 +32,7 @@ const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /** Whether `name` may name a Namespace, a Service or a container port's service. */
-function isDnsLabel(name: string): boolean {
+export function isDnsLabel(name: string): boolean {
   return LABEL.test(name);
 }
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MeshRecord, RecordChange } from "../../src/mesh/mod.ts";
 import { type Peer, type ResourceTable, TYPE_URLS } from "../../src/xds/resource.ts";
-import { clusterIp, denseWorld, NAMESPACES } from "../support/dense-world.ts";
+import { clusterIp, denseWorld, NAMESPACES, namespaceOfMesh } from "../support/dense-world.ts";
 import { pushBench, quiet, tableContent } from "../support/push-bench.ts";
 import { worldRecords } from "../support/random-world.ts";
 import { meshConfig, namespaceRecord, podRecord, put, remove, serviceRecord } from "../support/records.ts";
@@ -30,6 +30,7 @@ const special = fc.oneof(
   fc
     .tuple(fc.constantFrom(...NAMESPACES), fc.boolean())
     .map(([namespace, isOurs]) => namespaceRecord(namespace, isOurs ? {} : { monitoredBy: "other" })),
+  fc.constantFrom(...NAMESPACES).chain(namespaceOfMesh),
   // A Service that takes an address from one of the other namespace.
   fc
     .tuple(fc.constantFrom("shop", "depot"), fc.constantFrom("a", "b", "c"), fc.constantFrom(-1, 1))

@@ -1,6 +1,13 @@
 /** Random worlds without gaps: every Service has the endpoints that Kubernetes would give it, and most requests find one. */
 import fc from "fast-check";
-import type { EndpointsRecord, MeshRecord, PodRecord, ServicePort, ServiceRecord } from "../../src/mesh/mod.ts";
+import type {
+  EndpointsRecord,
+  MeshRecord,
+  NamespaceRecord,
+  PodRecord,
+  ServicePort,
+  ServiceRecord,
+} from "../../src/mesh/mod.ts";
 import {
   endpointSlice,
   httpMatch,
@@ -158,11 +165,21 @@ function policiesIn(namespace: string): fc.Arbitrary<readonly MeshRecord[]> {
     .map((parts): readonly MeshRecord[] => parts.flat());
 }
 
+/** A namespace of the mesh, half of the time with a scope that leaves something out. */
+export function namespaceOfMesh(namespace: string): fc.Arbitrary<NamespaceRecord> {
+  const entries = NAMESPACES.flatMap((other) =>
+    other === namespace ? [] : [{ namespace: other }, ...SERVICES.map((service) => ({ namespace: other, service }))],
+  );
+  return fc
+    .oneof(fc.constant(undefined), fc.subarray(entries, { maxLength: 2 }))
+    .map((outboundScope) => namespaceRecord(namespace, outboundScope === undefined ? {} : { outboundScope }));
+}
+
 function recordsIn(namespace: string): fc.Arbitrary<readonly MeshRecord[]> {
   return fc
-    .tuple(podsIn(namespace), servicesIn(namespace), policiesIn(namespace))
-    .map(([pods, services, policies]) => [
-      namespaceRecord(namespace),
+    .tuple(namespaceOfMesh(namespace), podsIn(namespace), servicesIn(namespace), policiesIn(namespace))
+    .map(([own, pods, services, policies]) => [
+      own,
       ...pods.map(({ isReady: _, ...pod }) => pod),
       ...services,
       ...services.flatMap((service) => slicesOf(service, pods)),

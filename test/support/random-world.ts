@@ -1,12 +1,12 @@
 /** Random small worlds in which names, labels, addresses and ports collide often. */
 import fc from "fast-check";
 import type { MeshRecord, PodRecord } from "../../src/mesh/mod.ts";
+import { namespaceOfMesh } from "./dense-world.ts";
 import {
   endpointSlice,
   httpMatch,
   httpRouteGroup,
   meshConfig,
-  namespaceRecord,
   podRecord,
   servicePort,
   serviceRecord,
@@ -172,8 +172,11 @@ export function recordsIn(
 
 /** The namespaces of the mesh and its settings. */
 export const fixedRecords = fc
-  .record({ isPermissive: fc.boolean(), isEgressEnabled: fc.boolean() })
-  .map((settings): readonly MeshRecord[] => [...NAMESPACES.map((own) => namespaceRecord(own)), meshConfig(settings)]);
+  .tuple(
+    fc.record({ isPermissive: fc.boolean(), isEgressEnabled: fc.boolean() }),
+    ...NAMESPACES.map((own) => namespaceOfMesh(own)),
+  )
+  .map(([settings, ...namespaces]): readonly MeshRecord[] => [...namespaces, meshConfig(settings)]);
 
 /** A list of records in which one object may come several times. */
 export function worldRecords(): fc.Arbitrary<readonly MeshRecord[]> {
