@@ -10,7 +10,8 @@ import type { AcceptStream, TransportLimits } from "./transport.ts";
 /** What a connection holds of its thread's heap, and what the thread needs without any. */
 const CONNECTION_HEAP_MB = 0.1;
 const BASE_HEAP_MB = 128;
-const YOUNG_HEAP_MB = 32;
+/** Its garbage is short-lived: more room costs memory and saved no time. */
+const YOUNG_HEAP_MB = 8;
 /** Responses that are not sent for so long are kept no longer. */
 const AGE_MS = 10_000;
 /** A thread that says nothing in so many looks hangs. */
