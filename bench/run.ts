@@ -7,6 +7,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { envoyMemorySuite } from "./envoy-memory.ts";
 import { hostileSuite } from "./hostile-suite.ts";
 import { httpSuite } from "./http.ts";
 import { runContext } from "./machine.ts";
@@ -71,7 +72,7 @@ function ownSuites(): readonly Suite[] {
     ...processSuite,
     ...usualScenarios(flags),
     httpSuite,
-    ...(values.full ? [...libraryScenarios(flags), hostileSuite(true, flags)] : []),
+    ...(values.full ? [...libraryScenarios(flags), hostileSuite(true, flags), envoyMemorySuite] : []),
   ];
 }
 
