@@ -90,7 +90,7 @@ describe("a namespace with a scope", () => {
       snapshot(missing).rejections.map(({ reason, message }) => [reason, message.split(" in the mesh")[0]]),
     ).toEqual([
       ["scope-missing", 'There is no Service "depot/sotck"'],
-      ["scope-missing", 'There is no namespace "far"'],
+      ["scope-missing", 'There is nothing of namespace "far"'],
     ]);
     expect(snapshot(missing, namespaceRecord("far"), ...workload("far", "x", 8)).rejections).toHaveLength(1);
   });

@@ -1,8 +1,7 @@
 /** What a namespace's pods see in permissive mode, where its owner has said so. A scope spares memory; it is no right. */
 import { type ObjectRef, objectKey, type Rejection } from "../lib/mod.ts";
 import type { NamespaceModel } from "./namespace-model.ts";
-import type { NamespaceRecord, ScopeEntry } from "./records.ts";
-import type { MeshSnapshot } from "./snapshot.ts";
+import type { MeshSettings, NamespaceRecord, ScopeEntry } from "./records.ts";
 import type { ViewMemory } from "./view-memory.ts";
 import { recordsOf, type World } from "./world.ts";
 
@@ -12,7 +11,12 @@ export const OUTBOUND_SCOPE_ANNOTATION = "openservicemesh.io/outbound-scope";
 /** Services by namespace; `all` of it, or those named. */
 export type OutboundScope = ReadonlyMap<string, "all" | ReadonlySet<string>>;
 
-type Scoped = Pick<MeshSnapshot, "settings" | "world" | "memory">;
+/** What of a snapshot decides. */
+interface Scoped {
+  readonly settings: MeshSettings;
+  readonly world: World;
+  readonly memory: ViewMemory;
+}
 
 /** Namespaces with a scope in effect. None under TrafficTargets, which are the scope there. The same map until some Namespace changes. */
 export function scopedNamespaces({ settings, world, memory }: Scoped): ReadonlyMap<string, readonly ScopeEntry[]> {
@@ -73,7 +77,7 @@ export function scopeRejections(
       for (const entry of entries) {
         const missing = missingOf(entry, namespaces);
         if (missing === undefined) continue;
-        const message = `There is no ${missing} in the mesh, so the scope holds nothing by that name. Create it, or correct or remove the entry.`;
+        const message = `There is ${missing} in the mesh, so the scope holds nothing by that name. Create it, or correct or remove the entry.`;
         const rejected = { strength: "part", field: SCOPE_FIELD, reason: "scope-missing", message } as const;
         found.set(`${objectKey(ref)} ${missing}`, { ...ref, ...rejected });
       }
@@ -90,6 +94,6 @@ function missingOf(
   namespaces: ReadonlyMap<string, NamespaceModel>,
 ): string | undefined {
   const model = namespaces.get(namespace);
-  if (model === undefined) return `namespace "${namespace}"`;
-  return service === undefined || model.services.has(service) ? undefined : `Service "${namespace}/${service}"`;
+  if (model === undefined) return `nothing of namespace "${namespace}"`;
+  return service === undefined || model.services.has(service) ? undefined : `no Service "${namespace}/${service}"`;
 }
