@@ -42,6 +42,9 @@ const INPUT_KINDS = [
   "TrafficSplit",
 ] as const satisfies readonly RecordKind[];
 
+/** A step through several rooms costs as much as a Service that is as before. */
+const SERVICES_IN_A_STEP = 32;
+
 /** The model of one namespace, in steps; the same object as before when none of its records changed, else made of what stayed the same. */
 export function* namespaceModel(
   world: World,
@@ -103,7 +106,7 @@ function* serviceModels(
   const models = new Map<string, ServiceModel>();
   let isSame = previous?.size === members.services.size;
   for (const service of [...members.services.values()].sort((left, right) => compareText(left.name, right.name))) {
-    yield;
+    if (models.size % SERVICES_IN_A_STEP === 0) yield;
     const { name } = service;
     const before = previous?.get(name);
     const model = serviceModel(service, members.selected.get(name), members.rows.get(name), clusterDomain, before);

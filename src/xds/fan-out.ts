@@ -1,8 +1,6 @@
 /** Sessions brought up to date before others get their turn on the thread, and for how long at most. */
 const BATCH = 64;
 const BATCH_MS = 4;
-/** Sessions between two looks at the clock. */
-const STRIDE = 8;
 
 export interface FanOutOptions<Item> {
   /** Runs an action once sockets have had their turn; a timer would cost every batch a millisecond. */
@@ -29,7 +27,7 @@ export function fanOut<Item>({ later, refresh, monotonic }: FanOutOptions<Item>)
     const endsAt = monotonic() + BATCH_MS;
     let count = 0;
     for (const item of marked) {
-      if (count === BATCH || (count > 0 && count % STRIDE === 0 && monotonic() >= endsAt)) {
+      if (count === BATCH || (count > 0 && monotonic() >= endsAt)) {
         later(run);
         return;
       }

@@ -2,7 +2,7 @@ import type { Clock, Log } from "../lib/mod.ts";
 import type { EncodedResponses } from "./encoded-responses.ts";
 import { decodeDeltaRequest, decodeSotwRequest } from "./messages.ts";
 import type { Delivery, DeliveryObserver, StreamInfo } from "./observer.ts";
-import type { DeltaRequest, Response, StreamInput, StreamLimits, Verdict } from "./protocol.ts";
+import type { DeltaRequest, Response, SotwRequest, StreamInput, StreamLimits, Verdict } from "./protocol.ts";
 import type { RefusalMemory } from "./refusals.ts";
 import type { Peer, ResourceTable, TableSubscription, TypeUrl } from "./resource.ts";
 import type { SharedResponses } from "./shared-responses.ts";
@@ -10,7 +10,10 @@ import { step } from "./step.ts";
 import { createStream, isSubscribed, type StreamState } from "./stream-state.ts";
 import type { TableDifference } from "./table-difference.ts";
 import type { EndCode, StreamHandler, StreamTransport } from "./transport.ts";
+import type { TurnShare } from "./turn-share.ts";
 import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
+
+type Request = DeltaRequest | SotwRequest;
 
 /** What the sessions of one server have in common. */
 export interface SessionServices {
@@ -29,6 +32,7 @@ export interface SessionServices {
   readonly metrics: XdsMetrics;
   readonly clock: Clock;
   readonly log: Log;
+  readonly turn: TurnShare<Session>;
   /** Called once for each session, when its stream is over. */
   readonly onOver: (session: Session) => void;
 }
@@ -70,6 +74,8 @@ export class Session implements StreamHandler, StreamInfo {
   /** Responses that the transport cannot take yet: at most one of a type. */
   #queue: Response[] | undefined;
   #inFlight: InFlight | undefined;
+  /** A request that waits for a later turn. There is never a second one: the next request has the first answered at once. */
+  #late: Request | undefined;
   #tables: TableSubscription | undefined;
   #table: ResourceTable | undefined;
   #hasRoom = true;
@@ -121,11 +127,26 @@ export class Session implements StreamHandler, StreamInfo {
     if (this.#isOver) return;
     const request = this.#decode(bytes);
     if (request === undefined) return;
-    this.#services.metrics.requested(request.typeUrl);
-    this.#guard(() => {
-      if (!this.#stream.hasRequested && this.#stream.waiting === undefined) this.#startQuiet(request);
-      this.#give(request);
-    });
+    const { metrics, turn } = this.#services;
+    metrics.requested(request.typeUrl);
+    if (this.#late === undefined && turn.isSpent()) {
+      // It has spoken: that it is not listened to yet is no fault of the client.
+      if (!this.#stream.hasRequested) this.#cancelTimer();
+      this.#late = request;
+      turn.putOff(this);
+      return;
+    }
+    this.takeLate();
+    this.#take(request);
+  }
+
+  /** Takes the request that was put off. */
+  takeLate(): void {
+    const late = this.#late;
+    if (late === undefined) return;
+    this.#late = undefined;
+    this.#services.turn.forget(this);
+    this.#take(late);
   }
 
   drained(): void {
@@ -145,6 +166,7 @@ export class Session implements StreamHandler, StreamInfo {
     for (const { typeUrl } of this.#queue ?? []) this.#services.metrics.sendFailed(typeUrl);
     this.#queue = undefined;
     this.#inFlight = undefined;
+    this.#late = undefined;
     const tables = this.#tables;
     if (tables !== undefined) {
       this.#services.metrics.connected(-1);
@@ -175,6 +197,13 @@ export class Session implements StreamHandler, StreamInfo {
       this.end("INVALID_ARGUMENT", `${bytes.length} bytes are no discovery request`, "request");
       return undefined;
     }
+  }
+
+  #take(request: Request): void {
+    this.#guard(() => {
+      if (!this.#stream.hasRequested && this.#stream.waiting === undefined) this.#startQuiet(request);
+      this.#give(request);
+    });
   }
 
   #startQuiet(request: { readonly initialVersions?: ReadonlyMap<string, string>; readonly version?: string }): void {

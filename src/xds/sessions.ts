@@ -12,6 +12,7 @@ import { Session, type SessionServices } from "./session.ts";
 import { sharedResponses } from "./shared-responses.ts";
 import { tableDifference } from "./table-difference.ts";
 import type { AcceptStream, EndCode, StreamTransport } from "./transport.ts";
+import { type TurnShare, turnShare } from "./turn-share.ts";
 import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
 
 /** Proxies whose refusals are remembered; the ones that refused least recently are forgotten first. */
@@ -64,6 +65,7 @@ export function openSessions(options: SessionsOptions): Sessions {
   const remove = (session: Session) => {
     const { uuid } = session.peer;
     changes.forget(session);
+    turn.forget(session);
     const streams = byPeer.get(uuid) ?? [];
     const left = streams.filter((other) => other !== session);
     if (left.length === streams.length) return;
@@ -75,7 +77,12 @@ export function openSessions(options: SessionsOptions): Sessions {
     byPeer.delete(uuid);
     if (!session.memory.isEmpty()) keepMemory(memories, uuid, session.memory);
   };
-  const services = servicesOf(options, remove);
+  const turn: TurnShare<Session> = turnShare({
+    later: (action) => void nextTurn().then(action),
+    resume: (session) => session.takeLate(),
+    monotonic: () => clock.monotonic(),
+  });
+  const services = servicesOf(options, turn, remove);
   const usesResponses = forgetResponses(services, () => count > 0);
   const memoryOf = (uuid: string) => {
     const [other] = byPeer.get(uuid) ?? [];
@@ -122,13 +129,18 @@ export function openSessions(options: SessionsOptions): Sessions {
   };
 }
 
-function servicesOf(options: SessionsOptions, onOver: SessionServices["onOver"]): SessionServices {
+function servicesOf(
+  options: SessionsOptions,
+  turn: SessionServices["turn"],
+  onOver: SessionServices["onOver"],
+): SessionServices {
   return {
     ...options,
     difference: tableDifference(),
     responses: sharedResponses(),
     encoded: { delta: encodedResponses(encodeDeltaResponse), sotw: encodedResponses(encodeSotwResponse) },
     readPlainAck: plainAckReader(),
+    turn,
     onOver,
   };
 }
