@@ -1,9 +1,8 @@
 /** The inside of a stream thread: sockets, TLS, HTTP/2 and gRPC framing. What streams say and are told is the main thread's. */
 import type { MessagePort } from "node:worker_threads";
 import { type Clock, observeLoopDelay } from "../lib/mod.ts";
-import { nextTurn } from "../platform/mod.ts";
 import { framedTransport } from "./framed-transport.ts";
-import { BatchReader, BatchWriter, ENTRY } from "./stream-batch.ts";
+import { BatchReader, ENTRY } from "./stream-batch.ts";
 import {
   type FromStreamThread,
   STREAM_WINDOW_BYTES,
@@ -13,13 +12,9 @@ import {
   type ToStreamThread,
 } from "./stream-thread-messages.ts";
 import { ThreadMetrics } from "./stream-thread-metrics.ts";
+import { ThreadOutbox } from "./stream-thread-outbox.ts";
 import type { StreamHandler, StreamTransport, Transport } from "./transport.ts";
 
-/** What the main thread has not worked through may be so much; then the thread waits, and its sockets with it. */
-const UNHANDLED_MAX = 1024 * 1024;
-/** A batch that is as large goes out before the turn ends. */
-const BATCH_BYTES = 128 * 1024;
-const WAIT_MS = 100;
 const STANDING_MS = 1_000;
 
 export type { StreamThreadData };
@@ -29,7 +24,7 @@ export function serveStreamThread(port: MessagePort, data: StreamThreadData, clo
   const streams = new Map<number, ThreadStream>();
   const responses = new Map<number, Buffer>();
   const metrics = new ThreadMetrics(() => outbox.schedule());
-  const outbox = new Outbox(port, new Int32Array(data.handled), metrics);
+  const outbox = new ThreadOutbox(port, new Int32Array(data.handled), metrics);
   let opened = 0;
   const transport = framedTransport({
     accept(protocol, certificate, stream) {
@@ -96,77 +91,16 @@ function jsonBytes(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value));
 }
 
-/** Gathers what is told in one turn of the thread's sockets. */
-class Outbox {
-  readonly #port: MessagePort;
-  readonly #handled: Int32Array;
-  readonly #metrics: ThreadMetrics;
-  readonly #writer = new BatchWriter();
-  #told = 0;
-  #isScheduled = false;
-
-  constructor(port: MessagePort, handled: Int32Array, metrics: ThreadMetrics) {
-    this.#port = port;
-    this.#handled = handled;
-    this.#metrics = metrics;
-  }
-
-  add(kind: number, key: number, value = 0): void {
-    this.#writer.add(kind, key, value);
-    this.schedule();
-  }
-
-  addBytes(kind: number, key: number, bytes: Uint8Array): void {
-    this.#writer.addBytes(kind, key, bytes);
-    if (this.#writer.length >= BATCH_BYTES) this.#flush();
-    else this.schedule();
-  }
-
-  /** After what was told before. */
-  tell(message: FromStreamThread): void {
-    this.#flush();
-    this.#port.postMessage(message);
-  }
-
-  schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    void nextTurn().then(() => {
-      this.#isScheduled = false;
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
-    const counts = this.#metrics.takeCounts();
-    if (counts.length > 0) this.#port.postMessage({ kind: "counted", counts } satisfies FromStreamThread);
-    if (this.#writer.length === 0) return;
-    const batch = this.#writer.take();
-    this.#told = (this.#told + batch.byteLength) | 0;
-    this.#port.postMessage(batch, [batch]);
-    this.#waitForMain();
-  }
-
-  /** Clients that say more than the main thread can take are not read meanwhile, as if it had read them itself. */
-  #waitForMain(): void {
-    for (;;) {
-      const handled = Atomics.load(this.#handled, 0);
-      if (((this.#told - handled) | 0) <= UNHANDLED_MAX) return;
-      Atomics.wait(this.#handled, 0, handled, WAIT_MS);
-    }
-  }
-}
-
 /** A stream in its thread: tells what the client says, and how much of what it is sent has gone. */
 class ThreadStream implements StreamHandler {
-  readonly #outbox: Outbox;
+  readonly #outbox: ThreadOutbox;
   readonly #id: number;
   readonly #transport: StreamTransport;
   readonly #onOver: () => void;
   /** Bytes that were sent and not given back to the main thread. */
   #taken = 0;
 
-  constructor(outbox: Outbox, id: number, transport: StreamTransport, onOver: () => void) {
+  constructor(outbox: ThreadOutbox, id: number, transport: StreamTransport, onOver: () => void) {
     this.#outbox = outbox;
     this.#id = id;
     this.#transport = transport;
