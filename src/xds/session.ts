@@ -15,6 +15,11 @@ import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
 
 type Request = DeltaRequest | SotwRequest;
 
+/** Requests of one stream that wait for a later turn; one more has all of them answered at once. */
+const LATE_MAX = 8;
+/** Only the first of them may be larger. */
+const LATE_BYTES_MAX = 64 * 1024;
+
 /** What the sessions of one server have in common. */
 export interface SessionServices {
   readonly difference: TableDifference;
@@ -74,8 +79,8 @@ export class Session implements StreamHandler, StreamInfo {
   /** Responses that the transport cannot take yet: at most one of a type. */
   #queue: Response[] | undefined;
   #inFlight: InFlight | undefined;
-  /** A request that waits for a later turn. There is never a second one: the next request has the first answered at once. */
-  #late: Request | undefined;
+  /** Requests that wait for a later turn. */
+  #late: Request[] | undefined;
   #tables: TableSubscription | undefined;
   #table: ResourceTable | undefined;
   #hasRoom = true;
@@ -129,24 +134,34 @@ export class Session implements StreamHandler, StreamInfo {
     if (request === undefined) return;
     const { metrics, turn } = this.#services;
     metrics.requested(request.typeUrl);
-    if (this.#late === undefined && turn.isSpent()) {
-      // It has spoken: that it is not listened to yet is no fault of the client.
-      if (!this.#stream.hasRequested) this.#cancelTimer();
-      this.#late = request;
-      turn.putOff(this);
-      return;
-    }
-    this.takeLate();
+    if ((this.#late !== undefined || turn.isSpent()) && this.#putOff(request, bytes.length)) return;
+    while (this.#late !== undefined) this.#takeFirstLate();
     this.#take(request);
   }
 
-  /** Takes the request that was put off. */
+  /** Takes one request that was put off; the others wait for their turn again. */
   takeLate(): void {
-    const late = this.#late;
-    if (late === undefined) return;
-    this.#late = undefined;
-    this.#services.turn.forget(this);
-    this.#take(late);
+    this.#takeFirstLate();
+    if (this.#late !== undefined) this.#services.turn.putOff(this);
+  }
+
+  #putOff(request: Request, size: number): boolean {
+    if (this.#late !== undefined && (this.#late.length >= LATE_MAX || size > LATE_BYTES_MAX)) return false;
+    // It has spoken: that it is not listened to yet is no fault of the client.
+    if (!this.#stream.hasRequested) this.#cancelTimer();
+    this.#late ??= [];
+    this.#late.push(request);
+    this.#services.turn.putOff(this);
+    return true;
+  }
+
+  #takeFirstLate(): void {
+    const late = this.#late?.shift();
+    if (this.#late?.length === 0) {
+      this.#late = undefined;
+      this.#services.turn.forget(this);
+    }
+    if (late !== undefined) this.#take(late);
   }
 
   drained(): void {
@@ -200,6 +215,7 @@ export class Session implements StreamHandler, StreamInfo {
   }
 
   #take(request: Request): void {
+    if (this.#isOver) return;
     this.#guard(() => {
       if (!this.#stream.hasRequested && this.#stream.waiting === undefined) this.#startQuiet(request);
       this.#give(request);
