@@ -74,16 +74,16 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
   tls.on("secureConnection", (socket: TLSSocket) => {
     line.done();
     socket.on("error", () => undefined);
-    const certificate = readClientCertificate(socket.getPeerCertificate());
+    const peer = socket.getPeerCertificate();
     const isResumed = socket.isSessionReused();
     // What a resumed session says of its client was verified when the session began.
-    if (isClosed || socket.alpnProtocol !== "h2" || (isResumed && !trust.isTrusted(socket))) {
+    if (isClosed || socket.alpnProtocol !== "h2" || (isResumed && !trust.isTrusted(peer))) {
       metrics.ended("refused");
       socket.destroy();
       return;
     }
     metrics.ended(isResumed ? "resumed" : "full");
-    options.onConnection(socket, certificate);
+    options.onConnection(socket, readClientCertificate(peer));
   });
   tls.on("tlsClientError", () => {
     line.done();

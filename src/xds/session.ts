@@ -25,8 +25,8 @@ export interface SessionServices {
   readonly difference: TableDifference;
   readonly responses: SharedResponses;
   readonly encoded: Readonly<Record<StreamInfo["protocol"], EncodedResponses>>;
-  /** Reads an ACK that says nothing else; undefined for other requests. */
-  readonly readPlainAck: (bytes: Uint8Array) => DeltaRequest | undefined;
+  /** The short way to read a request; undefined where only the decoder can. */
+  readonly readDeltaRequest: (bytes: Uint8Array) => DeltaRequest | undefined;
   readonly limits: StreamLimits & {
     /** A stream on which nothing was asked for so long is ended. */
     readonly firstRequestMs: number;
@@ -206,7 +206,7 @@ export class Session implements StreamHandler, StreamInfo {
   #decode(bytes: Uint8Array) {
     try {
       if (this.protocol === "sotw") return decodeSotwRequest(bytes);
-      return this.#services.readPlainAck(bytes) ?? decodeDeltaRequest(bytes);
+      return this.#services.readDeltaRequest(bytes) ?? decodeDeltaRequest(bytes);
     } catch {
       // What the decoder says quotes the client's bytes; the stream's end says enough.
       this.end("INVALID_ARGUMENT", `${bytes.length} bytes are no discovery request`, "request");

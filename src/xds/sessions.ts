@@ -1,11 +1,11 @@
 import type { Clock, Log } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
+import { deltaRequestReader } from "./delta-request-reader.ts";
 import { encodedResponses } from "./encoded-responses.ts";
 import { type FanOut, fanOut } from "./fan-out.ts";
 import { encodeDeltaResponse, encodeSotwResponse } from "./messages.ts";
 import type { DeliveryObserver } from "./observer.ts";
-import { plainAckReader } from "./plain-ack.ts";
 import { type RefusalMemory, refusalMemory } from "./refusals.ts";
 import type { Peer, TableSource } from "./resource.ts";
 import { Session, type SessionServices } from "./session.ts";
@@ -139,7 +139,7 @@ function servicesOf(
     difference: tableDifference(),
     responses: sharedResponses(),
     encoded: { delta: encodedResponses(encodeDeltaResponse), sotw: encodedResponses(encodeSotwResponse) },
-    readPlainAck: plainAckReader(),
+    readDeltaRequest: deltaRequestReader(),
     turn,
     onOver,
   };

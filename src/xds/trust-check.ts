@@ -1,12 +1,13 @@
 import { X509Certificate } from "node:crypto";
-import type { TLSSocket } from "node:tls";
+import type { PeerCertificate } from "node:tls";
 
 /** Certificates that are known to be trusted; the first of them are forgotten first. */
 const KNOWN_MAX = 20_000;
 
 /** Whether a client's certificate was issued by a CA that is in force now. */
 export interface TrustCheck {
-  isTrusted(socket: TLSSocket): boolean;
+  /** `peer` as `node:tls` gives it: empty when the session knows of no certificate. */
+  isTrusted(peer: Partial<PeerCertificate>): boolean;
   renew(clientCaPem: string): void;
 }
 
@@ -18,11 +19,10 @@ export function trustCheck(clientCaPem: string): TrustCheck {
   let roots = certificatesOf(clientCaPem);
   const known = new Set<string>();
   return {
-    isTrusted(socket) {
-      const certificate = socket.getPeerX509Certificate();
-      if (certificate === undefined) return false;
-      const fingerprint = certificate.fingerprint256;
+    isTrusted({ fingerprint256: fingerprint, raw }) {
+      if (fingerprint === undefined || raw === undefined) return false;
       if (known.has(fingerprint)) return true;
+      const certificate = new X509Certificate(raw);
       const isTrusted = roots.some((root) => certificate.checkIssued(root) && certificate.verify(root.publicKey));
       if (!isTrusted) return false;
       known.add(fingerprint);
