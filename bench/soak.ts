@@ -11,6 +11,8 @@ export interface SoakOptions {
   readonly seconds: number;
   /** Changes between two looks at the heap. */
   readonly changesPerLook: number;
+  /** How long nothing happens before a look (ms): what is kept for a while on purpose is gone then. */
+  readonly restMs: number;
   readonly flags?: readonly string[];
 }
 
@@ -41,6 +43,8 @@ const SHAPE = {
   seed: 1,
 } as const;
 const CHANGE_MS = 25;
+/** Responses are kept for others that are to be sent the same for 20 s at most: with them a heap goes up and down by megabytes. */
+export const REST_MS = 21_000;
 /** Longest that what has ended may take to be gone. */
 const GONE_MS = 20_000;
 
@@ -65,6 +69,7 @@ async function soakMesh(mesh: BenchMesh, probe: ProcessProbe, options: SoakOptio
   while (performance.now() < endsAt) {
     for (let n = 0; n < options.changesPerLook; n++) await change(mesh, changes++);
     requireAll("soak, some come back", await fleet.reopen({ ids: someOf(mesh.proxies.length, changes) }));
+    await pause(options.restMs);
     looks.push({ at: performance.now(), heap: await probe.heapAfterCollection() });
   }
   await fleet.disconnect();

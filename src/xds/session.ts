@@ -4,6 +4,7 @@ import { decodeDeltaRequest, decodeSotwRequest } from "./messages.ts";
 import type { Delivery, DeliveryObserver, StreamInfo } from "./observer.ts";
 import type { DeltaRequest, Response, SotwRequest, StreamInput, StreamLimits, Verdict } from "./protocol.ts";
 import type { RefusalMemory } from "./refusals.ts";
+import { hasFieldMoreOften } from "./repeated-fields.ts";
 import type { Peer, ResourceTable, TableSubscription, TypeUrl } from "./resource.ts";
 import type { SharedResponses } from "./shared-responses.ts";
 import { step } from "./step.ts";
@@ -204,6 +205,11 @@ export class Session implements StreamHandler, StreamInfo {
   }
 
   #decode(bytes: Uint8Array) {
+    const { namesMax } = this.#services.limits;
+    if (hasFieldMoreOften(bytes, namesMax)) {
+      this.end("RESOURCE_EXHAUSTED", `a request may name at most ${namesMax} resources`, "request");
+      return undefined;
+    }
     try {
       if (this.protocol === "sotw") return decodeSotwRequest(bytes);
       return this.#services.readDeltaRequest(bytes) ?? decodeDeltaRequest(bytes);

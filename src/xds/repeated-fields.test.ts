@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { envoy } from "../../proto/gen/discovery.js";
+import { hasFieldMoreOften } from "./repeated-fields.ts";
+
+const { DeltaDiscoveryRequest } = envoy.service.discovery.v3;
+
+function request(count: number): Uint8Array {
+  return DeltaDiscoveryRequest.encode({
+    node: { id: "x".repeat(300) },
+    typeUrl: "type.googleapis.com/a.B",
+    resourceNamesSubscribe: Array.from({ length: count }, (_, n) => `name-${n}`),
+    initialResourceVersions: Object.fromEntries(Array.from({ length: count }, (_, n) => [`name-${n}`, "1"])),
+    responseNonce: "7",
+  }).finish();
+}
+
+test("a request with as many names as there may be is read, one with more is not", () => {
+  expect(hasFieldMoreOften(request(100), 100)).toBe(false);
+  expect(hasFieldMoreOften(request(101), 100)).toBe(true);
+});
+
+test("what is no message is left to the decoder", () => {
+  expect(hasFieldMoreOften(Buffer.alloc(1000, 0xff), 10)).toBe(false);
+  expect(hasFieldMoreOften(Buffer.alloc(1000, 0x0b), 10)).toBe(false);
+  expect(hasFieldMoreOften(Buffer.concat([request(5), Buffer.from([0x12, 0xff, 0xff, 0xff, 0xff, 0xff])]), 5)).toBe(
+    false,
+  );
+});
