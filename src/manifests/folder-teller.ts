@@ -6,6 +6,7 @@ import { workInTurns } from "../platform/mod.ts";
 import type { ScanProblem } from "./folder-scan.ts";
 import type { ManifestSet, StandingObject } from "./manifest-set.ts";
 import { SETTLE_MS } from "./settling.ts";
+import { GATHER_MS } from "./wake-up.ts";
 
 /** Who follows a folder, and by what clock. */
 export interface FolderListener {
@@ -48,7 +49,8 @@ export class FolderTeller {
   readonly #startedMs: number;
   #isFirst = true;
   #heldSinceMs: number | undefined;
-  #lastAbsenceMs = Number.NEGATIVE_INFINITY;
+  /** Until then an object that is gone may turn up in another file. */
+  #quietAtMs = Number.NEGATIVE_INFINITY;
   #problems: readonly ScanProblem[] = [];
   #isProblemNews = false;
   #reportedVersion = 0;
@@ -62,9 +64,19 @@ export class FolderTeller {
     this.#startedMs = listener.clock.monotonic();
   }
 
+  /** Something happened in the folder; what belongs to it may follow. */
+  noteEvent(): void {
+    this.#moveQuiet(GATHER_MS);
+  }
+
   /** A file is gone: where its objects went may show only now. */
   noteAbsence(): void {
-    this.#lastAbsenceMs = this.#listener.clock.monotonic();
+    this.#moveQuiet(SETTLE_MS);
+  }
+
+  /** When deletes may be told, if nothing else happens. */
+  quietInMs(): number {
+    return Math.max(0, this.#quietAtMs - this.#listener.clock.monotonic());
   }
 
   rejections(): readonly Rejection[] {
@@ -102,7 +114,7 @@ export class FolderTeller {
   async #tellChanges({ isUnsettled }: Progress, isStopped: () => boolean): Promise<void> {
     const { clock, source, onBatch } = this.#listener;
     const nowMs = clock.monotonic();
-    const isQuiet = !isUnsettled && nowMs - this.#lastAbsenceMs >= SETTLE_MS;
+    const isQuiet = !isUnsettled && nowMs >= this.#quietAtMs;
     const hasHeldLong = this.#heldSinceMs !== undefined && nowMs - this.#heldSinceMs >= HOLD_DELETES_MAX_MS;
     const taken = await workInTurns(this.#set.takeChanges(isQuiet || hasHeldLong), clock, isStopped);
     const changes = taken?.value ?? [];
@@ -125,6 +137,10 @@ export class FolderTeller {
         }),
       ),
     ]);
+  }
+
+  #moveQuiet(delayMs: number): void {
+    this.#quietAtMs = Math.max(this.#quietAtMs, this.#listener.clock.monotonic() + delayMs);
   }
 
   #tellRejections(): void {

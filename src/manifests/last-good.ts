@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { contentHash, type Log } from "../lib/mod.ts";
+import { type Clock, contentHash, type Log } from "../lib/mod.ts";
 import { codeOf } from "./folder-scan.ts";
 import type { ManifestObject } from "./manifest-text.ts";
 
@@ -26,12 +26,14 @@ interface Header {
 }
 
 const HEADER_MAX_BYTES = 8192;
+const BEHIND_MS = 200;
 
 /** Keeps entries in `dir`, which is created when the first one is written. */
-export function createLastGood(dir: string, log: Log): LastGood {
+export function createLastGood(dir: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): LastGood {
   /** What is to be written or, when undefined, removed; the newest wish for a file alone counts. */
   const wishes = new Map<string, readonly ManifestObject[] | undefined>();
   let worker: Promise<void> | undefined;
+  let cancelTimer: (() => void) | undefined;
   /** Names of the entries to keep, when others are to be removed. */
   let kept: ReadonlySet<string> | undefined;
   let hasWarned = false;
@@ -62,9 +64,14 @@ export function createLastGood(dir: string, log: Log): LastGood {
     }
     worker = undefined;
   };
+  const begin = () => {
+    cancelTimer?.();
+    cancelTimer = undefined;
+    if (kept !== undefined || wishes.size > 0) worker ??= work();
+  };
   const wish = (file: string, objects: readonly ManifestObject[] | undefined) => {
     wishes.set(file, objects);
-    worker ??= work();
+    if (worker === undefined) cancelTimer ??= clock.after(BEHIND_MS, begin);
   };
 
   return {
@@ -82,10 +89,10 @@ export function createLastGood(dir: string, log: Log): LastGood {
     remove: (file) => wish(file, undefined),
     keepOnly(files) {
       kept = new Set([...files].map((file) => `${contentHash(file)}.manifest`));
-      worker ??= work();
+      begin();
     },
     async flushed() {
-      while (worker !== undefined) await worker;
+      for (begin(); worker !== undefined; begin()) await worker;
     },
   };
 }

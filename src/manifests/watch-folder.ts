@@ -19,6 +19,7 @@ import { createLastGood, type LastGood } from "./last-good.ts";
 import { createManifestSet, type ManifestSet } from "./manifest-set.ts";
 import type { ParsedFile } from "./manifest-text.ts";
 import { createSettling, SETTLE_MS, type Settling } from "./settling.ts";
+import { WakeUp } from "./wake-up.ts";
 
 export interface FolderOptions extends FolderListener {
   readonly dir: string;
@@ -39,8 +40,6 @@ export interface FolderSource {
   stop(): Promise<void>;
 }
 
-/** Events that belong together arrive within this time: a move is two. */
-const GATHER_MS = 2;
 /** The whole folder is listed again this often, and no more than a twentieth of the time is spent on it. */
 const RESCAN_MIN_MS = 2000;
 const RESCAN_SHARE = 20;
@@ -58,7 +57,7 @@ const BIG_READINGS_MAX = 2;
  */
 export function watchFolder(options: FolderOptions): FolderSource {
   const follower = new FolderFollower(options);
-  follower.wake(0);
+  follower.begin();
   return {
     ready: follower.teller.ready,
     rejections: () => follower.teller.rejections(),
@@ -87,40 +86,33 @@ class FolderFollower {
   #running: Promise<void> | undefined;
   /** Woken while running: what woke it may have come too late for this round. */
   #isWokenAgain = false;
-  #wakeAtMs = Number.POSITIVE_INFINITY;
-  #cancelWake: () => void = () => {};
+  readonly #wakeUp: WakeUp;
   #cancelRescan: () => void = () => {};
 
   constructor(options: FolderOptions) {
     this.#options = options;
     this.teller = new FolderTeller(options, this.#set);
-    this.#lastGood = createLastGood(options.stateDir, options.log);
+    this.#lastGood = createLastGood(options.stateDir, options);
     this.#settling = createSettling(options.clock);
     const onEvent = (directory: string, name: string | undefined) => this.#noteEvent(directory, name);
     this.#watchers = watchDirectories({ root: options.dir, log: options.log, onEvent });
+    this.#wakeUp = new WakeUp(options.clock, () => {
+      this.#isWokenAgain = true;
+      this.#running ??= this.#run();
+    });
+  }
+
+  begin(): void {
+    this.#wakeUp.soon();
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#cancelWake();
+    this.#wakeUp.stop();
     this.#cancelRescan();
     this.#watchers.close();
     await this.#running;
     await this.#lastGood.flushed();
-  }
-
-  /** Looks again after `delayMs` at the latest. */
-  wake(delayMs: number): void {
-    const { clock } = this.#options;
-    const atMs = clock.monotonic() + delayMs;
-    if (this.#isStopped || atMs >= this.#wakeAtMs) return;
-    this.#cancelWake();
-    this.#wakeAtMs = atMs;
-    this.#cancelWake = clock.after(delayMs, () => {
-      this.#wakeAtMs = Number.POSITIVE_INFINITY;
-      this.#isWokenAgain = true;
-      this.#running ??= this.#run();
-    });
   }
 
   #noteEvent(directory: string, name: string | undefined): void {
@@ -129,7 +121,8 @@ class FolderFollower {
     if (isHidden && this.#scan?.withLinks.has(directory) !== true) return;
     if (name === undefined || isHidden) this.#isRescanDue = true;
     else this.#dirty.add(directory === "" ? name : `${directory}/${name}`);
-    this.wake(GATHER_MS);
+    this.teller.noteEvent();
+    this.#wakeUp.soon();
   }
 
   async #run(): Promise<void> {
@@ -140,7 +133,8 @@ class FolderFollower {
       if (!this.#isStopped) await this.#tell();
     }
     this.#running = undefined;
-    if (this.#isUnsettled() || this.#set.hasDeletes()) this.wake(SETTLE_MS);
+    if (this.#isUnsettled()) this.#wakeUp.after(SETTLE_MS);
+    else if (this.#set.hasDeletes()) this.#wakeUp.after(this.teller.quietInMs());
   }
 
   async #tell(): Promise<void> {
@@ -182,7 +176,7 @@ class FolderFollower {
     if (this.#isStopped) return;
     this.#cancelRescan = clock.after(pauseMs, () => {
       this.#isRescanDue = true;
-      this.wake(0);
+      this.#wakeUp.soon();
     });
   }
 
@@ -237,7 +231,7 @@ class FolderFollower {
       this.#bigReadings -= 1;
       for (const next of this.#putOff) this.#dirty.add(next);
       this.#putOff.clear();
-      this.wake(0);
+      this.#wakeUp.soon();
     });
   }
 
@@ -252,6 +246,7 @@ class FolderFollower {
       // Written to while it was read: it is as good as unread.
       this.#known.set(path, { ...seen, size: -1 });
       this.#dirty.add(path);
+      this.#wakeUp.after(SETTLE_MS);
     } else if (!parsed.isReadable && !this.#set.has(path)) {
       const objects = await this.#lastGood.load(path);
       if (!isLatest()) return;
@@ -259,7 +254,6 @@ class FolderFollower {
     }
     this.#readings.delete(path);
     if (parsed !== undefined) this.#accept(path, parsed);
-    this.wake(parsed === undefined ? SETTLE_MS : 0);
   }
 
   #accept(path: string, parsed: ParsedFile): void {
