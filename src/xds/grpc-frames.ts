@@ -22,7 +22,8 @@ export class GrpcFrameError extends Error {
 export class GrpcFrameReader {
   readonly #bytesMax: number;
   readonly #onMessage: (message: Uint8Array) => void;
-  readonly #prefix = new Uint8Array(PREFIX_BYTES);
+  /** Of a prefix that is cut by the end of a chunk; most connections never see one. */
+  #prefix: Uint8Array | undefined;
   #prefixLength = 0;
   #length = 0;
   #body: Uint8Array | undefined;
@@ -50,19 +51,31 @@ export class GrpcFrameReader {
   push(chunk: Uint8Array): void {
     let at = 0;
     while (at < chunk.length && !this.#isStopped) {
-      if (this.#prefixLength < PREFIX_BYTES) {
-        this.#prefix[this.#prefixLength++] = chunk[at++] ?? 0;
+      if (this.#prefixLength === 0 && chunk.length - at >= PREFIX_BYTES) {
+        // Nearly always: an acknowledgement is one chunk.
+        this.#prefixLength = PREFIX_BYTES;
+        this.#begin(chunk, at);
+        at += PREFIX_BYTES;
+      } else if (this.#prefixLength < PREFIX_BYTES) {
+        this.#prefix ??= new Uint8Array(PREFIX_BYTES);
+        this.#prefix[this.#prefixLength++] = chunk[at++] as number;
         if (this.#prefixLength < PREFIX_BYTES) continue;
-        this.#begin();
+        this.#begin(this.#prefix, 0);
       }
       at = this.#take(chunk, at);
     }
   }
 
-  #begin(): void {
-    const [flag = 0, a = 0, b = 0, c = 0, d = 0] = this.#prefix;
+  #begin(prefix: Uint8Array, at: number): void {
+    const flag = prefix[at];
     if (flag === 1) this.#refuse("UNIMPLEMENTED", "compressed messages are not taken");
     if (flag !== 0) this.#refuse("INTERNAL", `a message begins with the byte ${flag}; expected 0`);
+    const [a, b, c, d] = [prefix[at + 1], prefix[at + 2], prefix[at + 3], prefix[at + 4]] as [
+      number,
+      number,
+      number,
+      number,
+    ];
     this.#length = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
     if (this.#length > this.#bytesMax) {
       const most = this.#bytesMax;
