@@ -27,6 +27,8 @@ export interface AcceptorOptions {
   readonly connectionsMax: number;
   /** Others listen on the same port; the system deals connections out among them. */
   readonly reusePort?: boolean;
+  /** While it is so, one handshake is under way at a time. */
+  readonly isBusy?: () => boolean;
   /** A connection that speaks HTTP/2 and whose client has shown a certificate that the CA in force has issued. */
   readonly onConnection: (socket: TLSSocket, certificate: ClientCertificate) => void;
   readonly clock: Clock;
@@ -62,6 +64,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
     },
     later: (action) => void nextTurn().then(action),
     workedMs,
+    isBusy: options.isBusy ?? (() => false),
     clock,
   });
   options.metrics.observed(

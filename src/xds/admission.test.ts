@@ -7,10 +7,12 @@ function line(costMs: number) {
   const begun: number[] = [];
   const waiting: (() => void)[] = [];
   let workedMs = 0;
+  let isBusy = false;
   const admitted = admission<number>({
     start: (item) => begun.push(item),
     later: (action) => void waiting.push(action),
     workedMs: () => workedMs,
+    isBusy: () => isBusy,
     clock,
   });
   const turn = () => {
@@ -22,7 +24,10 @@ function line(costMs: number) {
       admitted.done();
     }
   };
-  return { admitted, begun, clock, turn, finish };
+  const setBusy = (busy: boolean) => {
+    isBusy = busy;
+  };
+  return { admitted, begun, clock, turn, finish, setBusy };
 }
 
 test("a crowd is let in oldest first, a few at a time", () => {
@@ -53,6 +58,21 @@ test.each([
   }
   expect(most).toBeGreaterThanOrEqual(expected);
   expect(most).toBeLessThanOrEqual(expected + 1);
+});
+
+test("while streams wait for a change a crowd is let in one by one, and no longer", () => {
+  const { admitted, begun, turn, finish, setBusy } = line(1);
+  setBusy(true);
+  for (let item = 0; item < 100; item++) admitted.add(item);
+  turn();
+  expect(begun).toHaveLength(1);
+  finish(1);
+  turn();
+  expect(begun).toHaveLength(2);
+  setBusy(false);
+  finish(1);
+  turn();
+  expect(admitted.underWay).toBeGreaterThanOrEqual(6);
 });
 
 test("distant peers, whose handshakes end one by one, are led through together", () => {

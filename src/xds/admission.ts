@@ -7,6 +7,8 @@ const TOGETHER_MS = 40;
 /** Bounds of how many that is; fewer would wait for their peers more than work. */
 const ALLOWED_MIN = 6;
 const ALLOWED_MAX = 64;
+/** While streams wait to be told of a change: about a quarter of the thread's time. */
+const ALLOWED_WHEN_BUSY = 1;
 /** What a handshake costs is taken from the last so many, roughly. */
 const MEMORY = 16;
 /** Peers that take longer are far away or do not answer; others are not kept waiting for them. */
@@ -21,6 +23,8 @@ export interface AdmissionOptions<Item> {
   readonly later: (action: () => void) => void;
   /** Milliseconds that this thread has worked so far. */
   readonly workedMs: () => number;
+  /** Whether this thread owes those that are connected something. */
+  readonly isBusy: () => boolean;
   readonly clock: Clock;
 }
 
@@ -39,7 +43,8 @@ export interface Admission<Item> {
 /**
  * Lets handshakes begin oldest first, and only so many be under way that no turn of the event loop is long. More are
  * allowed as long as the turns in which they end are short, so that distant peers do not hold up the line. What one
- * costs is measured with all that follows from it: what its proxy asks for, and what others do meanwhile.
+ * costs is measured with all that follows from it: what its proxy asks for, and what others do meanwhile. Who is connected
+ * comes first: a crowd, or somebody who means harm, must not keep changes from them.
  */
 export function admission<Item>(options: AdmissionOptions<Item>): Admission<Item> {
   return new Line(options);
@@ -96,11 +101,12 @@ class Line<Item> implements Admission<Item> {
   }
 
   #run(): void {
-    const { clock, start } = this.#options;
+    const { clock, isBusy, start } = this.#options;
+    const allowed = isBusy() ? ALLOWED_WHEN_BUSY : Math.floor(this.#allowed);
     const nowMs = clock.monotonic();
     while (this.#young.length > 0 && (this.#young[0] ?? 0) <= nowMs - YOUNG_MS) this.#young.shift();
     for (const item of this.#line) {
-      if (this.#young.length >= Math.floor(this.#allowed) || this.#underWay >= UNDER_WAY_MAX) break;
+      if (this.#young.length >= allowed || this.#underWay >= UNDER_WAY_MAX) break;
       this.#line.delete(item);
       this.#young.push(nowMs);
       this.#underWay++;

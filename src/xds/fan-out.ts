@@ -14,6 +14,8 @@ export interface FanOut<Item> {
   /** Something changed for this item. Marking it twice before its turn is marking it once. */
   mark(item: Item): void;
   forget(item: Item): void;
+  /** Some wait for their turn. */
+  isBusy(): boolean;
 }
 
 /**
@@ -45,5 +47,6 @@ export function fanOut<Item>({ later, refresh, monotonic }: FanOutOptions<Item>)
       queueMicrotask(run);
     },
     forget: (item) => void marked.delete(item),
+    isBusy: () => marked.size > 0,
   };
 }

@@ -8,6 +8,7 @@ import {
   type Http2Stream,
   type Http2StreamHandler,
 } from "../http2/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { KeptConnection } from "./connection-keeper.ts";
 import { type GrpcCarrier, type GrpcStream, type GrpcStreamOptions, openGrpcStream } from "./grpc-stream.ts";
@@ -29,6 +30,8 @@ interface Shared {
   readonly onError: () => void;
 }
 
+/** So much of one connection is read before others have their turn: a client may have sent thousands of small requests. */
+const READ_BYTES = 64 * 1024;
 const PING_PAYLOAD = Buffer.from("osm-ping");
 
 class FramedConnection implements KeptConnection {
@@ -41,6 +44,7 @@ class FramedConnection implements KeptConnection {
   readonly #http2: Http2Connection;
   readonly #streams = new Set<GrpcStream>();
   #resting = 0;
+  #unread = READ_BYTES;
   #isClosing = false;
 
   constructor(socket: TLSSocket, certificate: ClientCertificate, shared: Shared, options: TransportOptions) {
@@ -68,6 +72,8 @@ class FramedConnection implements KeptConnection {
     socket.on("data", (bytes: Buffer) => {
       this.#isHeard = true;
       this.#http2.receive(bytes);
+      this.#unread -= bytes.length;
+      if (this.#unread <= 0) this.#giveWay();
     });
     socket.once("close", () => this.#http2.close());
   }
@@ -136,6 +142,12 @@ class FramedConnection implements KeptConnection {
       pauseReading: () => this.#rest(1),
       resumeReading: () => this.#rest(-1),
     };
+  }
+
+  #giveWay(): void {
+    this.#unread = READ_BYTES;
+    this.#rest(1);
+    void nextTurn().then(() => this.#rest(-1));
   }
 
   /** A connection is read while none of its streams rests. */

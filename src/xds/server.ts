@@ -7,6 +7,7 @@ import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
 import type { Peer, TableSource } from "./resource.ts";
 import type { XdsServerCredentials } from "./server-credentials.ts";
 import { openSessions, type SessionLimits } from "./sessions.ts";
+import { sparingLog } from "./sparing-log.ts";
 import { type StreamThreads, StreamThreadsError, streamThreadsTransport } from "./stream-threads.ts";
 import type { TransportOptions } from "./tls-transport.ts";
 import type { Transport, TransportLimits } from "./transport.ts";
@@ -85,8 +86,13 @@ export class XdsListenError extends Error {
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
   const limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
   const log = options.log.child("xds");
-  const sessions = openSessions({ ...options, log, limits, metrics: xdsMetrics(options.metrics) });
-  const transportOptions = { ...options, log, accept: sessions.open, limits };
+  const sessions = openSessions({
+    ...options,
+    log: sparingLog(log, options.clock),
+    limits,
+    metrics: xdsMetrics(options.metrics),
+  });
+  const transportOptions = { ...options, log, accept: sessions.open, isBusy: sessions.isBusy, limits };
   const transport =
     options.streamThreads === undefined
       ? await openTransport(options.transport ?? "framed", transportOptions)

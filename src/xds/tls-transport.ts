@@ -15,6 +15,8 @@ export interface TransportOptions {
   readonly limits: TransportLimits;
   /** Listen where other threads listen as well. */
   readonly reusePort?: boolean;
+  /** While it is so, streams that are open come before connections that are not. */
+  readonly isBusy?: () => boolean;
   readonly clock: Clock;
   readonly metrics: TransportMetrics;
 }
