@@ -1,3 +1,5 @@
+import type { NameSet } from "./resource.ts";
+
 /**
  * What a client holds under a name: a version, or one of these marks. Versions are hashes or `issuer.serial.expiry`, so
  * that no mark is one.
@@ -31,29 +33,43 @@ const NO_ENTRIES: readonly (readonly [string, Held])[] = [];
 
 /**
  * Names with what a client holds of each, in the order in which they were noted. One name, which is what a change of one
- * object notes, takes no map; and a stream that is up to date takes next to nothing.
+ * object notes, takes no map, nor does all of a table of which a client holds nothing yet; and a stream that is up to date
+ * takes next to nothing.
  */
 export class HeldNames {
+  /** Of each of these the client holds `#held`. */
+  #all: NameSet | undefined;
   #name: string | undefined;
   #held: Held = ABSENT;
-  /** Of all names, as soon as there is more than one. */
+  /** Of all names, as soon as there is more than one and they are not `#all`. */
   #map: Map<string, Held> | undefined;
 
   get size(): number {
+    if (this.#all !== undefined) return this.#all.size;
     if (this.#map !== undefined) return this.#map.size;
     return this.#name === undefined ? 0 : 1;
   }
 
   has(name: string): boolean {
+    if (this.#all !== undefined) return this.#all.has(name);
     return this.#map === undefined ? this.#name === name : this.#map.has(name);
   }
 
   get(name: string): Held | undefined {
+    if (this.#all !== undefined) return this.#all.has(name) ? this.#held : undefined;
     if (this.#map !== undefined) return this.#map.get(name);
     return this.#name === name ? this.#held : undefined;
   }
 
+  /** Notes the same of each of `names`, which never change and are kept by reference; only while nothing else is noted. */
+  setAll(names: NameSet, held: Held): void {
+    if (names.size === 0) return;
+    this.#all = names;
+    this.#held = held;
+  }
+
   set(name: string, held: Held): void {
+    if (this.#all !== undefined) this.#part(this.#all);
     if (this.#map !== undefined) {
       this.#map.set(name, held);
     } else if (this.#name === undefined || this.#name === name) {
@@ -67,6 +83,7 @@ export class HeldNames {
   }
 
   delete(name: string): void {
+    if (this.#all !== undefined) this.#part(this.#all);
     if (this.#map === undefined) {
       if (this.#name === name) this.#name = undefined;
     } else if (this.#map.delete(name) && this.#map.size === 0) {
@@ -75,13 +92,25 @@ export class HeldNames {
   }
 
   clear(): void {
+    this.#all = undefined;
     this.#map = undefined;
     this.#name = undefined;
   }
 
   /** Entries that are deleted on the way do no harm. */
   entries(): Iterable<readonly [name: string, held: Held]> {
+    if (this.#all !== undefined) return alike(this.#all, this.#held);
     if (this.#map !== undefined) return this.#map;
     return this.#name === undefined ? NO_ENTRIES : [[this.#name, this.#held]];
   }
+
+  /** Some of them are to differ from the others. */
+  #part(all: NameSet): void {
+    this.#map = new Map(alike(all, this.#held));
+    this.#all = undefined;
+  }
+}
+
+function* alike(names: NameSet, held: Held): Iterable<readonly [name: string, held: Held]> {
+  for (const name of names) yield [name, held];
 }

@@ -2,6 +2,7 @@ import { ABSENT, ASKED, type Held, HeldNames, ON_TRIAL, owed, UNCERTAIN } from "
 import type { DeltaRequest, SotwRequest, StreamEnd, Verdict } from "./protocol.ts";
 import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
 import { addSubscription, namesOf, resourceOf, type StreamState, subscriptionOf } from "./stream-state.ts";
+import { allNamed, isNameSet } from "./subscribed-names.ts";
 import { hasLegacyWildcard, isSubscribed, newSubscription, type Subscription } from "./subscription.ts";
 import { judge } from "./verdicts.ts";
 
@@ -38,7 +39,11 @@ export function takeDeltaRequest(
     names.length < named.length || (known === undefined && named.length === 0 && hasLegacyWildcard(typeUrl));
   if (named.length > 0) subscription.hasNamed = true;
   if (wantsAll) subscribeToAll(state, table, subscription, claims);
-  for (const name of names) subscribe(state, table, subscription, name, claims.get(name));
+  const all = known === undefined ? allNamed(names, namesOf(table, typeUrl)) : undefined;
+  if (all !== undefined) subscription.names.begin(all);
+  // Who begins asks for all that there is: no name of it has to be looked at by itself.
+  if (all !== undefined && claims.size === 0 && !wantsAll) subscription.pending.setAll(all, ASKED);
+  else for (const name of names) subscribe(state, table, subscription, name, claims.get(name));
   subscription.names.share(namesOf(table, typeUrl));
   if (known === undefined) trySuspects(state, table, subscription);
   if (typeUrl === TYPE_URLS.endpoints) state.updatedClusters = undefined;
@@ -130,7 +135,12 @@ function subscribeToAll(
 ): void {
   const { typeUrl } = subscription;
   subscription.isWildcard = true;
-  for (const name of namesOf(table, typeUrl)) {
+  const all = namesOf(table, typeUrl);
+  if (isNameSet(all) && isUntouched(subscription) && claims.size === 0 && state.options.memory.isEmpty()) {
+    subscription.pending.setAll(all, ABSENT);
+    return;
+  }
+  for (const name of all) {
     if (subscription.names.has(name)) continue;
     note(state, table, subscription, {
       name,
@@ -143,6 +153,10 @@ function subscribeToAll(
     if (resourceOf(table, typeUrl, name) !== undefined) continue;
     subscription.pending.set(name, claims.get(name) ?? UNCERTAIN);
   }
+}
+
+function isUntouched({ names, pending, kept }: Subscription): boolean {
+  return names.size === 0 && pending.size === 0 && kept === undefined;
 }
 
 /** On a new stream, what was refused together is sent again one by one: the good ones must not stay behind for ever. */

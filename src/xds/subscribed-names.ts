@@ -35,6 +35,11 @@ export class SubscribedNames implements NameSet {
     return true;
   }
 
+  /** Makes them these names, which are kept by reference; only while there are none. */
+  begin(names: NameSet): void {
+    this.#base = names;
+  }
+
   /** Holds on to `names` instead of a copy, if they are the same names. */
   share(names: Iterable<string> | NameSet): void {
     if (!isNameSet(names) || names === this.#base || names.size !== this.size) return;
@@ -50,6 +55,13 @@ export class SubscribedNames implements NameSet {
   }
 }
 
-function isNameSet(names: Iterable<string> | NameSet): names is NameSet {
+/** `all`, if the list says each name of it once and no other; it never changes and may be shared. */
+export function allNamed(list: readonly string[], all: Iterable<string> | NameSet): NameSet | undefined {
+  if (!isNameSet(all) || list.length !== all.size || all.size === 0) return undefined;
+  for (let n = 0; n < list.length; n++) if (!all.has(list[n] as string)) return undefined;
+  return new Set(list).size === all.size ? all : undefined;
+}
+
+export function isNameSet(names: Iterable<string> | NameSet): names is NameSet {
   return "has" in names && "size" in names;
 }
