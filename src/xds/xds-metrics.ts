@@ -58,24 +58,31 @@ export function xdsMetrics(metrics: Metrics): XdsMetrics {
     ACKNOWLEDGE_SECONDS,
   );
   const refusals = metrics.counter("osm_xds_streams_refused_total", "Streams ended by the server, by reason");
-  const byLabel = new Map<string, OfType>();
-  /** What is counted for each response, looked up once for each type. */
+  const bound = (type: string): OfType => {
+    const labels = { type };
+    return {
+      requests: requests.bind(labels),
+      successes: successes.bind(labels),
+      resources: resources.bind(labels),
+      removals: removals.bind(labels),
+      bytes: bytes.bind(labels),
+      latency: latency.bind(labels),
+    };
+  };
+  const byType = new Map<string, OfType>();
+  let other: OfType | undefined;
+  /** What is counted for each response, looked up by one map: this runs several times for each delivery. */
   const ofType = (typeUrl: string): OfType => {
-    const type = labelOf(typeUrl);
-    let found = byLabel.get(type);
-    if (found === undefined) {
-      const labels = { type };
-      found = {
-        requests: requests.bind(labels),
-        successes: successes.bind(labels),
-        resources: resources.bind(labels),
-        removals: removals.bind(labels),
-        bytes: bytes.bind(labels),
-        latency: latency.bind(labels),
-      };
-      byLabel.set(type, found);
+    const found = byType.get(typeUrl);
+    if (found !== undefined) return found;
+    const label = LABELS[typeUrl];
+    if (label === undefined) {
+      other ??= bound(labelOf(typeUrl));
+      return other;
     }
-    return found;
+    const made = bound(label);
+    byType.set(typeUrl, made);
+    return made;
   };
   let connected = 0;
   connectedNow.set(0);
