@@ -9,6 +9,8 @@ export interface DirectoryWatchers {
   ensure(path: string, id: string): void;
   /** Stops watching all folders but these. */
   keepOnly(paths: ReadonlyMap<string, string>): void;
+  /** False while some folder could not be watched. */
+  areAllWatched(): boolean;
   close(): void;
 }
 
@@ -20,12 +22,14 @@ export function watchDirectories(options: {
 }): DirectoryWatchers {
   const { root, log, onEvent } = options;
   const watchers = new Map<string, { readonly id: string; readonly watcher: FSWatcher }>();
+  const failed = new Set<string>();
   let hasWarned = false;
 
   const warn = (path: string, error: unknown) => {
     // Without a watcher changes are found by listing, later.
     if (!hasWarned) log.warn("a folder cannot be watched, its changes are found later", { path, error: codeOf(error) });
     hasWarned = true;
+    failed.add(path);
   };
   const drop = (path: string) => {
     watchers.get(path)?.watcher.close();
@@ -42,13 +46,16 @@ export function watchDirectories(options: {
           drop(path);
         });
         watchers.set(path, { id, watcher });
+        failed.delete(path);
       } catch (error) {
         warn(path, error);
       }
     },
     keepOnly(paths) {
       for (const path of [...watchers.keys()]) if (!paths.has(path)) drop(path);
+      for (const path of [...failed]) if (!paths.has(path)) failed.delete(path);
     },
+    areAllWatched: () => failed.size === 0,
     close() {
       for (const path of [...watchers.keys()]) drop(path);
     },

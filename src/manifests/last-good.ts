@@ -26,7 +26,8 @@ interface Header {
 }
 
 const HEADER_MAX_BYTES = 8192;
-const BEHIND_MS = 200;
+/** What changes again in this time is written once. */
+const BEHIND_MS = 1000;
 
 /** Keeps entries in `dir`, which is created when the first one is written. */
 export function createLastGood(dir: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): LastGood {

@@ -18,8 +18,6 @@ export interface ManifestSet {
   put(file: string, parsed: ParsedFile): void;
   remove(file: string): void;
   has(file: string): boolean;
-  /** Files under a folder, or the file itself. */
-  filesUnder(path: string): readonly string[];
   /**
    * What changed since the last call, ordered by file and position, in steps. Without `withDeletes` objects that are gone
    * stay, and are told by a later call unless they have come back.
@@ -45,6 +43,8 @@ export function createManifestSet(): ManifestSet {
   const claims = createClaims();
   const told = new Map<string, StandingObject>();
   const touched = new Set<string>();
+  /** Of thousands of files few have reports: only they are gone through. */
+  const reporting = new Set<string>();
   let version = 0;
 
   const replaceObjects = (file: string, entry: FileEntry) => {
@@ -83,23 +83,26 @@ export function createManifestSet(): ManifestSet {
 
   return {
     put(file, parsed) {
-      version += 1;
+      const hadReports = reporting.has(file) || claims.isAnyContested();
       const before = files.get(file) ?? { objects: new Map(), rejections: [] };
       if (parsed.isReadable) replaceObjects(file, fileEntry(file, parsed));
       else files.set(file, { objects: before.objects, rejections: parsed.rejections });
+      if ((files.get(file)?.rejections.length ?? 0) > 0) reporting.add(file);
+      else reporting.delete(file);
+      if (hadReports || reporting.has(file) || claims.isAnyContested()) version += 1;
     },
     remove(file) {
       const entry = files.get(file);
       if (entry === undefined) return;
       version += 1;
       files.delete(file);
+      reporting.delete(file);
       for (const key of entry.objects.keys()) {
         touched.add(key);
         claims.remove(key, file);
       }
     },
     has: (file) => files.has(file),
-    filesUnder: (path) => [...files.keys()].filter((file) => file === path || file.startsWith(`${path}/`)),
     *takeChanges(withDeletes) {
       const changes: ManifestChange[] = [];
       for (const key of [...touched]) {
@@ -123,7 +126,7 @@ export function createManifestSet(): ManifestSet {
     reportVersion: () => version,
     rejections: () =>
       [
-        ...[...files.values()].flatMap((entry) => entry.rejections),
+        ...[...reporting].flatMap((file) => files.get(file)?.rejections ?? []),
         ...claims.contested().flatMap((key) => duplicates(key, claims.of(key), files)),
       ].sort(comparePlaces),
   };
@@ -138,6 +141,7 @@ interface Claims {
   keys(): Iterable<string>;
   /** Keys that several files hold. */
   contested(): readonly string[];
+  isAnyContested(): boolean;
 }
 
 function createClaims(): Claims {
@@ -163,6 +167,7 @@ function createClaims(): Claims {
     of,
     keys: () => filesByKey.keys(),
     contested: () => [...contested],
+    isAnyContested: () => contested.size > 0,
   };
 }
 

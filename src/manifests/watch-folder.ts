@@ -1,7 +1,7 @@
-import type { Stats } from "node:fs";
-import { lstat, stat } from "node:fs/promises";
+import { lstatSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Log, Rejection } from "../lib/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
 import { type DirectoryWatchers, watchDirectories } from "./directory-watchers.ts";
 import { type Parse, readManifest, SMALL_MAX_BYTES } from "./file-reader.ts";
 import {
@@ -19,6 +19,7 @@ import { createLastGood, type LastGood } from "./last-good.ts";
 import { createManifestSet, type ManifestSet } from "./manifest-set.ts";
 import type { ParsedFile } from "./manifest-text.ts";
 import { createSettling, SETTLE_MS, type Settling } from "./settling.ts";
+import { Sweeps } from "./sweeps.ts";
 import { WakeUp } from "./wake-up.ts";
 
 export interface FolderOptions extends FolderListener {
@@ -40,15 +41,14 @@ export interface FolderSource {
   stop(): Promise<void>;
 }
 
-/** The whole folder is listed again this often, and no more than a twentieth of the time is spent on it. */
-const RESCAN_MIN_MS = 2000;
-const RESCAN_SHARE = 20;
-/** Files looked at, and read, at a time. */
-const READERS = 8;
+/** Looking at files lets everything else go first after this long. */
+const SLICE_MS = 5;
 /** Files looked at before what they say is told. */
 const PATHS_AT_A_TIME = 64;
 /** Big files read at a time before others wait for them: each is in memory as a whole. */
 const BIG_READINGS_MAX = 2;
+/** So many changes at once may be more than the system keeps in mind. */
+const BURST = 1000;
 
 /**
  * Reads a folder of manifests and follows its changes. A file renamed into place is applied at once, one written in place
@@ -81,13 +81,14 @@ class FolderFollower {
   readonly #putOff = new Set<string>();
   #bigReadings = 0;
   #scan: FolderScan | undefined;
+  /** Before anything else: something has happened that the paths it was told of do not say all about. */
   #isRescanDue = true;
+  readonly #sweeps: Sweeps;
   #isStopped = false;
   #running: Promise<void> | undefined;
   /** Woken while running: what woke it may have come too late for this round. */
   #isWokenAgain = false;
   readonly #wakeUp: WakeUp;
-  #cancelRescan: () => void = () => {};
 
   constructor(options: FolderOptions) {
     this.#options = options;
@@ -96,6 +97,10 @@ class FolderFollower {
     this.#settling = createSettling(options.clock);
     const onEvent = (directory: string, name: string | undefined) => this.#noteEvent(directory, name);
     this.#watchers = watchDirectories({ root: options.dir, log: options.log, onEvent });
+    this.#sweeps = new Sweeps(options.clock, {
+      scan: () => this.#list(),
+      onSwept: () => this.#wakeUp.soon(),
+    });
     this.#wakeUp = new WakeUp(options.clock, () => {
       this.#isWokenAgain = true;
       this.#running ??= this.#run();
@@ -109,8 +114,8 @@ class FolderFollower {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#wakeUp.stop();
-    this.#cancelRescan();
     this.#watchers.close();
+    await this.#sweeps.stop();
     await this.#running;
     await this.#lastGood.flushed();
   }
@@ -119,22 +124,57 @@ class FolderFollower {
     const isHidden = name?.startsWith(".") === true;
     // What a hidden entry is about is seen through links only, as in a mounted ConfigMap.
     if (isHidden && this.#scan?.withLinks.has(directory) !== true) return;
-    if (name === undefined || isHidden) this.#isRescanDue = true;
-    else this.#dirty.add(directory === "" ? name : `${directory}/${name}`);
+    if (name === undefined || isHidden) {
+      this.#isRescanDue = true;
+    } else {
+      const path = directory === "" ? name : `${directory}/${name}`;
+      if (this.#isNoise(path)) return;
+      this.#dirty.add(path);
+      if (this.#dirty.size >= BURST) this.#sweeps.distrust();
+    }
     this.teller.noteEvent();
     this.#wakeUp.soon();
   }
 
+  /** Whether this is a file that is no manifest, as the one that is written before it is renamed: the rename must not wait. */
+  #isNoise(path: string): boolean {
+    if (isManifestPath(path) || this.#scan === undefined || this.#scan.directories.has(path)) return false;
+    try {
+      const stats = lstatSync(join(this.#options.dir, path), { throwIfNoEntry: false });
+      return stats === undefined || stats.isFile();
+    } catch {
+      // It is looked at again, and told of, like all others.
+      return false;
+    }
+  }
+
   async #run(): Promise<void> {
-    while (!this.#isStopped && (this.#isWokenAgain || this.#dirty.size > 0 || this.#isRescanDue)) {
+    while (!this.#isStopped && this.#hasWork()) {
       this.#isWokenAgain = false;
       if (this.#isRescanDue) await this.#rescan();
-      await eachOf(this.#takePaths(), READERS, (path) => this.#look(path));
+      const swept = this.#sweeps.take();
+      if (swept !== undefined) this.#adopt(swept.scan, swept.isLookedAt);
+      await this.#lookAt(this.#takePaths());
       if (!this.#isStopped) await this.#tell();
     }
     this.#running = undefined;
     if (this.#isUnsettled()) this.#wakeUp.after(SETTLE_MS);
     else if (this.#set.hasDeletes()) this.#wakeUp.after(this.teller.quietInMs());
+  }
+
+  #hasWork(): boolean {
+    return this.#isWokenAgain || this.#dirty.size > 0 || this.#isRescanDue;
+  }
+
+  async #lookAt(paths: Iterable<string>): Promise<void> {
+    const { clock } = this.#options;
+    let sliceEndMs = clock.monotonic() + SLICE_MS;
+    for (const path of paths) {
+      await this.#look(path);
+      if (clock.monotonic() < sliceEndMs) continue;
+      await nextTurn();
+      sliceEndMs = clock.monotonic() + SLICE_MS;
+    }
   }
 
   async #tell(): Promise<void> {
@@ -154,41 +194,55 @@ class FolderFollower {
     return new Set([...latest, ...this.#settling.unsettled()]);
   }
 
-  /** Lists the folder and notes what is new, changed or gone. */
-  async #rescan(): Promise<void> {
-    const { clock, dir } = this.#options;
-    const startMs = clock.monotonic();
-    this.#isRescanDue = false;
-    this.#cancelRescan();
-    const scan = await scanFolder(dir, (path, id) => {
+  #list(): Promise<FolderScan> {
+    return scanFolder(this.#options.dir, (path, id) => {
       if (!this.#isStopped) this.#watchers.ensure(path, id);
-    });
-    this.#scan = scan;
-    if (!this.#isStopped) this.#watchers.keepOnly(scan.directories);
-    for (const [path, seen] of scan.files) {
-      const known = this.#known.get(path);
-      if (known === undefined || !isSameFingerprint(known, seen)) this.#dirty.add(path);
-    }
-    const isUnlisted = (path: string) =>
-      scan.unlisted.some((parent) => parent === "" || path === parent || path.startsWith(`${parent}/`));
-    for (const path of this.#known.keys()) if (!scan.files.has(path) && !isUnlisted(path)) this.#forget(path);
-    const pauseMs = Math.max(RESCAN_MIN_MS, RESCAN_SHARE * (clock.monotonic() - startMs));
-    if (this.#isStopped) return;
-    this.#cancelRescan = clock.after(pauseMs, () => {
-      this.#isRescanDue = true;
-      this.#wakeUp.soon();
     });
   }
 
-  /** Looks at one path: reads it when it is a manifest that has changed and rests, lists the folder when that may tell more. */
+  /** Lists the folder at once; what is left of a sweep is older. */
+  async #rescan(): Promise<void> {
+    this.#isRescanDue = false;
+    this.#sweeps.drop();
+    const startMs = this.#options.clock.monotonic();
+    const scan = await this.#list();
+    this.#adopt(scan, () => false);
+    this.#sweeps.pause(this.#options.clock.monotonic() - startMs);
+  }
+
+  /** Notes what is new, changed or gone; what was looked at since the listing began is known better than it says. */
+  #adopt(scan: FolderScan, isLookedAt: (path: string) => boolean): void {
+    this.#scan = scan;
+    if (!this.#isStopped) this.#watchers.keepOnly(scan.directories);
+    if (scan.withLinks.size > 0 || !this.#watchers.areAllWatched()) this.#sweeps.distrust();
+    for (const [path, seen] of scan.files) {
+      const known = this.#known.get(path);
+      if (known !== undefined && isSameFingerprint(known, seen)) continue;
+      this.#dirty.add(path);
+      if (!isLookedAt(path)) this.#sweeps.distrust();
+    }
+    const isUnlisted = (path: string) =>
+      scan.unlisted.some((parent) => parent === "" || path === parent || path.startsWith(`${parent}/`));
+    for (const path of this.#known.keys()) {
+      if (scan.files.has(path) || isUnlisted(path)) continue;
+      this.#sweeps.distrust();
+      if (!isLookedAt(path)) this.#forget(path);
+    }
+  }
+
+  /**
+   * Looks at one path: reads it when it is a manifest that has changed and rests, lists the folder when that may tell more.
+   * On the spot, because the system has just told of this file: a trip to another thread takes ten times longer.
+   */
   async #look(path: string): Promise<void> {
     const { dir } = this.#options;
+    this.#sweeps.noteLook(path);
     let stats: Stats;
     try {
-      stats = await lstat(join(dir, path));
+      stats = lstatSync(join(dir, path));
       if (stats.isSymbolicLink()) {
         if (isManifestPath(path) && this.#scan?.files.has(path) !== true) this.#isRescanDue = true;
-        stats = await stat(join(dir, path));
+        stats = statSync(join(dir, path));
       }
     } catch (error) {
       this.#lookAtAbsence(path, codeOf(error) === "ENOENT");
@@ -282,13 +336,4 @@ class FolderFollower {
 
 function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}
-
-/** Runs `action` for every item, `width` at a time. */
-async function eachOf<T>(items: Iterable<T>, width: number, action: (item: T) => Promise<void>): Promise<void> {
-  const iterator = items[Symbol.iterator]();
-  const lane = async () => {
-    for (let next = iterator.next(); !next.done; next = iterator.next()) await action(next.value);
-  };
-  await Promise.all(Array.from({ length: width }, lane));
 }
