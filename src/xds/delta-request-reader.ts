@@ -45,9 +45,16 @@ export function deltaRequestReader(): (bytes: Uint8Array) => DeltaRequest | unde
     const last = remembered[slot];
     if (last?.bytes.equals(bytes)) return last.request;
     const request = readDeltaRequest(bytes);
-    if (request !== undefined && isShareable(request)) remembered[slot] = { bytes: Buffer.from(bytes), request };
+    if (request !== undefined && isShareable(request)) remembered[slot] = { bytes: ownCopy(bytes), request };
     return request;
   };
+}
+
+/** Not in memory that Node shares out: a few bytes of it would keep 64 KiB alive, here in each slot. */
+function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.alloc(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 /** A node is another one on each stream, and names are asked for once. */
