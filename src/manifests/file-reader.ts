@@ -54,6 +54,26 @@ export async function readManifest(
   }
 }
 
+/**
+ * What a small file says when it is one whole JSON object: no part of one that is still being written is. Undefined when
+ * it is not, or not in the expected state.
+ */
+export function readWholeJson(root: string, file: string, expected: Fingerprint): ParsedFile | undefined {
+  try {
+    const bytes = readSmallStill(join(root, file), expected);
+    if (bytes === undefined) return undefined;
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return isObject(JSON.parse(text)) ? parseManifestText(text, file) : undefined;
+  } catch {
+    // It is read again when it rests, and what is wrong with it is told then.
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
 /** A pipe that took the file's place must not hold the thread. */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 

@@ -15,8 +15,9 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ObjectEvent } from "../kube/objects.ts";
-import { silentLog, systemClock } from "../lib/mod.ts";
+import { type Clock, silentLog, systemClock } from "../lib/mod.ts";
 import { type FolderSource, type Parse, parseManifestText, watchFolder } from "./mod.ts";
+import { SETTLE_MS } from "./settling.ts";
 
 /** A folder under test with what its source has told so far. */
 interface Followed {
@@ -42,7 +43,10 @@ function makeFolder(): { dir: string; stateDir: string; path: (name: string) => 
 
 const parse: Parse = async ({ text, file }) => parseManifestText(text, file);
 
-function follow({ dir, stateDir }: { dir: string; stateDir: string }, how: { parse?: Parse } = {}): Followed {
+function follow(
+  { dir, stateDir }: { dir: string; stateDir: string },
+  how: { parse?: Parse; clock?: Clock } = {},
+): Followed {
   const world = new Map<string, unknown>();
   const batches: (readonly ObjectEvent[])[] = [];
   const waiting = new Set<() => void>();
@@ -58,7 +62,7 @@ function follow({ dir, stateDir }: { dir: string; stateDir: string }, how: { par
     }
     wake();
   };
-  const clock = systemClock();
+  const clock = how.clock ?? systemClock();
   const source = watchFolder({
     ...{ dir, stateDir, clock, source: "folder", log: silentLog(), parse: how.parse ?? parse },
     onBatch,
@@ -195,6 +199,23 @@ describe("live edits", () => {
     writeFileSync(folder.path("c.yaml"), config("a", "2"));
     await followed.until(() => JSON.stringify(followed.world.get("a")) === '{"v":"2"}');
     expect(followed.batches.flat().map(({ type }) => type)).toEqual(["reset", "apply", "apply"]);
+  });
+
+  test("JSON that is written and renamed into place in one go is taken without a rest, half of one is not", async () => {
+    const folder = makeFolder();
+    const object = (value: string) =>
+      JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" }, data: { v: value } });
+    const real = systemClock();
+    // Whoever waits for a file to rest waits for ever.
+    const after = (ms: number, action: () => void) => (ms < SETTLE_MS ? real.after(ms, action) : () => undefined);
+    const followed = follow(folder, { clock: { ...real, after } });
+    await followed.source.ready;
+    for (const value of ["1", "2", "3", "4", "5"]) {
+      writeFileSync(folder.path(`half-${value}.json`), object(value).slice(0, -1));
+      replace(folder.path("a.json"), object(value));
+      await followed.until(() => JSON.stringify(followed.world.get("a")) === `{"v":"${value}"}`);
+    }
+    expect(followed.source.rejections()).toEqual([]);
   });
 
   test("a folder that is renamed takes its objects along", async () => {

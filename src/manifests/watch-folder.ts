@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Log, Rejection } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import { type DirectoryWatchers, watchDirectories } from "./directory-watchers.ts";
-import { type Parse, readManifest, SMALL_MAX_BYTES } from "./file-reader.ts";
+import { type Parse, readManifest, readWholeJson, SMALL_MAX_BYTES } from "./file-reader.ts";
 import {
   codeOf,
   directoryId,
@@ -271,7 +271,22 @@ class FolderFollower {
     } else if (this.#settling.isSettled(path, seen, known)) {
       if (seen.size <= SMALL_MAX_BYTES) await this.#read(path, seen);
       else this.#readBig(path, seen);
+    } else if (isNewSmallJson(path, seen, known)) {
+      this.#takeWhole(path, seen);
     }
+  }
+
+  /**
+   * Takes a file that may have been renamed into place: written a moment before, its times do not tell, as the system's
+   * file times move on once in a few milliseconds.
+   */
+  #takeWhole(path: string, seen: Fingerprint): void {
+    const parsed = readWholeJson(this.#options.dir, path, seen);
+    if (parsed === undefined) return;
+    this.#settling.forget(path);
+    this.#readings.delete(path);
+    this.#known.set(path, seen);
+    this.#accept(path, parsed);
   }
 
   /** Starts reading a big file, or puts it off; nothing else waits for it. */
@@ -332,6 +347,11 @@ class FolderFollower {
   #isUnsettled(): boolean {
     return this.#settling.unsettledCount() > 0 || this.#isReading();
   }
+}
+
+/** Not one that is written over in place: half of it may be old, half new, and the whole be JSON. */
+function isNewSmallJson(path: string, seen: Fingerprint, known: Fingerprint | undefined): boolean {
+  return path.endsWith(".json") && seen.inode !== known?.inode && seen.size > 0 && seen.size <= SMALL_MAX_BYTES;
 }
 
 function parentOf(path: string): string {
