@@ -8,7 +8,7 @@ import { hasFieldMoreOften } from "./repeated-fields.ts";
 import type { Peer, ResourceTable, TableSubscription, TypeUrl } from "./resource.ts";
 import type { SharedResponses } from "./shared-responses.ts";
 import { step } from "./step.ts";
-import { createStream, isSubscribed, type StreamState } from "./stream-state.ts";
+import { createStream, isSubscribed, owesAnything, type StreamState } from "./stream-state.ts";
 import type { TableDifference } from "./table-difference.ts";
 import type { EndCode, StreamHandler, StreamTransport } from "./transport.ts";
 import type { TurnShare } from "./turn-share.ts";
@@ -53,6 +53,12 @@ export interface SessionOptions {
 }
 
 const nothing = () => undefined;
+
+/** A delta request that answers a response and asks for nothing. */
+function isAck(request: Request): boolean {
+  if (request.kind !== "delta-request" || request.nonce === "") return false;
+  return request.subscribe.length + request.unsubscribe.length + request.initialVersions.size === 0;
+}
 
 /** A response that the client has not acknowledged; at most one of a type. */
 interface InFlight {
@@ -135,7 +141,10 @@ export class Session implements StreamHandler, StreamInfo {
     if (request === undefined) return;
     const { metrics, turn } = this.#services;
     metrics.requested(request.typeUrl);
-    if ((this.#late !== undefined || turn.isSpent()) && this.#putOff(request, bytes.length)) return;
+    // To put an acknowledgement off that nothing waits for costs more than to take it.
+    const isLong = !isAck(request) || owesAnything(this.#stream);
+    const mayWait = this.#late !== undefined || (isLong && turn.isSpent());
+    if (mayWait && this.#putOff(request, bytes.length)) return;
     while (this.#late !== undefined) this.#takeFirstLate();
     this.#take(request);
   }

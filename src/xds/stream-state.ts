@@ -92,3 +92,10 @@ export function resourceOf(table: ResourceTable, typeUrl: string, name: string):
 export function namesOf(table: ResourceTable, typeUrl: string): Iterable<string> | NameSet {
   return table.names(typeUrl as TypeUrl);
 }
+
+/** Whether there is something that the client may be sent once it has acknowledged what it was sent. */
+export function owesAnything({ subscriptions, waiting }: StreamState): boolean {
+  if (waiting !== undefined) return true;
+  for (let n = 0; n < subscriptions.length; n++) if ((subscriptions[n] as Subscription).pending.size > 0) return true;
+  return false;
+}
