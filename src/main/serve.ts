@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
+import { rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -40,9 +41,11 @@ export async function startServe(options: ServeOptions, io: ServeIo): Promise<Ru
     await lock.release();
     throw error;
   }
-  const ready = parts.ready.then((addresses) => {
+  let writing: Promise<void> | undefined;
+  const ready = parts.ready.then(async (addresses) => {
     announce(options, addresses, io);
-    writeReadyFile(options, addresses);
+    writing = writeReadyFile(options, addresses);
+    await writing;
     return addresses;
   });
   ready.catch(() => undefined);
@@ -63,17 +66,24 @@ export async function startServe(options: ServeOptions, io: ServeIo): Promise<Ru
     ready,
     ended,
     stop() {
-      stopped ??= end(parts, options, lock);
+      stopped ??= end(parts, () => writing, options, lock);
       return stopped;
     },
   };
 }
 
 /** The lock goes last: from then on the ready file may be another run's. */
-async function end(parts: RunningServe, options: ServeOptions, lock: StateLock): Promise<void> {
+async function end(
+  parts: RunningServe,
+  writing: () => Promise<void> | undefined,
+  options: ServeOptions,
+  lock: StateLock,
+): Promise<void> {
   try {
     await parts.stop();
   } finally {
+    // That it could not be written is told where readiness is waited for.
+    await writing()?.catch(() => undefined);
     removeReadyFile(options);
     await lock.release();
   }
@@ -117,12 +127,12 @@ function announce(options: ServeOptions, { xds, admin, pods }: ServeAddresses, i
   );
 }
 
-function writeReadyFile({ readyFile }: ServeOptions, { xds, admin, pods }: ServeAddresses): void {
+async function writeReadyFile({ readyFile }: ServeOptions, { xds, admin, pods }: ServeAddresses): Promise<void> {
   if (readyFile === undefined) return;
   const content = { xds: formatHostPort(xds), admin: formatHostPort(admin), pods };
   try {
-    writeFileSync(stagedReadyFile(readyFile), `${JSON.stringify(content, null, 2)}\n`, { flag: "wx" });
-    renameSync(stagedReadyFile(readyFile), readyFile);
+    await writeFile(stagedReadyFile(readyFile), `${JSON.stringify(content, null, 2)}\n`, { flag: "wx" });
+    await rename(stagedReadyFile(readyFile), readyFile);
   } catch (error) {
     throw new StartError(`the ready file ${readyFile} cannot be written: ${reasonOf(error)}`);
   }
