@@ -18,7 +18,7 @@ const model: AdminReadModel = {
   metrics: metricsRegistry(),
   unreadyReason: () => "waiting for the folder",
   deadReason: () => Promise.resolve(undefined),
-  proxies: () => [],
+  proxies: () => Promise.resolve([]),
   proxyConfig: () => Promise.resolve(undefined),
   rejections: () =>
     Promise.resolve([

@@ -11,7 +11,7 @@ export interface AdminReadModel {
   readonly unreadyReason: () => string | undefined;
   /** Undefined: alive. Else one sentence saying what is stuck. */
   readonly deadReason: () => Promise<string | undefined>;
-  readonly proxies: () => readonly ProxyStatus[];
+  readonly proxies: () => Promise<readonly ProxyStatus[]>;
   /** What this proxy was sent, keys redacted; undefined when the pod has no proxy connected. */
   readonly proxyConfig: (namespace: string, pod: string) => Promise<unknown>;
   readonly rejections: () => Promise<readonly Rejection[]>;
@@ -31,7 +31,7 @@ export function publicRoutes(model: AdminReadModel): readonly Route[] {
       body: renderMetrics(model.metrics),
     })),
     get("/version", () => json(model.version)),
-    get("/debug/proxies", () => json(model.proxies())),
+    get("/debug/proxies", async () => json(await model.proxies())),
     get("/debug/proxies/:namespace/:pod/config", async ({ params }) => {
       const { namespace = "", pod = "" } = params;
       const config = await model.proxyConfig(namespace, pod);

@@ -10,6 +10,7 @@ import { bootstrapFiles } from "../envoy/bootstrap.ts";
 import type { ObjectEvent } from "../kube/mod.ts";
 import { type HostPort, type ObjectRef, parseHostPort, type Rejection } from "../lib/mod.ts";
 import { classOf, isMeshed, type MeshSettings, type PodRecord, provenance, type ResourceView } from "../mesh/mod.ts";
+import { nextTurn, workInTurns } from "../platform/mod.ts";
 import { TYPE_URLS, type TypeUrl } from "../xds/mod.ts";
 import { rotateCertificates } from "./certificate-rotation.ts";
 import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
@@ -25,14 +26,19 @@ export function readModel(state: ControlPlaneState): AdminReadModel {
     metrics: state.metrics,
     unreadyReason: () => unreadyReason(state),
     deadReason: () => deadReason(state),
-    proxies: () =>
-      proxyStatuses({
+    async proxies() {
+      const steps = proxyStatuses({
         snapshot: intake.snapshot(),
         pods: intake.pods.pods(),
         readinessOf: intake.pods.readinessOf,
         streams: state.tracker.streams(),
         objectsOf: (pod, typeUrl, resource) => objectsOf(state, pod, typeUrl, resource),
-      }),
+      });
+      const all = await workInTurns(steps, state.clock, () => false);
+      // What is made of it takes as long again: it is not added to the last slice.
+      await nextTurn();
+      return all?.value ?? [];
+    },
     async proxyConfig(namespace, pod) {
       const uuid = intake.pods.find(namespace, pod)?.proxyUuid;
       const table = uuid === undefined ? undefined : state.engine.tableOf(uuid);

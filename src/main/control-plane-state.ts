@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { HostPort, Metrics, Rejection } from "../lib/mod.ts";
+import type { Clock, HostPort, Metrics, Rejection } from "../lib/mod.ts";
 import type { MeshSnapshot } from "../mesh/mod.ts";
 import type { DeliveryTracker, PushEngine } from "../push/mod.ts";
 import type { Intake } from "./intake.ts";
@@ -24,6 +24,7 @@ export interface ControlPlaneState {
   readonly tracker: DeliveryTracker;
   readonly reader: TableReader;
   readonly metrics: Metrics;
+  readonly clock: Clock;
   /** Rejections of the folder itself: files that cannot be read. */
   fileRejections: () => readonly Rejection[];
   /** Where proxies are served; undefined until they are. */

@@ -148,6 +148,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
     tracker,
     reader,
     metrics: edge.metrics,
+    clock: edge.clock,
     fileRejections: () => [],
     xds: undefined,
   };

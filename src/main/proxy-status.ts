@@ -1,5 +1,5 @@
 import { type ProxyStatus, RESOURCE_TYPES, type ResourceType, type TypeStatus } from "../admin/mod.ts";
-import type { ObjectRef } from "../lib/mod.ts";
+import type { ObjectRef, Steps } from "../lib/mod.ts";
 import { isMeshed, type MeshSnapshot, type PodRecord } from "../mesh/mod.ts";
 import type { StreamDelivery } from "../push/mod.ts";
 import { TYPE_URLS, type TypeUrl } from "../xds/mod.ts";
@@ -27,31 +27,37 @@ const TYPES: Readonly<Record<ResourceType, TypeUrl>> = {
   sds: TYPE_URLS.secret,
 };
 
-/** One entry per pod, in order of namespace and name; of several streams of one proxy the newest counts. */
-export function proxyStatuses(input: ProxyStatusInput): readonly ProxyStatus[] {
+/** One entry per pod, in order of namespace and name, in steps; of several streams of one proxy the newest counts. */
+export function* proxyStatuses(input: ProxyStatusInput): Steps<readonly ProxyStatus[]> {
   const streamByUuid = new Map<string, StreamDelivery>();
   for (const stream of input.streams) {
     const other = streamByUuid.get(stream.peer.uuid);
     if (other === undefined || other.connectedAtMs <= stream.connectedAtMs) streamByUuid.set(stream.peer.uuid, stream);
   }
   const inOrder = [...input.pods].sort((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name));
-  return inOrder.map((pod) => {
-    const stream = pod.proxyUuid === undefined ? undefined : streamByUuid.get(pod.proxyUuid);
-    const { isReady, reason } = input.readinessOf(pod.namespace, pod.name);
-    return {
-      namespace: pod.namespace,
-      pod: pod.name,
-      serviceAccount: pod.serviceAccount,
-      uuid: isMeshed(input.snapshot, pod.namespace) ? (pod.proxyUuid ?? "") : "",
-      isPodReady: isReady,
-      reason,
-      address: pod.addresses[0] ?? "",
-      isConnected: stream !== undefined,
-      connectedAt: stream === undefined ? "" : new Date(stream.connectedAtMs).toISOString(),
-      protocol: stream?.protocol ?? "",
-      types: stream === undefined ? {} : typeStatuses(stream, pod, input),
-    };
-  });
+  const statuses: ProxyStatus[] = [];
+  for (const pod of inOrder) {
+    statuses.push(statusOf(pod, pod.proxyUuid === undefined ? undefined : streamByUuid.get(pod.proxyUuid), input));
+    yield;
+  }
+  return statuses;
+}
+
+function statusOf(pod: PodRecord, stream: StreamDelivery | undefined, input: ProxyStatusInput): ProxyStatus {
+  const { isReady, reason } = input.readinessOf(pod.namespace, pod.name);
+  return {
+    namespace: pod.namespace,
+    pod: pod.name,
+    serviceAccount: pod.serviceAccount,
+    uuid: isMeshed(input.snapshot, pod.namespace) ? (pod.proxyUuid ?? "") : "",
+    isPodReady: isReady,
+    reason,
+    address: pod.addresses[0] ?? "",
+    isConnected: stream !== undefined,
+    connectedAt: stream === undefined ? "" : new Date(stream.connectedAtMs).toISOString(),
+    protocol: stream?.protocol ?? "",
+    types: stream === undefined ? {} : typeStatuses(stream, pod, input),
+  };
 }
 
 function typeStatuses(
