@@ -19,6 +19,7 @@ export interface GrpcCarrier {
   trailers(headers: Headers): void;
   /** Gives up the stream; the peer hears of it. */
   abandon(): void;
+  /** Each call is followed by one of `resumeReading`: a carrier may count them. */
   pauseReading(): void;
   resumeReading(): void;
 }
@@ -105,6 +106,7 @@ export class GrpcStream implements StreamTransport {
   #handler: StreamHandler | undefined;
   #hasResponded = false;
   #hasEnded = false;
+  #isResting = false;
   #cancelTimer: (() => void) | undefined;
 
   constructor(carrier: GrpcCarrier, options: GrpcStreamOptions) {
@@ -133,7 +135,7 @@ export class GrpcStream implements StreamTransport {
       this.#fail(error.code, error.message);
       return;
     }
-    if (this.#budget.isSpent && this.#cancelTimer === undefined && !this.#isOver()) this.#rest();
+    if (!this.#isResting && this.#budget.isSpent && !this.#isOver()) this.#rest();
   }
 
   drained(): void {
@@ -150,6 +152,7 @@ export class GrpcStream implements StreamTransport {
   /** The stream is gone, however it ended. */
   closed(): void {
     this.#cancelTimer?.();
+    this.#endRest();
     this.#reader.stop();
     if (this.#hasEnded) return;
     this.#hasEnded = true;
@@ -169,10 +172,8 @@ export class GrpcStream implements StreamTransport {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#reader.stop();
-    if (this.#cancelTimer !== undefined) {
-      this.#cancelTimer();
-      this.#carrier.resumeReading();
-    }
+    this.#cancelTimer?.();
+    this.#endRest();
     this.#cancelTimer = this.#options.clock.after(END_MS, () => this.#carrier.abandon());
     const status = statusHeaders(code, message);
     if (this.#hasResponded) this.#carrier.trailers(status);
@@ -188,12 +189,20 @@ export class GrpcStream implements StreamTransport {
 
   /** A client that asks too much is read no further until its budget has grown again. */
   #rest(): void {
-    this.#carrier.pauseReading();
+    if (!this.#isResting) this.#carrier.pauseReading();
+    this.#isResting = true;
     this.#cancelTimer = this.#options.clock.after(this.#budget.restMs, () => {
       this.#cancelTimer = undefined;
       if (this.#budget.isSpent) this.#rest();
-      else this.#carrier.resumeReading();
+      else this.#endRest();
     });
+  }
+
+  /** Its connection may carry other streams, and has to be read for them as well. */
+  #endRest(): void {
+    if (!this.#isResting) return;
+    this.#isResting = false;
+    this.#carrier.resumeReading();
   }
 
   /** A method, because what a message led to may have ended the stream. */

@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { manualClock } from "../lib/mod.ts";
+import type { ClientCertificate } from "./client-certificate.ts";
+import { type GrpcCarrier, type GrpcStream, openGrpcStream } from "./grpc-stream.ts";
+
+const CERTIFICATE: ClientCertificate = {
+  commonName: "proxy",
+  dnsNames: [],
+  uris: [],
+  serialNumber: "01",
+  notAfterMs: Number.POSITIVE_INFINITY,
+};
+const HEAD = {
+  method: "POST",
+  path: "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
+  contentType: "application/grpc",
+};
+const ignore = () => undefined;
+
+/** A stream on a carrier that counts who wants it to be paused, as a connection with several streams does. */
+function openStream() {
+  const clock = manualClock();
+  let paused = 0;
+  const carrier: GrpcCarrier = {
+    respond: ignore,
+    respondAlone: ignore,
+    write: () => true,
+    trailers: ignore,
+    abandon: ignore,
+    pauseReading: () => void paused++,
+    resumeReading: () => void paused--,
+  };
+  const handler = { receive: ignore, drained: ignore, halfClosed: ignore, closed: ignore };
+  const options = { accept: () => handler, clock, requestBytesMax: 1024 };
+  const stream = openGrpcStream(HEAD, CERTIFICATE, carrier, options) as GrpcStream;
+  const flood = (requests: number) => stream.receive(Buffer.alloc(requests * 5));
+  return { clock, stream, flood, paused: () => paused };
+}
+
+test("a stream that asked far too much at once is read again when its budget has grown", () => {
+  const { clock, flood, paused } = openStream();
+  flood(10_100);
+  expect(paused()).toBe(1);
+  clock.advance(1_000);
+  expect(paused()).toBe(1);
+  clock.advance(1_000);
+  expect(paused()).toBe(0);
+});
+
+test.each([
+  ["is reset", (stream: GrpcStream) => stream.closed()],
+  ["is ended", (stream: GrpcStream) => stream.end("ABORTED", "enough")],
+])("a stream that %s while it rests does not leave its connection unread", (_what, leave) => {
+  const { stream, flood, paused } = openStream();
+  flood(10_100);
+  leave(stream);
+  stream.closed();
+  expect(paused()).toBe(0);
+});
