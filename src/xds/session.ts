@@ -158,7 +158,7 @@ export class Session implements StreamHandler, StreamInfo {
   #putOff(request: Request, size: number): boolean {
     if (this.#late !== undefined && (this.#late.length >= LATE_MAX || size > LATE_BYTES_MAX)) return false;
     // It has spoken: that it is not listened to yet is no fault of the client.
-    if (!this.#stream.hasRequested) this.#cancelTimer();
+    if (!this.#hasBegun) this.#cancelTimer();
     this.#late ??= [];
     this.#late.push(request);
     this.#services.turn.putOff(this);
@@ -232,9 +232,14 @@ export class Session implements StreamHandler, StreamInfo {
   #take(request: Request): void {
     if (this.#isOver) return;
     this.#guard(() => {
-      if (!this.#stream.hasRequested && this.#stream.waiting === undefined) this.#startQuiet(request);
+      if (!this.#hasBegun) this.#startQuiet(request);
       this.#give(request);
     });
+  }
+
+  /** Its first request was taken: the timer is that of its quiet from then on. */
+  get #hasBegun(): boolean {
+    return this.#stream.hasRequested || this.#stream.waiting !== undefined;
   }
 
   #startQuiet(request: { readonly initialVersions?: ReadonlyMap<string, string>; readonly version?: string }): void {

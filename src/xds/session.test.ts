@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { envoy } from "../../proto/gen/discovery.js";
+import { jsonLog, manualClock, metricsRegistry } from "../lib/mod.ts";
+import { deltaRequestReader } from "./delta-request-reader.ts";
+import { encodedResponses } from "./encoded-responses.ts";
+import { encodeDeltaResponse, encodeSotwResponse, PREFIX_BYTES } from "./messages.ts";
+import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
+import { refusalMemory } from "./refusals.ts";
+import { type ResourceTable, TYPE_URLS } from "./resource.ts";
+import { Session, type SessionServices } from "./session.ts";
+import { sharedResponses } from "./shared-responses.ts";
+import { tableDifference } from "./table-difference.ts";
+import { xdsMetrics } from "./xds-metrics.ts";
+
+const { DeltaDiscoveryRequest, DeltaDiscoveryResponse } = envoy.service.discovery.v3;
+const ignore = () => undefined;
+const EMPTY: ResourceTable = { generation: 1, get: ignore, names: () => [] };
+
+/** A session on a thread whose turns can be made to be spent. */
+function openSession() {
+  const clock = manualClock();
+  const late = new Set<Session>();
+  const removed: string[] = [];
+  let isSpent = false;
+  let table: ResourceTable | undefined;
+  const services: SessionServices = {
+    difference: tableDifference(),
+    responses: sharedResponses(),
+    encoded: { delta: encodedResponses(encodeDeltaResponse), sotw: encodedResponses(encodeSotwResponse) },
+    readDeltaRequest: deltaRequestReader(),
+    limits: { ...DEFAULT_STREAM_LIMITS, firstRequestMs: 10_000, quietMs: 100 },
+    observe: { connected: ignore, disconnected: ignore, sent: ignore, acked: ignore, nacked: ignore, settled: ignore },
+    metrics: xdsMetrics(metricsRegistry()),
+    clock,
+    log: jsonLog({ write: ignore, now: () => 0 }),
+    turn: { isSpent: () => isSpent, putOff: (item) => void late.add(item), forget: (item) => void late.delete(item) },
+    onOver: ignore,
+  };
+  const session = new Session(services, {
+    id: "1",
+    peer: { uuid: "u", namespace: "n", pod: "p", serviceAccount: "s" },
+    protocol: "delta",
+    transport: {
+      send(prefixed) {
+        removed.push(...DeltaDiscoveryResponse.decode(prefixed.subarray(PREFIX_BYTES)).removedResources);
+        return true;
+      },
+      end: ignore,
+    },
+    nodeIds: ["u"],
+    memory: refusalMemory(),
+  });
+  session.follow({ current: () => table, close: ignore });
+  return {
+    clock,
+    removed,
+    request(typeUrl: string, initialResourceVersions: Record<string, string>) {
+      session.receive(DeltaDiscoveryRequest.encode({ typeUrl, initialResourceVersions }).finish());
+    },
+    spend() {
+      isSpent = true;
+    },
+    nextTurn() {
+      isSpent = false;
+      for (const item of late) {
+        late.delete(item);
+        item.takeLate();
+      }
+    },
+    giveTable() {
+      table = EMPTY;
+      session.refresh();
+    },
+  };
+}
+
+test("a proxy that comes back before there is a table, in a busy turn, loses the clusters that are gone", () => {
+  const { clock, removed, request, spend, nextTurn, giveTable } = openSession();
+  request(TYPE_URLS.cluster, { gone: "1" });
+  spend();
+  request(TYPE_URLS.secret, {});
+  nextTurn();
+  giveTable();
+  expect(removed).toEqual([]);
+  clock.advance(100);
+  expect(removed).toEqual(["gone"]);
+});
