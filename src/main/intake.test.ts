@@ -50,10 +50,10 @@ function heard(clock: Clock = manualClock()) {
 
 test("nobody hears of a world in which a source has not said all that it knows", () => {
   const { snapshots, intake } = heard();
-  intake.accept([reset("folder", namespace("shop"))]);
-  intake.accept([apply(namespace("depot"))]);
+  void intake.accept([reset("folder", namespace("shop"))]);
+  void intake.accept([apply(namespace("depot"))]);
   expect([snapshots.length, intake.missing()]).toEqual([0, ["node"]]);
-  intake.accept([reset("node")]);
+  void intake.accept([reset("node")]);
   expect(snapshots.map((snapshot) => ["shop", "depot", "far"].filter((name) => isMeshed(snapshot, name)))).toEqual([
     ["shop", "depot"],
   ]);
@@ -61,9 +61,9 @@ test("nobody hears of a world in which a source has not said all that it knows",
 
 test("an object that is said again, or a source that starts over, tells nobody anything", () => {
   const { snapshots, intake } = heard();
-  intake.accept([reset("folder", namespace("shop")), reset("node")]);
-  intake.accept([apply(namespace("shop"))]);
-  intake.accept([reset("folder", namespace("shop"))]);
+  void intake.accept([reset("folder", namespace("shop")), reset("node")]);
+  void intake.accept([apply(namespace("shop"))]);
+  void intake.accept([reset("folder", namespace("shop"))]);
   expect(snapshots).toHaveLength(1);
 });
 
