@@ -26,3 +26,18 @@ test("what is no message is left to the decoder", () => {
     false,
   );
 });
+
+test.each([
+  ["a number", [0x78, 0x01]],
+  ["a number of ten bytes", [0x78, ...Array.from({ length: 9 }, () => 0x80), 0x00]],
+  ["64 bits", [0x79, 0, 0, 0, 0, 0, 0, 0, 0]],
+  ["32 bits", [0x7d, 0, 0, 0, 0]],
+  ["a group", [0x7b, 0x78, 0x01, 0x7c]],
+  ["a field with a long tag", [0x82, 0x01, 0x01, 0x2a]],
+  ["a length in more bytes than it needs", [0x0a, 0x80, 0x80, 0x80, 0x80, 0x00]],
+  ["a tag in more bytes than it needs", [0x8a, 0x00, 0x00]],
+])("too many names are found behind %s", (_what, bytes) => {
+  const message = Buffer.concat([Buffer.from(bytes), request(101)]);
+  expect(DeltaDiscoveryRequest.decode(message).resourceNamesSubscribe).toHaveLength(101);
+  expect(hasFieldMoreOften(message, 100)).toBe(true);
+});

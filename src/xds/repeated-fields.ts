@@ -1,35 +1,71 @@
 /**
  * Whether a field of a protobuf message occurs more often than `max`, without decoding what it holds: a request may be a
  * list of hundreds of thousands of names, each of which would be made an object before the list could be found too long.
- * False for what is no message; the decoder says that.
+ * Goes on past everything that the decoder skips, or a few odd bytes in front would hide the list. False for what is no
+ * message; the decoder says that.
  */
 export function hasFieldMoreOften(message: Uint8Array, max: number): boolean {
   // An occurrence takes two bytes.
   if (message.length <= 2 * max) return false;
   const counts = new Uint32Array(FIELDS);
-  let at = 0;
-  while (at < message.length) {
-    const tag = message[at++] ?? 0;
-    // Longer tags are fields above 15: there are none of interest, and where they end is not worth knowing.
-    if ((tag & WIRE_TYPE) !== LENGTH_DELIMITED || tag >= 0x80) return false;
-    const field = tag >> 3;
-    const count = (counts[field] ?? 0) + 1;
-    if (count > max) return true;
-    counts[field] = count;
-    let length = 0;
-    let shift = 0;
-    let byte = 0x80;
-    while (byte >= 0x80 && shift < 28) {
-      byte = message[at++] ?? 0;
-      length |= (byte & 0x7f) << shift;
-      shift += 7;
+  const at: Place = { offset: 0 };
+  while (at.offset < message.length) {
+    const tag = varint(message, at);
+    const field = tag >>> 3;
+    if (field === 0) return false;
+    switch (tag & WIRE_TYPE) {
+      case VARINT:
+        varint(message, at);
+        break;
+      case BITS_64:
+        at.offset += 8;
+        break;
+      case LENGTH_DELIMITED: {
+        if (field < FIELDS) {
+          const count = (counts[field] ?? 0) + 1;
+          if (count > max) return true;
+          counts[field] = count;
+        }
+        const length = varint(message, at);
+        at.offset += length;
+        break;
+      }
+      case GROUP_START:
+      case GROUP_END:
+        // What is in a group counts as if it were outside: no request has one.
+        break;
+      case BITS_32:
+        at.offset += 4;
+        break;
+      default:
+        return false;
     }
-    at += length;
   }
   return false;
 }
 
-/** Field numbers that one byte of tag can say. */
+/** Field numbers of interest are below. */
 const FIELDS = 16;
 const WIRE_TYPE = 7;
+const VARINT = 0;
+const BITS_64 = 1;
 const LENGTH_DELIMITED = 2;
+const GROUP_START = 3;
+const GROUP_END = 4;
+const BITS_32 = 5;
+const VARINT_BYTES_MAX = 10;
+
+interface Place {
+  offset: number;
+}
+
+/** The lower 32 bits, as the decoder reads tags and lengths, however many bytes they are spread over; 0 where it reads none. */
+function varint(message: Uint8Array, at: Place): number {
+  let value = 0;
+  for (let read = 0; read < VARINT_BYTES_MAX; read++) {
+    const byte = message[at.offset++] ?? 0;
+    if (read < 5) value |= (byte & 0x7f) << (7 * read);
+    if (byte < 0x80) return value >>> 0;
+  }
+  return 0;
+}
