@@ -7,6 +7,7 @@ import {
   type ConnectReport,
   type CredentialSource,
   connectFleet,
+  FleetProcessError,
   ms,
   OSM_COMMON_NAME,
   TargetError,
@@ -189,6 +190,7 @@ function explained(error: unknown): unknown {
   if (error instanceof TargetError || error instanceof RequestError) {
     return new CommandError(`osm fleet connect: ${error.message}`, EXIT.unreachable);
   }
+  if (error instanceof FleetProcessError) return new CommandError(`osm fleet connect: ${error.message}`);
   return error;
 }
 

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import {
+  FleetProcessError,
   libraryHint,
   libraryNames,
   libraryScenario,
@@ -71,15 +72,24 @@ export const fleetRunCommand: Command = {
     const progress = progressWriter(context, process.stderr.isTTY === true);
     const report = await run(scenario, context, progress.tell).finally(progress.end);
     const html = stringFlag(flags, "html");
-    if (html !== undefined) writeFileSync(resolve(context.cwd, html), reportHtml(report));
     if (format === "json") context.write(`${JSON.stringify(report)}\n`);
     else if (report.phases.length > 0) context.write(table(REPORT_HEADERS, reportRows(report)));
     const notes = reportNotes(report).map((note) => `${note}\n`);
     if (format === "json") context.note(notes.join(""));
     else context.write(notes.join(""));
+    // Last: what was measured for minutes is told even where the page cannot be written.
+    if (html !== undefined) writePage(resolve(context.cwd, html), report);
     return report.oracle.isPassed ? EXIT.ok : EXIT.failed;
   },
 };
+
+function writePage(file: string, report: RunReport): void {
+  try {
+    writeFileSync(file, reportHtml(report));
+  } catch (error) {
+    throw new CommandError(`osm fleet run: --html: the page cannot be written: ${(error as Error).message}`);
+  }
+}
 
 async function run(scenario: Scenario, context: CommandContext, progress: (text: string) => void): Promise<RunReport> {
   // Timers of the clock do not keep a process: what is waited for may be nothing but time.
@@ -110,7 +120,7 @@ function explained(error: unknown): unknown {
   if (error instanceof PlanError || error instanceof TargetError) {
     return new CommandError(`osm fleet run: ${error.message}`, EXIT.usage);
   }
-  if (error instanceof RunStopped || error instanceof ServerStartError)
+  if (error instanceof RunStopped || error instanceof ServerStartError || error instanceof FleetProcessError)
     return new CommandError(`osm fleet run: ${error.message}`);
   if (error instanceof RequestError) return new CommandError(`osm fleet run: ${error.message}`, EXIT.unreachable);
   return error;
@@ -121,7 +131,7 @@ function chosenScenario(name: string, flags: ParsedFlags, context: CommandContex
   const path = resolve(context.cwd, name);
   try {
     if (libraryNames().includes(name)) return libraryScenario(name, settings);
-    if (existsSync(path)) return readScenario(readFileSync(path, "utf8"), name, settings);
+    if (existsSync(path)) return readScenario(textOf(path), name, settings);
   } catch (error) {
     if (!(error instanceof ScenarioError)) throw error;
     throw new CommandError(`osm fleet run: the scenario cannot be run\n${error.message}`, EXIT.usage);
@@ -130,6 +140,14 @@ function chosenScenario(name: string, flags: ParsedFlags, context: CommandContex
     `osm fleet run: "${name}" is no file and no scenario that comes with osm.${libraryHint(name)} "osm fleet list" names them`,
     EXIT.usage,
   );
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new CommandError(`osm fleet run: the scenario cannot be read: ${(error as Error).message}`, EXIT.usage);
+  }
 }
 
 function settingOf(text: string): Setting {
@@ -146,7 +164,8 @@ function targetSettings(flags: ParsedFlags, context: CommandContext): readonly S
     if (address === undefined) {
       throw new CommandError(`osm fleet run: --${name} belongs to a server that --target names`, EXIT.usage);
     }
-    const read = name === "folder" ? resolve(context.cwd, value) : name === "pid" ? Number(value) : value;
+    const read =
+      name === "folder" ? resolve(context.cwd, value) : name === "pid" && /^\d+$/.test(value) ? Number(value) : value;
     return [[name, read] as const];
   });
   if (address === undefined) return [];

@@ -8,8 +8,8 @@ let engine: FleetEngine | undefined;
 
 process.on("message", (call: Call) => void answer(call));
 process.on("disconnect", () => process.exit(0));
-// A terminal's Ctrl-C goes to all processes; when the fleet ends is for the one that started it to say.
-process.on("SIGINT", () => undefined);
+// A terminal's Ctrl-C, and `timeout`, tell all processes; when the fleet ends is for the one that started it to say.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 
 async function answer({ id, method, args }: Call): Promise<void> {
   let answered: Answer;

@@ -15,6 +15,7 @@ export type {
   Watch,
 } from "./fleet-api.ts";
 export { TYPE_URL } from "./oracle-expectation.ts";
+export { FleetProcessError } from "./process-caller.ts";
 export { reportHtml } from "./report-html.ts";
 export type { Delays, PhaseReport, RunReport } from "./report-result.ts";
 export { ms, REPORT_HEADERS, reportNotes, reportRows } from "./report-table.ts";

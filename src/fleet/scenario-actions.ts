@@ -3,6 +3,8 @@ import type { ScenarioNode } from "./scenario-node.ts";
 
 const ANY = Number.POSITIVE_INFINITY;
 const RATE = { min: 0.01, max: 10_000 } as const;
+/** Of one action: all of them are planned before the first is made. */
+const CHANGES_MAX = 1_000_000;
 const SHARE = { min: 0, max: 1 } as const;
 
 export const ACTION_KINDS: readonly ActionKind[] = [
@@ -67,7 +69,12 @@ export function readAction(node: ScenarioNode, others: readonly string[]): Actio
 }
 
 function steadyOf(fields: { readonly at: ScenarioNode; readonly for: ScenarioNode; readonly rate: ScenarioNode }) {
-  return { atMs: fields.at.duration(0), forMs: fields.for.duration(), rate: fields.rate.number(RATE) };
+  const [forMs, rate] = [fields.for.duration(), fields.rate.number(RATE)];
+  const changes = Math.round((forMs * rate) / 1000);
+  if (changes > CHANGES_MAX) {
+    fields.rate.problem(`${changes} changes are more than ${CHANGES_MAX}. Write a lower rate or a shorter time.`);
+  }
+  return { atMs: fields.at.duration(0), forMs, rate };
 }
 
 function readSingle(

@@ -36,7 +36,7 @@ export function readScenario(text: string, file: string, settings: readonly Sett
     );
     throw new ScenarioError(file, problems);
   }
-  const problems: Problems = { found: [], lines };
+  const problems: Problems = { found: [], lines, document };
   for (const setting of settings) apply(document, setting, problems);
   try {
     // Aliases are expanded here, within a bound, and read through afterwards.
@@ -101,6 +101,8 @@ function readRoot(root: ScenarioNode): Scenario {
   if (fields.name.isMissing) fields.name.problem("is missing: give the scenario a name.");
   const target = readTarget(fields.target);
   const phases = fields.phases.items().map(readPhase);
+  const patienceMs = fields.patience.duration(30_000);
+  if (patienceMs === 0) fields.patience.problem("is no time in which anything can come; write for example 30s.");
   if (target.kind === "address" && target.folder === undefined) requireNoChanges(fields.phases, phases);
   return {
     name,
@@ -115,7 +117,7 @@ function readRoot(root: ScenarioNode): Scenario {
     target,
     ...(connectPerSecond === undefined ? {} : { connectPerSecond }),
     ...(processes === undefined ? {} : { processes }),
-    patienceMs: fields.patience.duration(30_000),
+    patienceMs,
     phases,
   };
 }

@@ -1,13 +1,17 @@
-import { isMap, isScalar, isSeq, type LineCounter, type Node, type YAMLMap } from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type YAMLMap } from "yaml";
 import { printable } from "../lib/mod.ts";
 import type { ScenarioProblem } from "./scenario.ts";
 
 const PROBLEMS_MAX = 20;
+/** Timers of the runtime end at 24.8 days; what is longer than this is a slip of the pen. */
+const DURATION_MAX_MS = 24 * 3_600_000;
 
 /** Problems of one file, in the order in which they were found. */
 export interface Problems {
   readonly found: ScenarioProblem[];
   readonly lines: LineCounter;
+  /** Holds what aliases stand for. */
+  readonly document: Document;
 }
 
 /** A place in the scenario that is read: a value that may be missing or of the wrong kind. */
@@ -19,7 +23,7 @@ export class ScenarioNode {
   readonly #parent: Node | null | undefined;
 
   constructor(node: Node | null | undefined, field: string, problems: Problems, parent?: Node | null) {
-    this.#node = node;
+    this.#node = isAlias(node) ? node.resolve(problems.document) : node;
     this.field = field;
     this.#problems = problems;
     this.#parent = parent;
@@ -122,7 +126,7 @@ export class ScenarioNode {
     return fallback ?? bounds.min;
   }
 
-  /** `250ms`, `10s`, `2m`, `1h`; in ms. */
+  /** `250ms`, `10s`, `2m`, `1h`, up to {@link DURATION_MAX_MS}; in ms. */
   duration(fallback?: number): number {
     if (this.isMissing) {
       if (fallback === undefined) this.problem("is missing: a duration such as 10s is needed.");
@@ -132,7 +136,12 @@ export class ScenarioNode {
     if (value === 0) return 0;
     const match = typeof value === "string" ? /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(value) : null;
     const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? ""];
-    if (match !== null && unit !== undefined) return Number(match[1]) * unit;
+    if (match !== null && unit !== undefined) {
+      const ms = Number(match[1]) * unit;
+      if (ms <= DURATION_MAX_MS) return ms;
+      this.problem(`${DURATION_MAX_MS / 3_600_000}h at most was expected, found ${this.shown}.`);
+      return fallback ?? 0;
+    }
     this.problem(`a duration was expected, found ${this.shown}. Write a number with ms, s, m or h, for example 10s.`);
     return fallback ?? 0;
   }

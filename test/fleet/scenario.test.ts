@@ -65,6 +65,8 @@ describe("a scenario file", () => {
     ["behaviours: [{behaviour: nack}]", "mine.yaml:5: behaviours[0].share: is missing", "from 0 to 1"],
     ["target: {folder: x}", "mine.yaml:5: target.address: is missing", "HOST:PORT"],
     ["target: 127.0.0.1:1", 'mine.yaml:4: phases: "endpoint-churn" changes what', "Add target.folder"],
+    ["patience: 25h", "mine.yaml:5: patience: 24h at most", 'found "25h"'],
+    ["patience: 0s", "mine.yaml:5: patience: is no time", "for example 30s"],
   ])("with %s says where that is and what to write", (line, where, what) => {
     const [problem = ""] = problemsOf(`${good}${line}\n`);
     expect(problem).toContain(where);
@@ -81,6 +83,21 @@ describe("a scenario file", () => {
     expect(problems[2]).toContain("mine.yaml:5: phases[1].evry: is no field here");
     expect(problems[3]).toContain(
       'mine.yaml:6: phases[2].action: "api-trouble" needs a source that is a Kubernetes API',
+    );
+  });
+
+  test("of more changes than fit into memory is refused before they are planned", () => {
+    const [problem = ""] = problemsOf(good.replace("rate: 10, for: 1s", "rate: 10000, for: 20h"));
+    expect(problem).toContain("mine.yaml:4: phases[0].rate: 720000000 changes are more than 1000000");
+  });
+
+  test("may say by an alias what it has said before", () => {
+    const text = "name: mine\nphases:\n  - &churn {action: endpoint-churn, rate: 10, for: 1s}\n  - *churn\nshape: W1\n";
+    const { phases } = readScenario(text, "mine.yaml");
+    expect(phases).toHaveLength(2);
+    expect(phases[1]).toEqual(phases[0]);
+    expect(problemsOf("name: mine\nshape: W1\nphases: &all [*all]\n")[0]).toContain(
+      "phases[0]: an action was expected",
     );
   });
 
