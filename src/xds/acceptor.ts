@@ -35,7 +35,7 @@ export interface AcceptorOptions {
   readonly metrics: TransportMetrics;
 }
 
-/** Listens, and leads connections through their TLS handshake, the oldest first and few at a time. */
+/** Listens, and leads connections through their TLS handshake: few at a time, addresses in turn, each one's oldest first. */
 export interface Acceptor {
   listen(address: string): Promise<string>;
   renewCredentials(credentials: XdsServerCredentials): void;
@@ -62,6 +62,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       socket.setTimeout(0);
       tls.emit("connection", socket);
     },
+    originOf: (socket) => socket.remoteAddress ?? "",
     later: (action) => void nextTurn().then(action),
     workedMs,
     isBusy: options.isBusy ?? (() => false),

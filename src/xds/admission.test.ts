@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { manualClock } from "../lib/mod.ts";
 import { admission } from "./admission.ts";
 
-function line(costMs: number) {
+function line(costMs: number, originOf = (_item: number) => "") {
   const clock = manualClock();
   const begun: number[] = [];
   const waiting: (() => void)[] = [];
@@ -10,6 +10,7 @@ function line(costMs: number) {
   let isBusy = false;
   const admitted = admission<number>({
     start: (item) => begun.push(item),
+    originOf,
     later: (action) => void waiting.push(action),
     workedMs: () => workedMs,
     isBusy: () => isBusy,
@@ -95,4 +96,15 @@ test("peers that do not answer keep nobody out for long, but have a bound", () =
   expect(begun).toHaveLength(12);
   clock.advance(200_000);
   expect(begun).toHaveLength(512);
+});
+
+test("a proxy is let in while somebody else floods the line with connections that end no handshake", () => {
+  const { admitted, begun, clock, turn, setBusy } = line(1, (item) => (item < 5000 ? "flood" : `proxy-${item}`));
+  setBusy(true);
+  for (let item = 0; item < 5003; item++) admitted.add(item);
+  admitted.remove(5001);
+  turn();
+  clock.advance(1000);
+  expect(begun.slice(0, 5)).toEqual([0, 5000, 5002, 1, 2]);
+  expect(admitted.waiting).toBe(4997);
 });

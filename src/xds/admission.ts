@@ -19,6 +19,8 @@ const UNDER_WAY_MAX = 512;
 export interface AdmissionOptions<Item> {
   /** Begins the handshake. `done` must be called once for it, however it ends. */
   readonly start: (item: Item) => void;
+  /** Where it comes from; empty where that is not known. */
+  readonly originOf: (item: Item) => string;
   /** Runs an action once the sockets have had their turn. */
   readonly later: (action: () => void) => void;
   /** Milliseconds that this thread has worked so far. */
@@ -28,9 +30,9 @@ export interface AdmissionOptions<Item> {
   readonly clock: Clock;
 }
 
-/** A line of connections that wait for their handshake. */
+/** Lines of connections that wait for their handshakes, one for each origin. */
 export interface Admission<Item> {
-  /** Puts one at the end of the line. */
+  /** Puts one at the end of the line of its origin. */
   add(item: Item): void;
   /** It is gone, or was begun already. */
   remove(item: Item): void;
@@ -41,10 +43,11 @@ export interface Admission<Item> {
 }
 
 /**
- * Lets handshakes begin oldest first, and only so many be under way that no turn of the event loop is long. More are
- * allowed as long as the turns in which they end are short, so that distant peers do not hold up the line. What one
- * costs is measured with all that follows from it: what its proxy asks for, and what others do meanwhile. Who is connected
- * comes first: a crowd, or somebody who means harm, must not keep changes from them.
+ * Lets handshakes begin, and only so many be under way that no turn of the event loop is long. Origins take turns, each
+ * with its oldest: one of them may come with thousands that never end their handshakes, and in one line with these nobody
+ * else would be let in before giving up. More are allowed as long as the turns in which they end are short, so that distant
+ * peers do not hold up the line. What one costs is measured with all that follows from it: what its proxy asks for, and what
+ * others do meanwhile. Who is connected comes first: a crowd, or somebody who means harm, must not keep changes from them.
  */
 export function admission<Item>(options: AdmissionOptions<Item>): Admission<Item> {
   return new Line(options);
@@ -52,7 +55,9 @@ export function admission<Item>(options: AdmissionOptions<Item>): Admission<Item
 
 class Line<Item> implements Admission<Item> {
   readonly #options: AdmissionOptions<Item>;
-  readonly #line = new Set<Item>();
+  /** By origin, in the order of their turns. An origin without anybody who waits is not kept. */
+  readonly #lines = new Map<string, Set<Item>>();
+  readonly #origins = new Map<Item, string>();
   /** When those that are under way and young were begun. Which of them ends is not known: it passes for the oldest. */
   readonly #young: number[] = [];
   #underWay = 0;
@@ -68,7 +73,7 @@ class Line<Item> implements Admission<Item> {
   }
 
   get waiting(): number {
-    return this.#line.size;
+    return this.#origins.size;
   }
 
   get underWay(): number {
@@ -76,19 +81,42 @@ class Line<Item> implements Admission<Item> {
   }
 
   add(item: Item): void {
-    this.#line.add(item);
+    const origin = this.#options.originOf(item);
+    this.#origins.set(item, origin);
+    const line = this.#lines.get(origin);
+    if (line === undefined) this.#lines.set(origin, new Set([item]));
+    else line.add(item);
     this.#schedule();
   }
 
   remove(item: Item): void {
-    this.#line.delete(item);
+    const origin = this.#origins.get(item);
+    if (origin === undefined) return;
+    this.#origins.delete(item);
+    const line = this.#lines.get(origin);
+    line?.delete(item);
+    if (line?.size === 0) this.#lines.delete(origin);
+  }
+
+  /** The oldest of the origin whose turn it is; the origin's next one waits for all the others'. */
+  #takeNext(): Item | undefined {
+    for (const [origin, line] of this.#lines) {
+      this.#lines.delete(origin);
+      for (const item of line) {
+        line.delete(item);
+        this.#origins.delete(item);
+        if (line.size > 0) this.#lines.set(origin, line);
+        return item;
+      }
+    }
+    return undefined;
   }
 
   done(): void {
     this.#underWay--;
     this.#young.shift();
     this.#measure();
-    if (this.#line.size > 0) this.#schedule();
+    if (this.waiting > 0) this.#schedule();
   }
 
   #schedule(): void {
@@ -105,14 +133,14 @@ class Line<Item> implements Admission<Item> {
     const allowed = isBusy() ? ALLOWED_WHEN_BUSY : Math.floor(this.#allowed);
     const nowMs = clock.monotonic();
     while (this.#young.length > 0 && (this.#young[0] ?? 0) <= nowMs - YOUNG_MS) this.#young.shift();
-    for (const item of this.#line) {
-      if (this.#young.length >= allowed || this.#underWay >= UNDER_WAY_MAX) break;
-      this.#line.delete(item);
+    while (this.#young.length < allowed && this.#underWay < UNDER_WAY_MAX) {
+      const item = this.#takeNext();
+      if (item === undefined) return;
       this.#young.push(nowMs);
       this.#underWay++;
       start(item);
     }
-    if (this.#line.size > 0) this.#lookAgain();
+    if (this.waiting > 0) this.#lookAgain();
   }
 
   /** Somebody waits: one that is under way will end, or be young no longer. */
@@ -134,7 +162,7 @@ class Line<Item> implements Admission<Item> {
         const costMs = (nowMs - this.#workedAtMs) / this.#ended;
         this.#costMs += (costMs - this.#costMs) * Math.min(1, this.#ended / MEMORY);
       }
-      this.#workedAtMs = this.#line.size > 0 ? nowMs : undefined;
+      this.#workedAtMs = this.waiting > 0 ? nowMs : undefined;
       this.#ended = 0;
       // The first was done with most of its work when this turn's was first looked at.
       this.#adjust(nowMs - fromMs + this.#costMs);
@@ -144,7 +172,7 @@ class Line<Item> implements Admission<Item> {
   #adjust(turnMs: number): void {
     if (turnMs > TURN_MS) this.#allowed *= Math.max(0.5, TURN_MS / turnMs);
     // Growing while nobody waits would let the next crowd in at once.
-    else if (this.#line.size > 0) this.#allowed += 1;
+    else if (this.waiting > 0) this.#allowed += 1;
     const most = Math.min(ALLOWED_MAX, TOGETHER_MS / Math.max(this.#costMs, 0.01));
     this.#allowed = Math.max(ALLOWED_MIN, Math.min(most, this.#allowed));
   }
