@@ -1,6 +1,7 @@
 import type { FleetCounts, ProxyTable } from "./fleet-api.ts";
 import { addressesOf, principalsOf, weightsOf } from "./oracle-content.ts";
 import { type Expectation, INBOUND_ROUTE, TYPE_URL } from "./oracle-expectation.ts";
+import type { PhaseReport } from "./report-result.ts";
 
 /** What was compared, and what differs. */
 export interface OracleReport {
@@ -53,7 +54,7 @@ export async function compareTables(
   fetch: Fetch,
   differences: Differences,
 ): Promise<number> {
-  const contents = new ContentReader(fetch);
+  const contents = new ContentReader(fetch, differences);
   const seen = new Map<Expectation, Set<string>>();
   const missing = new Set(expected.keys());
   for (const table of tables) {
@@ -123,10 +124,12 @@ async function compareContents(
 /** Reads each different content of a resource once. */
 class ContentReader {
   readonly #fetch: Fetch;
+  readonly #differences: Differences;
   readonly #known = new Map<string, unknown>();
 
-  constructor(fetch: Fetch) {
+  constructor(fetch: Fetch, differences: Differences) {
     this.#fetch = fetch;
+    this.#differences = differences;
   }
 
   get size(): number {
@@ -144,6 +147,8 @@ class ContentReader {
     const key = `${typeUrl} ${name} ${hash}`;
     if (this.#known.has(key)) return this.#known.get(key) as T;
     const bytes = await this.#fetch(table.id, typeUrl, name);
+    // Nothing to compare must not count as equal.
+    if (bytes === undefined) this.#differences.add(`proxy ${table.id}: ${typeUrl} "${name}" was gone when it was read`);
     const content = bytes === undefined ? undefined : decode(bytes);
     this.#known.set(key, content);
     return content;
@@ -175,10 +180,7 @@ export function compareFresh(
   }
 }
 
-/**
- * What no server may do, whatever happens. `mayRefuse`: proxies of this run refuse on purpose. How long an Envoy waited is no
- * part of it: on a machine with too much to do that says nothing of what it was told.
- */
+/** What no server may do, whatever happens. `mayRefuse`: proxies of this run refuse on purpose. */
 export function compareCounts(counts: FleetCounts, mayRefuse: boolean, differences: Differences): void {
   const none = (count: number, what: string) => {
     if (count > 0) differences.add(`${count} ${what}`);
@@ -188,6 +190,37 @@ export function compareCounts(counts: FleetCounts, mayRefuse: boolean, differenc
   none(counts.unrequested, "resources were sent that nobody had asked for");
   none(counts.routesBeforeClusters, "routes came before a cluster that they name");
   none(counts.listenersBeforeClusters, "listeners came before a cluster that they name");
+}
+
+/**
+ * Phases in which the server let proxies wait for longer than an Envoy does (15 s), though neither the clients nor the
+ * machine were at their end: then it was the server.
+ */
+export function comparePatience(
+  reports: readonly Pick<PhaseReport, "name" | "warmingTimeouts" | "isBoundByClient" | "isMachineBusy">[],
+  differences: Differences,
+): void {
+  for (const { name, warmingTimeouts, isBoundByClient, isMachineBusy } of reports) {
+    if (warmingTimeouts === 0 || isBoundByClient || isMachineBusy) continue;
+    differences.add(`${name}: ${warmingTimeouts} resources came later than an Envoy waits for them (15 s)`);
+  }
+}
+
+/** Kinds of errors that lost connections and sick proxies have; garbage and refusals are nobody's but the server's. */
+const EXCUSED =
+  /^(closed|reset|timeout|connect-refused|socket.*|grpc-no-status|grpc-status-\d+|rst-stream-\d+|goaway-\d+|warming-timeout)$/;
+
+/** Errors that no trouble of the scenario's own making explains; `isTroubled`: it makes some. */
+export function compareErrors(
+  { errors, errorExamples }: Pick<FleetCounts, "errors" | "errorExamples">,
+  isTroubled: boolean,
+  differences: Differences,
+): void {
+  for (const [kind, count] of Object.entries(errors)) {
+    // That has a rule of its own.
+    if (kind === "warming-timeout" || (isTroubled && EXCUSED.test(kind))) continue;
+    differences.add(`${count} connections or streams failed: ${kind} (${errorExamples[kind] ?? ""})`);
+  }
 }
 
 function shortName(typeUrl: string): string {

@@ -1,15 +1,34 @@
+import { cpus } from "node:os";
 import type { FleetCounts, Opened, ProcessUsage, Seen } from "./fleet-api.ts";
 import { delaysOf, type OpenedReport, type PhaseReport } from "./report-result.ts";
 import type { ServerFigures } from "./run-figures.ts";
 
-/** Share of a core above which a process has no time left. */
+/** Share of a core, or of all, above which there is no time left. */
 const BOUND_SHARE = 0.9;
+
+export interface MachineTimes {
+  readonly busyMs: number;
+  readonly totalMs: number;
+}
+
+/** What the system says of its cores. */
+export function machineTimes(): MachineTimes {
+  let [busyMs, totalMs] = [0, 0];
+  for (const { times } of cpus()) {
+    const used = times.user + times.nice + times.sys + times.irq;
+    busyMs += used;
+    totalMs += used + times.idle;
+  }
+  return { busyMs, totalMs };
+}
 
 /** All counters at one time. */
 export interface Observation {
   readonly counts: FleetCounts;
   readonly figures: ServerFigures;
   readonly usage: readonly ProcessUsage[];
+  /** Of all cores, since the machine started; 0 where the system does not say. */
+  readonly machine: MachineTimes;
   readonly atMs: number;
 }
 
@@ -87,8 +106,15 @@ export function reportPhase(
     clientCpuSeconds: clientCpu.reduce((sum, each) => sum + each, 0),
     clientRssBytes: after.usage.reduce((sum, each) => sum + each.rssBytes, 0),
     isBoundByClient: clientCpu.some((each) => each > spanSeconds * BOUND_SHARE),
+    warmingTimeouts: after.counts.warmingTimeouts - before.counts.warmingTimeouts,
+    isMachineBusy: isBusy(before.machine, after.machine),
     perChange,
   };
+}
+
+function isBusy(before: MachineTimes, after: MachineTimes): boolean {
+  const totalMs = after.totalMs - before.totalMs;
+  return totalMs > 0 && after.busyMs - before.busyMs > totalMs * BOUND_SHARE;
 }
 
 function cpuOf(usage: readonly ProcessUsage[], pid: number): number | undefined {

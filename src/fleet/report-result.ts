@@ -47,6 +47,10 @@ export interface PhaseReport {
   readonly clientRssBytes: number;
   /** A process of the clients used more than 90 % of a core: the server may be faster than this says. */
   readonly isBoundByClient: boolean;
+  /** Resources that came to well proxies later than an Envoy waits for them (15 s). */
+  readonly warmingTimeouts: number;
+  /** More than 90 % of the machine's time was used, by whomever. */
+  readonly isMachineBusy: boolean;
   /** Deliveries made by each change, in order of the changes. */
   readonly perChange: readonly number[];
 }

@@ -4,7 +4,7 @@ import { type ChangeStep, type Effect, rotationSign, type Sign } from "./action-
 import type { OperationStep, PlannedPhase } from "./action-plan.ts";
 import type { FolderFeed, PreparedChange } from "./feed.ts";
 import type { Fleet, Opened, Seen } from "./fleet-api.ts";
-import { nothingTaken, type Observation, reportPhase, type Taken } from "./report-phase.ts";
+import { machineTimes, nothingTaken, type Observation, reportPhase, type Taken } from "./report-phase.ts";
 import type { PhaseReport } from "./report-result.ts";
 import type { ServerFigures } from "./run-figures.ts";
 import type { RunProxies } from "./run-proxies.ts";
@@ -57,7 +57,7 @@ export async function pause(clock: Clock, ms: number, signal: AbortSignal): Prom
 
 async function observe({ fleet, figures, clock }: PhaseContext): Promise<Observation> {
   const [counts, server, usage] = await Promise.all([fleet.counts(), figures(), fleet.usage()]);
-  return { counts, figures: server, usage, atMs: clock.monotonic() };
+  return { counts, figures: server, usage, machine: machineTimes(), atMs: clock.monotonic() };
 }
 
 /** Opens the streams of all proxies of a run. */

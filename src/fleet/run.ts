@@ -6,7 +6,16 @@ import { fillTemplate, issueCredentials, OSM_COMMON_NAME, type Subject } from ".
 import type { FolderFeed } from "./feed.ts";
 import { startFleet } from "./fleet.ts";
 import type { Fleet, FleetCounts, ProxySpec } from "./fleet-api.ts";
-import { compareCounts, compareFresh, compareTables, Differences, type Expected, type OracleReport } from "./oracle.ts";
+import {
+  compareCounts,
+  compareErrors,
+  compareFresh,
+  comparePatience,
+  compareTables,
+  Differences,
+  type Expected,
+  type OracleReport,
+} from "./oracle.ts";
 import { expectations } from "./oracle-expectation.ts";
 import type { PhaseReport, RunReport } from "./report-result.ts";
 import { sampleProcesses, serverFigures } from "./run-figures.ts";
@@ -193,8 +202,6 @@ async function runPhases(
   return reports;
 }
 
-/** Resources that came later than an Envoy waits for them: reported, and no difference. */
-const SLOW = "warming-timeout";
 /** Kinds of trouble that a scenario makes itself. */
 const TROUBLING = new Set(["restart", "reconnect", "behave", "pods-added", "pods-removed", "rolling-update"]);
 
@@ -213,12 +220,8 @@ async function judge(
   const actions = scenario.phases.flatMap((phase) => phase.actions);
   const isTroubled = scenario.behaviours.length > 0 || actions.some(({ kind }) => TROUBLING.has(kind));
   const isBroken = (reports[0]?.opened?.missing ?? 0) > 0;
-  if (!isTroubled || isBroken) {
-    for (const [kind, count] of Object.entries(counts.errors)) {
-      if (kind !== SLOW)
-        differences.add(`${count} connections or streams failed: ${kind} (${counts.errorExamples[kind] ?? ""})`);
-    }
-  }
+  compareErrors(counts, isTroubled && !isBroken, differences);
+  comparePatience(reports, differences);
   compareCounts(counts, mayRefuse(scenario), differences);
   if (context.feed === undefined || isBroken) {
     return {

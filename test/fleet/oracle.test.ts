@@ -3,7 +3,14 @@ import { describe, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/envoy.js";
 import type { FleetCounts, ProxyTable } from "../../src/fleet/fleet-api.ts";
 import { TYPE_URL, World } from "../../src/fleet/mod.ts";
-import { compareCounts, compareFresh, compareTables, Differences } from "../../src/fleet/oracle.ts";
+import {
+  compareCounts,
+  compareErrors,
+  compareFresh,
+  comparePatience,
+  compareTables,
+  Differences,
+} from "../../src/fleet/oracle.ts";
 import { type Expectation, expectations, INBOUND_ROUTE } from "../../src/fleet/oracle-expectation.ts";
 
 const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
@@ -125,6 +132,37 @@ describe("the oracle", () => {
     expect(differences.sentences()).toEqual(["pod: has no table"]);
   });
 
+  test("does not take a resource that cannot be read for one that is right", async () => {
+    const expectation = expectations(new World(shape))(0);
+    const table = new Sent(expectation).table(0);
+    const differences = new Differences();
+    await compareTables([table], new Map([[0, { name: "pod", expectation }]]), async () => undefined, differences);
+    expect(differences.sentences()).toContainEqual(expect.stringContaining("was gone when it was read"));
+  });
+
+  test("fails a server that lets proxies wait though the machine has time", () => {
+    const slow = { name: "cold start", warmingTimeouts: 3, isBoundByClient: false, isMachineBusy: false };
+    const differences = new Differences();
+    comparePatience([slow], differences);
+    expect(differences.sentences()).toEqual(["cold start: 3 resources came later than an Envoy waits for them (15 s)"]);
+    const excused = new Differences();
+    const others = [{ isBoundByClient: true }, { isMachineBusy: true }, { warmingTimeouts: 0 }];
+    comparePatience(
+      others.map((other) => ({ ...slow, ...other })),
+      excused,
+    );
+    expect(excused.count).toBe(0);
+  });
+
+  test("excuses lost connections by trouble that the scenario makes, and garbage by nothing", () => {
+    const counts = { errors: { reset: 3, protocol: 1 }, errorExamples: { protocol: "no frame" } };
+    const [quiet, troubled] = [new Differences(), new Differences()];
+    compareErrors(counts, false, quiet);
+    expect(quiet.count).toBe(2);
+    compareErrors(counts, true, troubled);
+    expect(troubled.sentences()).toEqual(["1 connections or streams failed: protocol (no frame)"]);
+  });
+
   test("finds a table that changes have made another than a cold start makes", () => {
     const expectation = expectations(new World(shape))(0);
     const grown = new Sent(expectation);
@@ -142,7 +180,6 @@ describe("the oracle", () => {
       unrequested: 0,
       routesBeforeClusters: 3,
       listenersBeforeClusters: 0,
-      warmingTimeouts: 4,
     } as FleetCounts;
     const differences = new Differences();
     compareCounts(counts, false, differences);

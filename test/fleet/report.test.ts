@@ -33,6 +33,8 @@ const phase: PhaseReport = {
   clientCpuSeconds: 1.9,
   clientRssBytes: 2 ** 20,
   isBoundByClient: true,
+  warmingTimeouts: 0,
+  isMachineBusy: false,
   perChange: [50, 50],
 };
 
