@@ -39,6 +39,8 @@ export interface PushEngine extends TableSource {
   stop(): void;
 }
 
+/** A pass that failed is tried again after so long: those that it was for would wait for the next change otherwise. */
+const RETRY_PASS_MS = 1000;
 const NO_NAMESPACES: ReadonlySet<string> = new Set();
 
 /** What one pass has to do. */
@@ -56,6 +58,8 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   const world = latestWorld(clock);
   /** The snapshot that all tables were brought up to. */
   let settled: MeshSnapshot | undefined;
+  /** When to try again what failed, on the monotonic clock. */
+  let retryPassAt = Number.POSITIVE_INFINITY;
   let isRunning = false;
   let isStopped = false;
   let cancelTimer: (() => void) | undefined;
@@ -75,6 +79,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   };
   const run = async () => {
     isRunning = true;
+    retryPassAt = Number.POSITIVE_INFINITY;
     try {
       // Everything that is published or subscribed to in this turn belongs to one pass.
       await Promise.resolve();
@@ -85,8 +90,10 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
         if (pass.published !== undefined) world.holdUntil(startedAt + window.msAfter(touched));
       }
     } catch (error) {
-      // Tables stay as they were; the next change starts a new pass, which looks at everything.
+      // The next pass looks at everything. Tables that this one had made already are as good as any, and are told of.
       settled = undefined;
+      retryPassAt = clock.monotonic() + RETRY_PASS_MS;
+      set.tellAll();
       options.log.error("a push failed", { error: error instanceof Error ? error.message : String(error) });
     }
     isRunning = false;
@@ -102,12 +109,12 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   const start = () => {
     if (!isRunning && !isStopped) void run();
   };
-  /** Wakes up for a push that waits for its window, or a view that may be tried again. */
+  /** Wakes up for a push that waits for its window, or for a view or a pass that may be tried again. */
   const sleep = () => {
     cancelTimer?.();
     cancelTimer = undefined;
     const retryAt = resources.retryAt() ?? Number.POSITIVE_INFINITY;
-    const at = Math.min(world.dueAt(), retryAt);
+    const at = Math.min(world.dueAt(), retryAt, retryPassAt);
     if (isStopped || at === Number.POSITIVE_INFINITY) return;
     cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
       if (clock.monotonic() >= retryAt) set.markUnsettled();

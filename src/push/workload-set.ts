@@ -19,6 +19,8 @@ export interface WorkloadSet {
   subscribe(peer: Peer, onChange: () => void, snapshot: MeshSnapshot | undefined): Subscription;
   close(subscription: Subscription): void;
   isOpen(subscription: Subscription): boolean;
+  /** Tells every subscription that it may have another table. */
+  tellAll(): void;
   /** The newest subscription of a proxy. */
   find(uuid: string): Subscription | undefined;
   /** The workloads of an identity have to be looked at again although the world is the same. */
@@ -101,6 +103,9 @@ export function createWorkloadSet(): WorkloadSet {
       subscription.table = undefined;
     },
     isOpen: (subscription) => subscriptions.has(subscription),
+    tellAll() {
+      for (const { onChange } of subscriptions) onChange();
+    },
     find(uuid) {
       let found: Subscription | undefined;
       for (const subscription of subscriptions) if (subscription.peer.uuid === uuid) found = subscription;

@@ -302,3 +302,23 @@ describe("when pushes happen", () => {
     }
   });
 });
+
+test("a pass that fails is made up for soon, without another change, for all that it was for", async () => {
+  const bench = pushBench();
+  const first = bench.subscribe(peerOf(buyer));
+  bench.change(world());
+  await quiet();
+  const [calls, table] = [first.calls(), first.current()];
+  bench.secrets.fail("bookthief");
+  const second = bench.subscribe(peerOf(thief));
+  bench.change(put(meshConfig({ ...DEFAULT_SETTINGS, isPermissive: false })));
+  await quiet();
+  expect(bench.errors).toHaveLength(1);
+  expect(second.current()).toBeUndefined();
+  expect(first.calls()).toBeGreaterThan(calls);
+  expect(first.current()).not.toBe(table);
+  bench.secrets.fail();
+  bench.clock.advance(1000);
+  await quiet();
+  expect(second.current()).toBeDefined();
+});

@@ -79,6 +79,7 @@ function secretBench() {
   const byIdentity = new Map<string, TableSecrets>();
   const retained: string[] = [];
   let isHeld = false;
+  let failure: Error | undefined;
   let version = 1;
   const key = ({ namespace, serviceAccount }: { namespace: string; serviceAccount: string }) =>
     `${namespace}/${serviceAccount}`;
@@ -100,6 +101,7 @@ function secretBench() {
   const source: SecretSource = {
     current: (identity) => byIdentity.get(key(identity)),
     want(identity) {
+      if (failure !== undefined && identity.namespace === failure.message) throw failure;
       if (!isHeld && !byIdentity.has(key(identity))) byIdentity.set(key(identity), make());
     },
     retain(isAlive) {
@@ -115,6 +117,10 @@ function secretBench() {
     names: () => [...byIdentity.keys()].sort(),
     hold(held: boolean) {
       isHeld = held;
+    },
+    /** Lets what is asked for identities of this namespace fail, until it is called without one. */
+    fail(namespace?: string) {
+      failure = namespace === undefined ? undefined : new Error(namespace);
     },
     renew(namespace: string, serviceAccount: string) {
       version += 1;
