@@ -3,6 +3,7 @@ import { startFleet } from "../../src/fleet/fleet.ts";
 import type { Behaviour, Fleet, ProxySpec } from "../../src/fleet/fleet-api.ts";
 import { silentLog, systemClock } from "../../src/lib/mod.ts";
 import { TYPE_URLS, XDS_TRANSPORTS } from "../../src/xds/mod.ts";
+import { skipOnDeno } from "../support/needs.ts";
 import { meshTable, startTestServer, type TestServer } from "./engine-server.ts";
 
 const SHOPS = { books: "10.0.0.1", wine: "10.0.0.2" };
@@ -179,23 +180,21 @@ describe.each(XDS_TRANSPORTS)("simulated Envoys against our own server on %s", (
     expect((await fleet.counts()).errors).toEqual({});
   });
 
-  // Only Node sends arrays of numbers between processes as they are.
-  test.skipIf("Deno" in globalThis)(
-    "are one fleet in several processes, and say so when one of these is gone",
-    async () => {
-      await start({ processes: 2 });
-      expect((await fleet.connect({ timeoutMs: 10_000 })).missing).toEqual([]);
-      const seen = await move(2, "10.0.0.9");
-      expect(seen.missing).toEqual([]);
-      expect([...seen.proxies].sort()).toEqual(IDS);
-      expect(await fleet.counts()).toMatchObject({ open: 4, warm: 4, errors: {} });
-      const tables = await fleet.tables();
-      expect(tables.map(({ id }) => id)).toEqual(IDS);
-      expect(new Set(tables.map(({ types }) => types[TYPE_URLS.endpoints]?.digest)).size).toBe(1);
-      expect(await fleet.resource(3, TYPE_URLS.cluster, "wine")).toBeInstanceOf(Uint8Array);
-      const [first] = await fleet.usage();
-      process.kill(first?.pid ?? 0, "SIGKILL");
-      await expect.poll(() => fleet.counts().catch((error: Error) => error.message)).toContain("SIGKILL");
-    },
-  );
+  test("are one fleet in several processes, and say so when one of these is gone", async (context) => {
+    // Only Node sends arrays of numbers between processes as they are.
+    skipOnDeno(context, "way to send arrays of numbers to another process");
+    await start({ processes: 2 });
+    expect((await fleet.connect({ timeoutMs: 10_000 })).missing).toEqual([]);
+    const seen = await move(2, "10.0.0.9");
+    expect(seen.missing).toEqual([]);
+    expect([...seen.proxies].sort()).toEqual(IDS);
+    expect(await fleet.counts()).toMatchObject({ open: 4, warm: 4, errors: {} });
+    const tables = await fleet.tables();
+    expect(tables.map(({ id }) => id)).toEqual(IDS);
+    expect(new Set(tables.map(({ types }) => types[TYPE_URLS.endpoints]?.digest)).size).toBe(1);
+    expect(await fleet.resource(3, TYPE_URLS.cluster, "wine")).toBeInstanceOf(Uint8Array);
+    const [first] = await fleet.usage();
+    process.kill(first?.pid ?? 0, "SIGKILL");
+    await expect.poll(() => fleet.counts().catch((error: Error) => error.message)).toContain("SIGKILL");
+  });
 });

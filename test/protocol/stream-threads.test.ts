@@ -9,6 +9,7 @@ import { jsonLog, manualClock, metricsRegistry, systemClock } from "../../src/li
 import { startXdsServer, TYPE_URLS, type XdsServerOptions } from "../../src/xds/mod.ts";
 import { type ClientCredentials, connectDelta, type DeltaClient } from "../support/delta-client.ts";
 import { MISDEEDS, type StreamMisdeed } from "../support/misbehaving-streams.ts";
+import { skipOnDeno } from "../support/needs.ts";
 import { type TestAuthority, testAuthority, testTables } from "../support/xds-mesh.ts";
 import { tableOf } from "./conversation.ts";
 
@@ -91,8 +92,8 @@ test.each(["Deno" in globalThis ? [] : ["grow" as const], "throw" as const, "exi
   },
 );
 
-// Deno has no means to end a thread that hangs.
-test.skipIf("Deno" in globalThis)("a stream thread that hangs is replaced", async () => {
+test("a stream thread that hangs is replaced", async (context) => {
+  skipOnDeno(context, "means to end a thread that hangs");
   const clock = manualClock(Date.now());
   const { tables, address, deaths } = await startServer(1, { clock });
   const client = await served(address);

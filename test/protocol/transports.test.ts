@@ -3,11 +3,12 @@ import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { createConnection, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/discovery.js";
 import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { startXdsServer, TYPE_URLS, type XdsServerOptions } from "../../src/xds/mod.ts";
 import { type ClientCredentials, connectDelta } from "../support/delta-client.ts";
+import { skipOnDeno } from "../support/needs.ts";
 import { carriers } from "../support/transports.ts";
 import { type TestAuthority, testAuthority, testTables } from "../support/xds-mesh.ts";
 import { tableOf } from "./conversation.ts";
@@ -186,8 +187,9 @@ describe.each(own)("a client of the transport $carrier", ({ options: carrier }) 
     expect([socket.getProtocol(), socket.alpnProtocol]).toEqual(["TLSv1.2", "h2"]);
   });
 
-  // Deno's TLS resumes no sessions.
-  describe.skipIf("Deno" in globalThis)("with a TLS session", () => {
+  describe("with a TLS session", () => {
+    beforeEach((context) => skipOnDeno(context, "resumption of TLS sessions"));
+
     const ticketKeys = Buffer.alloc(48, 7);
 
     test("resumes it at another process that has the same keys, and not after the keys have changed", async () => {

@@ -2,10 +2,9 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { classOf, findClass, partView } from "../../src/mesh/mod.ts";
+import { skipOnDeno } from "../support/needs.ts";
 import { peerOf, pushBench, quiet } from "../support/push-bench.ts";
 import { endpointSlice, namespaceRecord, podRecord, put, remove, serviceRecord } from "../support/records.ts";
-
-const isNode = process.versions["deno"] === undefined;
 
 /** Collects all garbage, also what lived until the turn before. */
 async function collect(): Promise<void> {
@@ -17,7 +16,8 @@ async function collect(): Promise<void> {
   }
 }
 
-test.skipIf(!isNode)("nothing is kept of a workload class that is gone (Node only: asks its collector)", async () => {
+test("nothing is kept of a workload class that is gone", async (context) => {
+  skipOnDeno(context, "collector that can be asked");
   const bench = pushBench();
   const [stays, goes] = ["stays", "goes"].map((name, n) => podRecord("shop", name, name, `10.0.0.${n + 1}`));
   if (stays === undefined || goes === undefined) throw new Error("no pods");

@@ -30,6 +30,11 @@ export function skipUnless(context: TestContext, need: Need): void {
   if (reason) context.skip(reason);
 }
 
+/** Skips the running test on Deno, which lacks `what`: `skipOnDeno(context, "resumption of TLS sessions")`. */
+export function skipOnDeno(context: TestContext, what: string): void {
+  if (process.versions["deno"] !== undefined) context.skip(`unobtainable: Deno has no ${what}`);
+}
+
 function isProgram(path: string): boolean {
   if (!path) return false;
   try {
