@@ -4,10 +4,8 @@
  *
  * FILTER goes to vitest as it is: part of a file's name (`npm test -- xds`), or a test's (`npm test -- -t "reconnect"`).
  * The last line is `N passed, N failed, N skipped`, over everything that ran. With `CI` set, a skipped test fails the run
- * unless it says that what it needs cannot be had here (a note that starts with "unobtainable"), or it has passed on another
- * runtime of the same run: some tests need what only Node has.
+ * unless it says that what it needs cannot be had here (a note that starts with "unobtainable").
  */
-import type { TestOutcome } from "./lane-reporter.ts";
 import { lanesAtOnce, olderNodeLanes, portableLanes, processLanes, staticLanes } from "./lanes.ts";
 import { describeCounts, runLanes } from "./run-lanes.ts";
 
@@ -16,9 +14,7 @@ const tests = [...portableLanes(filter), ...olderNodeLanes(filter), ...processLa
 const results = await runLanes(filter.length > 0 ? tests : [...staticLanes, ...tests], lanesAtOnce);
 const outcomes = results.flatMap((result) => result.outcomes);
 const skipped = outcomes.filter(({ state, name }) => state === "skipped" && filter.length === 0 && name !== "");
-const passed = new Set(outcomes.filter(({ state }) => state === "passed").map(({ name }) => name));
-const isExcused = ({ name, note }: TestOutcome) => passed.has(name) || note?.startsWith("unobtainable") === true;
-const forgotten = process.env["CI"] ? skipped.filter((outcome) => !isExcused(outcome)) : [];
+const forgotten = process.env["CI"] ? skipped.filter(({ note }) => !note?.startsWith("unobtainable")) : [];
 
 for (const { name, note } of skipped) console.log(`skipped: ${name}${note ? ` (${note})` : ""}`);
 if (forgotten.length > 0) console.log(`${forgotten.length} skipped although CI can have what they need`);
