@@ -6,7 +6,7 @@
  * one of them has is left out. Times are divided by the yardstick of their own run.
  *
  * Ends with 1 when something is more than 10 % slower, by at least five runs of each whose middle halves do not overlap;
- * from 5 % on it is marked.
+ * from 5 % on it is marked. Ends with 2 when there is nothing to compare.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
@@ -80,7 +80,14 @@ function runBench(checkout: string): SavedRun {
 }
 
 function report({ times, counts }: Comparison): void {
-  const width = Math.max(...times.map(({ name }) => name.length));
+  if (times.length === 0) {
+    // Nothing was found slower, because nothing was compared.
+    process.stderr.write(
+      `no bench that both sides have, in each round, has a name with ${filters.join(" or ")} in it\n`,
+    );
+    process.exitCode = 2;
+  }
+  const width = Math.max(0, ...times.map(({ name }) => name.length));
   const show = (value: number) => value.toFixed(3);
   for (const { name, ratio, low, high, verdict } of times) {
     const mark = verdict === "same" ? "" : `  ${verdict.toUpperCase()}`;
