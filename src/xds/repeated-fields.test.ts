@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { envoy } from "../../proto/gen/discovery.js";
-import { hasFieldMoreOften } from "./repeated-fields.ts";
+import { hasFieldMoreOften, hasMessagesLongerThan } from "./repeated-fields.ts";
 
 const { DeltaDiscoveryRequest } = envoy.service.discovery.v3;
 
@@ -41,3 +41,17 @@ test.each([
   expect(DeltaDiscoveryRequest.decode(message).resourceNamesSubscribe).toHaveLength(101);
   expect(hasFieldMoreOften(message, 100)).toBe(true);
 });
+
+test.each([
+  ["a node", 0x0a],
+  ["an error", 0x3a],
+])(
+  "%s of thousands of parts is found before it is decoded, a long list of names is not taken for one",
+  (_what, tag) => {
+    const part = Buffer.concat([Buffer.from([tag, 0x80, 0x08]), Buffer.alloc(1024)]);
+    const parts = Buffer.concat([request(100), ...Array.from({ length: 100 }, () => part)]);
+    expect(hasMessagesLongerThan(parts, 100 * 1024)).toBe(true);
+    expect(hasMessagesLongerThan(parts, 101 * 1024)).toBe(false);
+    expect(hasMessagesLongerThan(request(10_000), 1024)).toBe(false);
+  },
+);

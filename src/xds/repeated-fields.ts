@@ -8,11 +8,37 @@ export function hasFieldMoreOften(message: Uint8Array, max: number): boolean {
   // An occurrence takes two bytes.
   if (message.length <= 2 * max) return false;
   const counts = new Uint32Array(FIELDS);
+  return someField(message, (field) => {
+    if (field >= FIELDS) return false;
+    const count = (counts[field] ?? 0) + 1;
+    counts[field] = count;
+    return count > max;
+  });
+}
+
+/**
+ * Whether the fields of a discovery request that hold messages, its node and its error, are longer than `max` bytes all
+ * together: two bytes of them may make an object of the decoder. False for what is no message.
+ */
+export function hasMessagesLongerThan(message: Uint8Array, max: number): boolean {
+  if (message.length <= max) return false;
+  let bytes = 0;
+  return someField(message, (field, length) => {
+    if (TEXT_FIELDS.includes(field)) return false;
+    bytes += length;
+    return bytes > max;
+  });
+}
+
+/** In both protocols these are names, versions, a type or a nonce. */
+const TEXT_FIELDS: readonly number[] = [3, 4, 5];
+
+/** Whether `test` holds for some length-delimited field, as the decoder finds them: past all that it skips. */
+function someField(message: Uint8Array, test: (field: number, length: number) => boolean): boolean {
   const at: Place = { offset: 0 };
   while (at.offset < message.length) {
     const tag = varint(message, at);
-    const field = tag >>> 3;
-    if (field === 0) return false;
+    if (tag >>> 3 === 0) return false;
     switch (tag & WIRE_TYPE) {
       case VARINT:
         varint(message, at);
@@ -21,12 +47,8 @@ export function hasFieldMoreOften(message: Uint8Array, max: number): boolean {
         at.offset += 8;
         break;
       case LENGTH_DELIMITED: {
-        if (field < FIELDS) {
-          const count = (counts[field] ?? 0) + 1;
-          if (count > max) return true;
-          counts[field] = count;
-        }
         const length = varint(message, at);
+        if (test(tag >>> 3, length)) return true;
         at.offset += length;
         break;
       }
