@@ -278,14 +278,14 @@ class FolderFollower {
 
   /**
    * Takes a file that may have been renamed into place: written a moment before, its times do not tell, as the system's
-   * file times move on once in a few milliseconds.
+   * file times move on once in a few milliseconds. For the same reason it is read again when it rests: what is written to it
+   * within the same step leaves times, and perhaps size, as they are.
    */
   #takeWhole(path: string, seen: Fingerprint): void {
     const parsed = readWholeJson(this.#options.dir, path, seen);
     if (parsed === undefined) return;
-    this.#settling.forget(path);
     this.#readings.delete(path);
-    this.#known.set(path, seen);
+    this.#known.set(path, asUnread(seen));
     this.#accept(path, parsed);
   }
 
@@ -313,7 +313,7 @@ class FolderFollower {
     if (!isLatest()) return;
     if (parsed === undefined) {
       // Written to while it was read: it is as good as unread.
-      this.#known.set(path, { ...seen, size: -1 });
+      this.#known.set(path, asUnread(seen));
       this.#dirty.add(path);
       this.#wakeUp.after(SETTLE_MS);
     } else if (!parsed.isReadable && !this.#set.has(path)) {
@@ -352,6 +352,11 @@ class FolderFollower {
 /** Not one that is written over in place: half of it may be old, half new, and the whole be JSON. */
 function isNewSmallJson(path: string, seen: Fingerprint, known: Fingerprint | undefined): boolean {
   return path.endsWith(".json") && seen.inode !== known?.inode && seen.size > 0 && seen.size <= SMALL_MAX_BYTES;
+}
+
+/** Of this file, and equal to no state of it. */
+function asUnread(seen: Fingerprint): Fingerprint {
+  return { ...seen, size: -1 };
 }
 
 function parentOf(path: string): string {
