@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
@@ -153,12 +154,27 @@ function credentialsOf(flags: ParsedFlags, read: (name: string) => string | unde
   };
   const authority = pair("sign-cert", "sign-key");
   if (authority !== undefined) {
+    requireAuthority(authority);
     const commonName = stringFlag(flags, "common-name") ?? OSM_COMMON_NAME;
     const uri = stringFlag(flags, "uri");
     return { kind: "authority", authority, commonName, dnsNames: [commonName], uris: uri === undefined ? [] : [uri] };
   }
   const shared = pair("cert", "key");
   return shared === undefined ? { kind: "none" } : { kind: "shared", ...shared };
+}
+
+function requireAuthority({
+  certificatePem,
+  privateKeyPem,
+}: Readonly<Record<"certificatePem" | "privateKeyPem", string>>) {
+  let isPair: boolean;
+  try {
+    isPair = new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(privateKeyPem));
+  } catch {
+    // The cause may quote the key.
+    throw wrong("--sign-cert is a certificate and --sign-key an unencrypted private key, both PEM; one of them is not");
+  }
+  if (!isPair) throw wrong("--sign-key is not the key of the certificate in --sign-cert");
 }
 
 function metadataOf(flags: ParsedFlags): Readonly<Record<string, unknown>> | undefined {

@@ -34,7 +34,7 @@ export class ProxyCounts {
     // Kinds may hold numbers that a server chose.
     const bounded = this.#errors.has(kind) || this.#errors.size < ERROR_KINDS_MAX ? kind : "other";
     this.#errors.set(bounded, (this.#errors.get(bounded) ?? 0) + 1);
-    if (!this.#examples.has(bounded)) this.#examples.set(bounded, message.slice(0, 300));
+    if (!this.#examples.has(bounded)) this.#examples.set(bounded, message.slice(0, 300).trim());
   }
 
   snapshot(): FleetCounts {

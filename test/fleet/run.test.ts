@@ -126,6 +126,14 @@ test("a server that is not there is told by kind and count, in bounded time", as
   expect(stdout).toContain("connect-refused");
 }, 30_000);
 
+test("a CA that is none is told, with exit code 2", async () => {
+  writeFileSync(join(root, "none.pem"), "nothing");
+  const flags = ["server-ca", "sign-cert", "sign-key"].flatMap((name) => [`--${name}`, "none.pem"]);
+  const { status, stderr } = await osm("fleet", "connect", "--target", "127.0.0.1:1", "--proxies", "1", ...flags);
+  expect(status).toBe(2);
+  expect(stderr).toContain("--sign-cert is a certificate");
+});
+
 test("what is wrong with a scenario is told with its line, and exit code 2", async () => {
   writeFileSync(join(root, "mine.yaml"), "name: mine\nshape: W1\nphases:\n  - {action: endpoint-churn, for: 1s}\n");
   const { status, stderr } = await osm("fleet", "run", "mine.yaml");
