@@ -1,7 +1,6 @@
 import type { FleetCounts, ProxyTable } from "./fleet-api.ts";
 import { addressesOf, principalsOf, weightsOf } from "./oracle-content.ts";
 import { type Expectation, INBOUND_ROUTE, TYPE_URL } from "./oracle-expectation.ts";
-import type { PhaseReport } from "./report-result.ts";
 
 /** What was compared, and what differs. */
 export interface OracleReport {
@@ -192,14 +191,19 @@ export function compareCounts(counts: FleetCounts, mayRefuse: boolean, differenc
   none(counts.listenersBeforeClusters, "listeners came before a cluster that they name");
 }
 
+/** Of a phase: see `PhaseReport`. */
+interface Patience {
+  readonly name: string;
+  readonly warmingTimeouts: number;
+  readonly isBoundByClient: boolean;
+  readonly isMachineBusy: boolean;
+}
+
 /**
  * Phases in which the server let proxies wait for longer than an Envoy does (15 s), though neither the clients nor the
  * machine were at their end: then it was the server.
  */
-export function comparePatience(
-  reports: readonly Pick<PhaseReport, "name" | "warmingTimeouts" | "isBoundByClient" | "isMachineBusy">[],
-  differences: Differences,
-): void {
+export function comparePatience(reports: readonly Patience[], differences: Differences): void {
   for (const { name, warmingTimeouts, isBoundByClient, isMachineBusy } of reports) {
     if (warmingTimeouts === 0 || isBoundByClient || isMachineBusy) continue;
     differences.add(`${name}: ${warmingTimeouts} resources came later than an Envoy waits for them (15 s)`);
