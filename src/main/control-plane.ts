@@ -28,6 +28,8 @@ import { serveXds } from "./xds.ts";
 const CACHE_BYTES_MAX = 64 * 1024 * 1024;
 const CLUSTER_DOMAIN = "cluster.local";
 const TELL_REJECTIONS_MS = 50;
+/** How long the stream of a proxy whose pod is gone may stay open. */
+const STRANGERS_MS = 50;
 
 export interface ControlPlaneIo {
   /** Lines for people: what was pushed to whom, and what has no effect. */
@@ -117,8 +119,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
       secrets.adopt(snapshot.settings);
       adoptLogLevel(edge.log, snapshot.settings.logLevel);
       pushEngine.publish(snapshot, changes);
-      const moved = namespacesOf(changes);
-      if (moved.size > 0) state.xds?.dropStrangers(snapshot, moved);
+      lookForStrangers(changes);
       rejectionsChanged();
       onSynced();
     },
@@ -128,6 +129,18 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
     "Namespaces of the mesh",
     () => intake.snapshot().namespaces.size,
   );
+  const moved = new Set<string>();
+  let cancelLooking: (() => void) | undefined;
+  // Looking at all proxies waits until those that a change concerns have been served, and once is enough for many changes.
+  const lookForStrangers = (changes: ChangeSet) => {
+    for (const namespace of namespacesOf(changes)) moved.add(namespace);
+    if (moved.size === 0) return;
+    cancelLooking ??= edge.clock.after(STRANGERS_MS, () => {
+      cancelLooking = undefined;
+      state.xds?.dropStrangers(intake.snapshot(), moved);
+      moved.clear();
+    });
+  };
   const tellRejections = createRejectionLines(io.line);
   let cancelTelling: (() => void) | undefined;
   // Looking through all objects is for people: it waits until proxies have been served, and once is enough for many changes.
@@ -154,6 +167,7 @@ async function createLine(options: ControlPlaneOptions, io: ControlPlaneIo, edge
   };
   const close = async () => {
     cancelTelling?.();
+    cancelLooking?.();
     await Promise.all([secrets.close(), pool.close(), reader.close()]);
   };
   return { state, rejectionsChanged, close };

@@ -39,6 +39,8 @@ export interface PushEngine extends TableSource {
   stop(): void;
 }
 
+/** The secrets of identities that nobody has any more are looked for so long after a change, once for all that come meanwhile. */
+const SWEEP_MS = 1000;
 /** A pass that failed is tried again after so long: those that it was for would wait for the next change otherwise. */
 const RETRY_PASS_MS = 1000;
 const NO_NAMESPACES: ReadonlySet<string> = new Set();
@@ -54,7 +56,15 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   const { clock, resources } = options;
   const set = createWorkloadSet();
   const window = fanOutWindow();
-  const runPass = passRunner(options, set, window);
+  let cancelSweep: (() => void) | undefined;
+  const sweepSecrets = () => {
+    cancelSweep ??= clock.after(SWEEP_MS, () => {
+      cancelSweep = undefined;
+      const snapshot = world.adopted();
+      if (snapshot !== undefined) options.secrets.retain((identity) => isIdentityUsed(snapshot, identity));
+    });
+  };
+  const runPass = passRunner(options, set, window, sweepSecrets);
   const world = latestWorld(clock);
   /** The snapshot that all tables were brought up to. */
   let settled: MeshSnapshot | undefined;
@@ -144,6 +154,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     stop() {
       isStopped = true;
       cancelTimer?.();
+      cancelSweep?.();
     },
   };
 }
@@ -153,16 +164,15 @@ function passRunner(
   options: PushEngineOptions,
   set: WorkloadSet,
   window: FanOutWindow,
+  sweepSecrets: () => void,
 ): (pass: Pass) => Promise<number> {
-  const { clock, secrets } = options;
+  const { clock } = options;
   const updateTables = tableUpdater(options, set);
   const measure = passMetrics(options.metrics);
   return async (pass) => {
     const { snapshot, changes, published } = pass;
     const startedAt = clock.monotonic();
-    if (changes !== undefined && (changes.hasOtherParts || changes.namespaces.size > 0)) {
-      secrets.retain((identity) => isIdentityUsed(snapshot, identity));
-    }
+    if (changes !== undefined && (changes.hasOtherParts || changes.namespaces.size > 0)) sweepSecrets();
     const changed = await updateTables(pass);
     if (published !== undefined) {
       options.onPush({
