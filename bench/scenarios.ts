@@ -40,9 +40,20 @@ export function usualScenarios(flags: readonly string[]): readonly ScenarioSuite
   });
 }
 
+/** Scenarios that are also run on other shapes than their own. */
+const OTHER_SHAPES = { "endpoint-change": ["S5", "X5"] } as const;
+
 /** Every scenario that comes with the fleet. */
 export function libraryScenarios(flags: readonly string[]): readonly ScenarioSuite[] {
-  return libraryNames().map((name) => suiteOf(`fleet/${name}`, () => libraryScenario(name), flags));
+  return [
+    ...libraryNames().map((name) => suiteOf(`fleet/${name}`, () => libraryScenario(name), flags)),
+    ...Object.entries(OTHER_SHAPES).flatMap(([name, shapes]) =>
+      shapes.map((shape) => {
+        const read = () => libraryScenario(name, [{ path: "shape", value: shape }]);
+        return suiteOf(`fleet/${name}/${shape}`, read, flags);
+      }),
+    ),
+  ];
 }
 
 function suiteOf(name: string, read: () => Scenario, flags: readonly string[]): ScenarioSuite {
