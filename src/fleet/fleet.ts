@@ -1,4 +1,5 @@
 import type { Clock, Log } from "../lib/mod.ts";
+import { hasCommonClock } from "../platform/mod.ts";
 import type {
   Behaviour,
   Fleet,
@@ -19,7 +20,10 @@ import { addCounts } from "./proxy-counts.ts";
 export interface FleetOptions {
   readonly target: Target;
   readonly proxies: readonly ProxySpec[];
-  /** Processes that share the proxies; 0 keeps them in this one. About 5,000 proxies fit into a process. */
+  /**
+   * Processes that share the proxies; 0 keeps them in this one, as does a runtime on which the times of two processes
+   * cannot be compared (Deno). About 5,000 proxies fit into a process.
+   */
   readonly processes: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,7 +39,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const { target, proxies, processes, clock, log } = options;
   const ids = new Set(proxies.map(({ id }) => id));
   if (ids.size !== proxies.length) throw new RangeError("two proxies have the same id");
-  if (processes === 0) {
+  if (processes === 0 || !hasCommonClock) {
     // What it loads is not needed where processes do the work.
     const { FleetEngine } = await import("./fleet-engine.ts");
     return new FleetEngine({ target, proxies, clock, random: options.random ?? Math.random });
