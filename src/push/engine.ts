@@ -56,6 +56,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   const { clock, resources } = options;
   const set = createWorkloadSet();
   const window = fanOutWindow();
+  const world = latestWorld(clock);
   let cancelSweep: (() => void) | undefined;
   const sweepSecrets = () => {
     cancelSweep ??= clock.after(SWEEP_MS, () => {
@@ -65,7 +66,6 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     });
   };
   const runPass = passRunner(options, set, window, sweepSecrets);
-  const world = latestWorld(clock);
   /** The snapshot that all tables were brought up to. */
   let settled: MeshSnapshot | undefined;
   /** When to try again what failed, on the monotonic clock. */

@@ -6,6 +6,7 @@ import type { CredentialFiles } from "../../src/admin/mod.ts";
 import { requestJson } from "../../src/platform/json-request.ts";
 import { TYPE_URLS } from "../../src/xds/mod.ts";
 import { type ClientCredentials, connectDelta, type DeltaClient } from "../support/delta-client.ts";
+import { skipOnDeno } from "../support/needs.ts";
 import { type Serving, workshop } from "./program.ts";
 
 const shop = workshop();
@@ -105,29 +106,26 @@ test("a control plane that starts again issues nothing that proxies hold, and ca
   await second.stop("SIGTERM");
 });
 
-// Deno's client does not tell its tickets.
-test.skipIf("deno" in process.versions)(
-  "a proxy's TLS session is resumed by the control plane that starts again",
-  async () => {
-    const http2 = [...flags, "--transport", "http2"];
-    const first = await shop.serve(dir, ...http2);
-    const { caPem, ...own } = (await control(first, "/credentials", subject)) as CredentialFiles;
-    const credentials = { ca: caPem, cert: own.certificatePem, key: own.privateKeyPem, servername: "localhost" };
-    const dial = (serving: Serving, session?: Buffer) => {
-      const address = { host: "127.0.0.1", port: Number(serving.xds.split(":").at(-1)) };
-      const known = session === undefined ? {} : { session };
-      // Tickets come after the handshake (RFC 8446 §4.6.1), and are seen by who reads.
-      return connectTls({ ...address, ...credentials, ...known, ALPNProtocols: ["h2"] }).resume();
-    };
-    const begun = dial(first);
-    const [session] = (await once(begun, "session")) as [Buffer];
-    expect(begun.isSessionReused()).toBe(false);
-    begun.destroy();
-    await first.stop("SIGKILL");
+test("a proxy's TLS session is resumed by the control plane that starts again", async (context) => {
+  skipOnDeno(context, "client that tells its session tickets");
+  const http2 = [...flags, "--transport", "http2"];
+  const first = await shop.serve(dir, ...http2);
+  const { caPem, ...own } = (await control(first, "/credentials", subject)) as CredentialFiles;
+  const credentials = { ca: caPem, cert: own.certificatePem, key: own.privateKeyPem, servername: "localhost" };
+  const dial = (serving: Serving, session?: Buffer) => {
+    const address = { host: "127.0.0.1", port: Number(serving.xds.split(":").at(-1)) };
+    const known = session === undefined ? {} : { session };
+    // Tickets come after the handshake (RFC 8446 §4.6.1), and are seen by who reads.
+    return connectTls({ ...address, ...credentials, ...known, ALPNProtocols: ["h2"] }).resume();
+  };
+  const begun = dial(first);
+  const [session] = (await once(begun, "session")) as [Buffer];
+  expect(begun.isSessionReused()).toBe(false);
+  begun.destroy();
+  await first.stop("SIGKILL");
 
-    const resumed = dial(await shop.serve(dir, ...http2), session);
-    await once(resumed, "secureConnect");
-    expect(resumed.isSessionReused()).toBe(true);
-    resumed.destroy();
-  },
-);
+  const resumed = dial(await shop.serve(dir, ...http2), session);
+  await once(resumed, "secureConnect");
+  expect(resumed.isSessionReused()).toBe(true);
+  resumed.destroy();
+});
