@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { connect as connectTls } from "node:tls";
 import { afterAll, expect, test } from "vitest";
 import type { CredentialFiles } from "../../src/admin/mod.ts";
@@ -128,4 +128,19 @@ test("a proxy's TLS session is resumed by the control plane that starts again", 
   await once(resumed, "secureConnect");
   expect(resumed.isSessionReused()).toBe(true);
   resumed.destroy();
+});
+
+test("the stream of a proxy whose pod is deleted ends, and the proxy does not get in again", async () => {
+  const manifest = readFileSync(shop.path("manifests/shop.yaml"), "utf8");
+  const serving = await shop.serve(dir, "--state-dir", shop.path("state-of-deletion"));
+  const { caPem, ...own } = (await control(serving, "/credentials", subject)) as CredentialFiles;
+  const credentials = { ...own, rootsPem: caPem };
+  const client = connect(serving, credentials, {});
+  await take(client, ({ types }) => types.has(TYPE_URLS.secret));
+  shop.put("manifests/shop.yaml", manifest.slice(0, manifest.lastIndexOf("---")));
+  const permissionDenied = 7;
+  expect((await client.ended).code).toBe(permissionDenied);
+  expect((await connect(serving, credentials, {}).ended).code).toBe(permissionDenied);
+  shop.put("manifests/shop.yaml", manifest);
+  await serving.stop("SIGTERM");
 });
