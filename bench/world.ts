@@ -2,7 +2,7 @@
  * A world of the fleet as a list of objects, and edits of single ones. Pure and seeded: one shape always gives the same
  * objects, so counts and bytes can be compared between runs and machines.
  */
-import { World as FleetWorld, type KubeObject, type WorldPod } from "../src/fleet/mod.ts";
+import { type WorldPod as FleetPod, World as FleetWorld, type KubeObject } from "../src/fleet/mod.ts";
 import {
   namespaceName,
   serviceName,
