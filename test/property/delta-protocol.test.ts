@@ -253,6 +253,8 @@ class Run {
     const response = held.inbox.shift();
     if (response === undefined) return;
     const bad = response.resources.filter(({ version }) => isBad(version)).map(({ name }) => name);
+    // What it uses already in this very version is not what it refuses.
+    const changed = response.resources.filter(({ name, version }) => held.live.get(name) !== version);
     for (const { name, version } of response.resources) {
       if (!isBad(version) && (isWild(one) || held.wanted.has(name))) held.live.set(name, version);
     }
@@ -267,12 +269,12 @@ class Run {
         held.unclear.delete(name);
       }
     } else {
-      for (const { name, version } of response.resources) {
+      for (const { name, version } of changed) {
         const isCulprit = !isNaming || bad.includes(name);
         const isSure = isNaming || response.resources.length === 1;
         if (isCulprit) (isSure ? held.refused : held.suspected).add(`${name}=${version}`);
-        held.unclear.add(name);
       }
+      for (const { name } of response.resources) held.unclear.add(name);
       for (const name of response.removed) held.unclear.add(name);
     }
     const error = bad.length === 0 ? undefined : isNaming ? `Error adding ${bad.join(", ")}: no` : "no";
