@@ -148,10 +148,11 @@ function subscribeToAll(
       held: claims.get(name) ?? ABSENT,
     });
   }
-  const gone = [...claims.keys(), ...state.options.memory.uncertainNames(typeUrl)];
-  for (const name of gone) {
+  const { memory } = state.options;
+  for (const name of [...claims.keys(), ...memory.uncertainNames(typeUrl)]) {
     if (resourceOf(table, typeUrl, name) !== undefined) continue;
-    subscription.pending.set(name, claims.get(name) ?? UNCERTAIN);
+    // Envoy goes on claiming what it removed if the response that said so was refused.
+    subscription.pending.set(name, memory.isUncertain(typeUrl, name) ? UNCERTAIN : (claims.get(name) ?? UNCERTAIN));
   }
 }
 
