@@ -63,19 +63,23 @@ export interface ServiceLeavesRequest {
 }
 /**
  * `open`: what the CA is, making it when there is none. `services`: leaves as the secrets that their proxies get.
- * `credential`: a leaf as PEM, for the xDS stream. `ticket-keys`: what seals TLS sessions in one epoch.
+ * `credential`: a leaf as PEM, for the xDS stream. `ticket-keys`: what seals TLS sessions in one epoch. `rotation`: whoever
+ * opens the CA from now on is told that leaves issued until then are to be replaced.
  */
 export type SignJob =
   | { readonly kind: "open"; readonly nowMs: number }
   | { readonly kind: "services"; readonly leaves: ServiceLeavesRequest }
   | { readonly kind: "credential"; readonly leaf: LeafRequest }
-  | { readonly kind: "ticket-keys"; readonly epoch: number; readonly nowMs: number };
+  | { readonly kind: "ticket-keys"; readonly epoch: number; readonly nowMs: number }
+  | { readonly kind: "rotation"; readonly nowMs: number };
 
 export interface OpenedAuthority {
   readonly kind: "opened";
   readonly rootsPem: string;
   readonly issuerId: string;
   readonly notAfterMs: number;
+  /** When all leaves were last rotated; minus infinity for never. */
+  readonly rotatedAtMs: number;
   /** The encoded secret by which proxies verify each other. */
   readonly trustBundle: ArrayBuffer;
   /** Authenticates versions of leaves, and can do nothing else. */
@@ -98,12 +102,21 @@ export interface DerivedTicketKeys {
   readonly kind: "ticket-keys";
   readonly keys: ArrayBuffer;
 }
+export interface RotationRemembered {
+  readonly kind: "rotation-remembered";
+}
 /** The CA cannot be used; the message is a sentence for a person. Trying again does not help. */
 export interface SigningRefused {
   readonly kind: "refused";
   readonly message: string;
 }
-export type SignResult = OpenedAuthority | SignedServices | SignedCredential | DerivedTicketKeys | SigningRefused;
+export type SignResult =
+  | OpenedAuthority
+  | SignedServices
+  | SignedCredential
+  | DerivedTicketKeys
+  | RotationRemembered
+  | SigningRefused;
 
 /** Resources to show to a person. */
 export interface DescribeJob {

@@ -7,9 +7,11 @@ import {
   createLeafVersions,
   type LeafVersions,
   openAuthorityFolder,
+  readLastRotation,
   serviceNames,
   ticketKeysOf,
   VERSION_KEY,
+  writeLastRotation,
 } from "../src/ca/mod.ts";
 import { encodeServiceCertificate, encodeTrustBundle, SECRETS } from "../src/envoy/secrets.ts";
 import type {
@@ -25,6 +27,7 @@ import type {
 /** An authority with what is made of it once. */
 interface Opened {
   readonly authority: Authority;
+  readonly caDir: string;
   readonly versions: LeafVersions;
   readonly trustDomain: string;
 }
@@ -64,14 +67,15 @@ function timeOf(job: SignJob): number {
 
 async function openSigner({ caDir, trustDomain }: SignerData, nowMs: number): Promise<Opened> {
   const authority = await openAuthorityFolder(caDir, nowMs);
-  return { authority, versions: createLeafVersions({ key: versionKeyOf(authority), trustDomain }), trustDomain };
+  const versions = createLeafVersions({ key: versionKeyOf(authority), trustDomain });
+  return { authority, caDir, versions, trustDomain };
 }
 
 async function answer(job: SignJob, opened: Opened): Promise<SignResult> {
   const { authority } = opened;
   switch (job.kind) {
     case "open":
-      return describe(authority);
+      return describe(authority, await readLastRotation(opened.caDir));
     case "services":
       return await issueServices(opened, job.leaves);
     case "credential": {
@@ -80,6 +84,9 @@ async function answer(job: SignJob, opened: Opened): Promise<SignResult> {
     }
     case "ticket-keys":
       return { kind: "ticket-keys", keys: ownBuffer(ticketKeysOf(authority.derive, job.epoch)) };
+    case "rotation":
+      await writeLastRotation(opened.caDir, job.nowMs);
+      return { kind: "rotation-remembered" };
   }
 }
 
@@ -87,11 +94,11 @@ function versionKeyOf({ derive }: Authority): Uint8Array {
   return derive(VERSION_KEY.purpose, VERSION_KEY.bytes);
 }
 
-function describe(authority: Authority): OpenedAuthority {
+function describe(authority: Authority, rotatedAtMs: number): OpenedAuthority {
   const { rootsPem, issuerId, notAfterMs } = authority;
   const trustBundle = ownBuffer(encodeTrustBundle({ name: SECRETS.trustBundle, rootsPem }));
   const versionKey = ownBuffer(versionKeyOf(authority));
-  return { kind: "opened", rootsPem, issuerId, notAfterMs, trustBundle, versionKey };
+  return { kind: "opened", rootsPem, issuerId, notAfterMs, rotatedAtMs, trustBundle, versionKey };
 }
 
 async function issueServices(opened: Opened, request: ServiceLeavesRequest): Promise<SignedServices> {

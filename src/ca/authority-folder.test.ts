@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { contentHash } from "../lib/mod.ts";
-import { openAuthorityFolder } from "./authority-folder.ts";
+import { openAuthorityFolder, readLastRotation, writeLastRotation } from "./authority-folder.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 
@@ -60,4 +60,15 @@ test("a user's own file modes are left alone", async () => {
   await chmod(join(dir, "private.key"), 0o400);
   await openAuthorityFolder(dir, NOW);
   expect((await stat(join(dir, "private.key"))).mode & 0o777).toBe(0o400);
+});
+
+test("the last rotation is found again, and a time that was damaged is no permission to keep old leaves", async () => {
+  await openAuthorityFolder(dir, NOW);
+  expect(await readLastRotation(dir)).toBe(Number.NEGATIVE_INFINITY);
+  await writeLastRotation(dir, NOW + 1);
+  await writeLastRotation(dir, NOW + 2);
+  expect(await readLastRotation(dir)).toBe(NOW + 2);
+  expect((await readdir(dir)).sort()).toEqual(["ca.crt", "last-rotation", "private.key"]);
+  await writeFile(join(dir, "last-rotation"), "yester\u0007day\n");
+  await expect(readLastRotation(dir)).rejects.toThrow(/last-rotation" holds "yester\\u0007day", and not a time/);
 });

@@ -1,8 +1,11 @@
-/** A CA in a folder: `ca.crt` and `private.key`, the keys of OSM's CA secret. */
+/**
+ * A CA in a folder: `ca.crt` and `private.key`, the keys of OSM's CA secret, and `last-rotation`, the time when all leaves were
+ * replaced at once.
+ */
 import { randomUUID } from "node:crypto";
 import { link, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { contentHash } from "../lib/mod.ts";
+import { contentHash, printable } from "../lib/mod.ts";
 import { makeFolder } from "../platform/mod.ts";
 import type { Authority } from "./authority.ts";
 import { AuthorityError, createAuthorityPem, openAuthority } from "./authority.ts";
@@ -38,6 +41,41 @@ export async function openAuthorityFolder(dir: string, nowMs: number): Promise<A
     );
   }
   return openAuthority({ certificatePem, privateKeyPem: new SecretText(privateKeyPem) }, nowMs, names);
+}
+
+/** Characters of a file's wrong content that a message shows. */
+const SHOWN_MAX = 40;
+
+/** When its leaves were last rotated (ms since the epoch); minus infinity for never. Throws {@link AuthorityError}. */
+export async function readLastRotation(dir: string): Promise<number> {
+  const path = join(dir, "last-rotation");
+  const text = (await readIfThere(path))?.trim();
+  if (text === undefined) return Number.NEGATIVE_INFINITY;
+  const atMs = Date.parse(text);
+  if (Number.isNaN(atMs)) {
+    throw new AuthorityError(
+      `"${path}" holds "${printable(text.slice(0, SHOWN_MAX))}", and not a time such as "2026-03-01T12:00:00.000Z": write the time of the last rotation there, or delete the file if proxies may keep what they hold`,
+    );
+  }
+  return atMs;
+}
+
+/**
+ * Whoever opens the CA from now on knows that leaves issued until `atMs` are to be replaced. A crash at any moment leaves the
+ * earlier time or this one. Throws {@link AuthorityError}.
+ */
+export async function writeLastRotation(dir: string, atMs: number): Promise<void> {
+  const path = join(dir, "last-rotation");
+  const staged = join(dir, `.last-rotation.${randomUUID()}`);
+  try {
+    await attempt("write", path, async () => {
+      await writeNew(staged, `${new Date(atMs).toISOString()}\n`, 0o644);
+      await rename(staged, path);
+    });
+  } finally {
+    // Where nothing can be written, nothing can be removed either; the first failure is the one to tell.
+    await rm(staged, { force: true }).catch(() => undefined);
+  }
 }
 
 async function createIn(dir: string, nowMs: number): Promise<void> {

@@ -27,6 +27,8 @@ export interface LeafKeeperOptions {
   /** What an authentic version of this identity and of the issuer in force says; undefined for any other text. */
   readonly read: (identity: WorkloadIdentity, version: string) => LeafFacts | undefined;
   readonly policy: LeafPolicy;
+  /** When all leaves were last rotated, by whomever; minus infinity for never. */
+  readonly rotatedAtMs: number;
   /** An identity has another leaf than before, its first one included, or an accepted one is accepted no more. */
   readonly onChange: (identity: WorkloadIdentity) => void;
   /** A version was accepted that was not accepted before. */
@@ -92,7 +94,7 @@ export function createLeafKeeper(options: LeafKeeperOptions): LeafKeeper {
   const { clock } = options;
   const keptByKey = new Map<string, Kept>();
   let policy = options.policy;
-  let rotatedAtMs = Number.NEGATIVE_INFINITY;
+  let { rotatedAtMs } = options;
 
   const sleep = (kept: Kept) => {
     kept.cancelTimer?.();

@@ -6,7 +6,7 @@ export {
   type IssuedCertificate,
   openAuthority,
 } from "./authority.ts";
-export { openAuthorityFolder } from "./authority-folder.ts";
+export { openAuthorityFolder, readLastRotation, writeLastRotation } from "./authority-folder.ts";
 export {
   type CertificateNames,
   controllerNames,

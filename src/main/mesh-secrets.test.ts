@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -158,6 +158,31 @@ test("rotating after a restart replaces leaves that this process did not issue",
   expect(after.isAsGood(buyer, version)).toBe(false);
   expect(after.secrets.leafVersionOf(seller)).toBeUndefined();
   await after.secrets.close();
+});
+
+test("a proxy that was away during a rotation gets another leaf, also from who starts after it", async () => {
+  const own = { caDir: join(root, "rotated") };
+  const before = await secretsOf(own);
+  const { version } = await before.leaf(buyer);
+  clock.advance(1);
+  await before.secrets.rotateAll();
+  await before.secrets.close();
+  clock.advance(1);
+  const after = await secretsOf(own);
+  expect(after.isAsGood(buyer, version)).toBe(false);
+  const renewed = await after.leaf(buyer);
+  const replica = await secretsOf(own);
+  expect(replica.isAsGood(buyer, renewed.version)).toBe(true);
+});
+
+test("a rotation that cannot be remembered takes place, and says what a restart will forget", async () => {
+  const own = { caDir: join(root, "read-only") };
+  const { secrets, leaf, lines } = await secretsOf(own);
+  const { version } = await leaf(buyer);
+  mkdirSync(join(own.caDir, "last-rotation"));
+  expect(await secrets.rotateAll()).toBe(1);
+  expect(secrets.leafVersionOf(buyer)).not.toBe(version);
+  expect(lines.filter((line) => line.includes("a restart will forget this rotation"))).toHaveLength(1);
 });
 
 test("every leaf of a large rotation is its own, whatever batches they were made in", async () => {

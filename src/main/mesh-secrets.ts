@@ -51,6 +51,7 @@ export interface MeshSecrets {
   ticketKeys(nowMs: number): Promise<TicketKeys>;
   /** Adopts the validity and key algorithm of new leaves. */
   adopt(settings: MeshSettings): void;
+  /** See `LeafKeeper.rotateAll`. It holds after a restart too, where the CA's folder can be written. */
   rotateAll(): Promise<number>;
   /** Version of the identity's leaf; undefined before the first. */
   leafVersionOf(identity: Identity): string | undefined;
@@ -99,7 +100,16 @@ export async function openMeshSecrets(options: MeshSecretsOptions): Promise<Mesh
       policy = next;
       keeper.setPolicy(next);
     },
-    rotateAll: () => keeper.rotateAll(),
+    async rotateAll() {
+      // Before anything is issued: who ends in the middle of it finishes it after the next start. What is issued in the same
+      // millisecond is new.
+      await pool.rememberRotation(options.clock.now() - 1).catch((error: unknown) => {
+        options.log.error("a restart will forget this rotation: proxies that are away now may keep what they hold", {
+          error: error instanceof Error ? error.message : String(error),
+        });
+      });
+      return await keeper.rotateAll();
+    },
     leafVersionOf: (identity) => keeper.current(identity)?.version,
     async close() {
       keeper.stop();
@@ -128,6 +138,7 @@ function keepLeaves(
       return facts?.issuerId === opened.issuerId ? facts : undefined;
     },
     policy: policyOf(options.settings),
+    rotatedAtMs: opened.rotatedAtMs,
     onAccept: count.kept,
     onChange(identity) {
       tables.set(keyOf(identity), tableOf(identity));

@@ -3,6 +3,7 @@ import type {
   DerivedTicketKeys,
   LeafRequest,
   OpenedAuthority,
+  RotationRemembered,
   ServiceLeavesRequest,
   SignedCredential,
   SignedServices,
@@ -24,6 +25,8 @@ export interface SignPool {
   services(leaves: ServiceLeavesRequest): Promise<SignedServices>;
   credential(leaf: LeafRequest): Promise<SignedCredential>;
   ticketKeys(epoch: number, nowMs: number): Promise<DerivedTicketKeys>;
+  /** Keeps the time for whoever opens the CA later: leaves issued until then are to be replaced. */
+  rememberRotation(nowMs: number): Promise<RotationRemembered>;
   close(): Promise<void>;
 }
 
@@ -44,6 +47,7 @@ export function createSignPool(
     services: (leaves) => sign({ kind: "services", leaves }),
     credential: (leaf) => sign({ kind: "credential", leaf }),
     ticketKeys: (epoch, nowMs) => sign({ kind: "ticket-keys", epoch, nowMs }),
+    rememberRotation: (nowMs) => sign({ kind: "rotation", nowMs }),
     close: () => pool.close(),
   };
 }

@@ -106,6 +106,27 @@ test("a control plane that starts again issues nothing that proxies hold, and ca
   await second.stop("SIGTERM");
 });
 
+test("a proxy that was away during a rotation gets its new certificate from the control plane that starts after a kill", async () => {
+  const own = ["--state-dir", shop.path("state-of-rotation")];
+  const first = await shop.serve(dir, ...own);
+  const { caPem, ...issued } = (await control(first, "/credentials", subject)) as CredentialFiles;
+  const credentials = { ...issued, rootsPem: caPem };
+  const before = connect(first, credentials, {});
+  const held = await take(before, ({ secrets }) => secrets.size === 2);
+  before.close();
+  await expect.poll(() => metric(first, "osm_proxy_connect_count")).toBe(0);
+  expect(await control(first, "/certificates/rotate", {})).toEqual({ proxies: 0 });
+  await first.stop("SIGKILL");
+
+  const second = await shop.serve(dir, ...own);
+  const after = connect(second, credentials, Object.fromEntries(held));
+  const renewed = await take(after, ({ secrets }) => secrets.size === 1);
+  expect([...renewed.keys()]).toEqual(["service-cert"]);
+  expect(renewed.get("service-cert")).not.toBe(held.get("service-cert"));
+  after.close();
+  await second.stop("SIGTERM");
+});
+
 test("a proxy's TLS session is resumed by the control plane that starts again", async (context) => {
   skipOnDeno(context, "client that tells its session tickets");
   const http2 = [...flags, "--transport", "http2"];
