@@ -21,6 +21,11 @@ export interface AccessGrant {
   readonly http?: readonly HttpMatch[];
   /** Connections to plain TCP ports of the pod; undefined: none. */
   readonly tcp?: "any" | readonly number[];
+  /**
+   * The destination and the kinds of ports as one text: all of the grant that its sources see. Who else is a source, and
+   * which requests are let in, is the destination's business alone.
+   */
+  readonly reach: string;
 }
 
 export interface AccessPolicy {
@@ -106,6 +111,7 @@ function resolveTarget(target: TrafficTargetRecord, routes: RouteObjects, reject
     name: target.name,
     destination: target.destination.name,
     sources: target.sources,
+    reach: `${http === undefined ? "" : "http"}|${tcp ?? ""}|${target.namespace}/${target.destination.name}`,
     ...(http === undefined ? {} : { http }),
     ...(tcp === undefined ? {} : { tcp }),
   };

@@ -148,7 +148,7 @@ export function inboundHosts(
     hosts.set(label, host);
     host.ports.add(port);
   };
-  const apexes = snapshot.structure.splits.get(workload.namespace)?.apexesByBackend;
+  const apexes = snapshot.namespaces.get(workload.namespace)?.splits.apexesByBackend;
   for (const entry of workload.inbound) {
     if (entry.targetPort !== targetPort || !isHttp(entry.protocol)) continue;
     const label = labelOf(workload, entry);

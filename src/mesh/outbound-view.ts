@@ -62,7 +62,7 @@ function outboundOf(snapshot: MeshSnapshot, { identity, visibility }: OutboundOw
         : memory.rememberFor(
             visibility,
             "visible",
-            [structure, scope, ...grantsFrom(snapshot, identity)],
+            [structure, scope, ...grantsFrom(snapshot, identity).map(({ reach }) => reach)],
             () => visiblePorts(snapshot, identity),
             keepVisible,
           );
@@ -129,14 +129,14 @@ export function outboundEndpoints(snapshot: MeshSnapshot, owner: OutboundOwner):
 
 interface RouteList {
   readonly routed: readonly ChainGroup[];
-  readonly splits: MeshSnapshot["structure"]["splits"];
+  readonly splits: MeshSnapshot["splits"];
   readonly views: readonly ResourceView[];
 }
 
 /** The outbound route configurations of a client. Only where the splits of a namespace changed, its groups are looked at. */
 export function outboundRoutes(snapshot: MeshSnapshot, owner: OutboundOwner): readonly ResourceView[] {
   const { routed } = outboundOf(snapshot, owner);
-  const { splits } = snapshot.structure;
+  const { splits } = snapshot;
   const { namespace } = owner.identity;
   const list = snapshot.memory.rememberFor(owner.routes, "routes", [routed, splits], (before?: RouteList) => {
     const isComparable = before?.routed === routed;

@@ -1,13 +1,14 @@
 import type { Rejection, Steps } from "../lib/mod.ts";
 import { objectKey } from "../lib/mod.ts";
 import { type AddressClaims, addressClaims } from "./address-claims.ts";
-import { keepIfSame } from "./content-equality.ts";
+import { keepIfSame, keepSameValues } from "./content-equality.ts";
 import { DEFAULT_SETTINGS, MESH_CONFIG_NAME } from "./default-settings.ts";
 import { type NamespaceModel, namespaceModel } from "./namespace-model.ts";
 import { createOnce, type Once } from "./once.ts";
 import { scopeRejections } from "./outbound-scope.ts";
 import { comparePrecedence, compareText } from "./precedence.ts";
 import type { MeshSettings, PodRecord } from "./records.ts";
+import type { SplitPolicy } from "./split-policy.ts";
 import { type MeshStructure, meshStructure } from "./structure.ts";
 import type { Identity } from "./view.ts";
 import type { ViewMemory } from "./view-memory.ts";
@@ -39,6 +40,8 @@ export interface MeshSnapshot {
   readonly namespaces: ReadonlyMap<string, NamespaceModel>;
   readonly claims: AddressClaims;
   readonly structure: MeshStructure;
+  /** By namespace, for those that have some, and by `portKey` of the apex; the same maps while none differs. */
+  readonly splits: ReadonlyMap<string, SplitPolicy["byApex"]>;
   readonly memory: ViewMemory;
   /** What was worked out for this snapshot already. */
   readonly derived: Once;
@@ -59,6 +62,10 @@ export function* createSnapshot(
   const rejections = rejectionsOf(world, namespaces, claims, memory);
   yield;
   const structure = meshStructure(settings, claims, namespaces, previous?.structure);
+  const splits =
+    namespaces === previous?.namespaces
+      ? previous.splits
+      : keepSameValues(previous?.splits, splitsOf(namespaces), Object.is);
   return {
     generation,
     options,
@@ -68,9 +75,17 @@ export function* createSnapshot(
     namespaces,
     claims,
     structure,
+    splits,
     memory,
     derived: createOnce(),
   };
+}
+
+function splitsOf(namespaces: ReadonlyMap<string, NamespaceModel>): Map<string, SplitPolicy["byApex"]> {
+  const found = new Map<string, SplitPolicy["byApex"]>();
+  for (const { namespace, splits } of namespaces.values())
+    if (splits.byApex.size > 0) found.set(namespace, splits.byApex);
+  return found;
 }
 
 function settingsOf(world: World, options: MeshOptions): MeshSettings {

@@ -16,11 +16,18 @@ export interface PortSplit {
   readonly clusters: readonly WeightedCluster[];
   /** Backend Services, those with weight 0 included. */
   readonly backends: readonly string[];
+  /** The shares are said by a route configuration; else by a listener. */
+  readonly isRouted: boolean;
 }
+
+/** What of a split is not said by a route configuration. */
+export type SplitLayout = Pick<PortSplit, "backends"> & Partial<Pick<PortSplit, "clusters">>;
 
 export interface SplitPolicy {
   /** By `portKey` of the apex. */
   readonly byApex: ReadonlyMap<string, PortSplit>;
+  /** For each of them what remains when routes are left aside: as before when only shares of requests differ. */
+  readonly layouts: ReadonlyMap<string, SplitLayout>;
   /** Apexes of which a port is a backend, by `portKey` of the backend: `portKey`s in order. */
   readonly apexesByBackend: ReadonlyMap<string, readonly string[]>;
   readonly rejections: readonly Rejection[];
@@ -66,6 +73,7 @@ export function splitPolicy(
   }
   return {
     byApex: keepSameValues(previous?.byApex, byApex),
+    layouts: keepSameValues(previous?.layouts, layoutsOf(byApex)),
     apexesByBackend: keepIfSame(previous?.apexesByBackend, backendIndex(byApex, context)),
     rejections: keepIfSame(previous?.rejections, rejections),
     inputs,
@@ -169,7 +177,16 @@ function splitOfPort(split: TrafficSplitRecord, apexPort: PortModel, context: Sp
       .map(([cluster, weight]) => ({ cluster, weight }))
       .sort((left, right) => (left.cluster < right.cluster ? -1 : 1)),
     backends: [...backends].sort(),
+    isRouted: isHttp(apexPort.protocol),
   };
+}
+
+function layoutsOf(byApex: ReadonlyMap<string, PortSplit>): Map<string, SplitLayout> {
+  const layouts = new Map<string, SplitLayout>();
+  for (const [key, { backends, clusters, isRouted }] of byApex) {
+    layouts.set(key, isRouted ? { backends } : { backends, clusters });
+  }
+  return layouts;
 }
 
 function backendIndex(

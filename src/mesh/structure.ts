@@ -3,18 +3,16 @@ import { keepElements, sameElements } from "./content-equality.ts";
 import type { NamespaceModel } from "./namespace-model.ts";
 import type { MeshSettings } from "./records.ts";
 import type { PortModel } from "./service-model.ts";
-import type { SplitPolicy } from "./split-policy.ts";
 
 /**
- * What Services, splits and settings say, without endpoints and access: the same object from snapshot to snapshot while
- * only those change.
+ * What Services, splits and settings say, without endpoints, access and the shares of requests: the same object from
+ * snapshot to snapshot while only those change.
  */
 export interface MeshStructure {
   readonly settings: MeshSettings;
   readonly claims: AddressClaims;
   /** Of the whole mesh, by namespace and Service, in order; the same list while none differs. */
   readonly ports: readonly PortModel[];
-  readonly splits: ReadonlyMap<string, SplitPolicy>;
   readonly inputs: readonly unknown[];
 }
 
@@ -26,12 +24,13 @@ export function meshStructure(
 ): MeshStructure {
   const models = [...namespaces.values()];
   const inputs: unknown[] = [settings, claims.shared, claims.remaining];
-  for (const model of models) inputs.push(model.namespace, model.ports, model.splits);
+  for (const { namespace, ports, splits } of models) {
+    inputs.push(namespace, ports, splits.layouts, splits.apexesByBackend);
+  }
   if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
   const ports = keepElements(
     previous?.ports,
     models.flatMap((model) => model.ports),
   );
-  const splits = new Map(models.map((model) => [model.namespace, model.splits]));
-  return { settings, claims, ports, splits, inputs };
+  return { settings, claims, ports, inputs };
 }

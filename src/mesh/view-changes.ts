@@ -93,18 +93,21 @@ function compareNamespace(comparison: Comparison, found: Found): void {
   if (earlier === undefined && found.stages.size === ALL_STAGES.length) return;
   const accounts = new Set<string>();
   const havePortsChanged = comparePorts(comparison, accounts, found);
-  const haveSplitsChanged = compareSplits(comparison, accounts);
+  const routeAccounts = new Set<string>();
+  const splits = compareSplits(comparison, accounts, routeAccounts);
   const endpointAccounts = new Set<string>();
   const haveEndpointsChanged = compareEndpoints(comparison, endpointAccounts, found);
   if (havePortsChanged || earlier?.splits.apexesByBackend !== model?.splits.apexesByBackend)
     addInbound(comparison, found);
   if (after.settings.isPermissive) {
     // In a scope, backends come and go with their split.
-    if (havePortsChanged || haveSplitsChanged) addEverybody(comparison, OUTBOUND_STAGES, found);
+    if (havePortsChanged || splits.hasOtherLayout) addEverybody(comparison, OUTBOUND_STAGES, found);
+    else if (splits.hasOtherRoutes) addEverybody(comparison, ["routes"], found);
     if (haveEndpointsChanged) addEverybody(comparison, ["endpoints"], found);
     return;
   }
   addClients(comparison, accounts, OUTBOUND_STAGES, found);
+  addClients(comparison, routeAccounts, ["routes"], found);
   addClients(comparison, endpointAccounts, ["endpoints"], found);
   compareGrants(comparison, found);
 }
@@ -148,16 +151,23 @@ function comparePorts(comparison: Comparison, accounts: Set<string>, found: Foun
   return true;
 }
 
-/** Collects the service accounts behind the apexes and backends of splits that differ. */
-function compareSplits({ before, after, earlier, model }: Comparison, accounts: Set<string>): boolean {
-  const [old, now] = [earlier?.splits.byApex, model?.splits.byApex];
-  if (old === now) return false;
-  for (const key of new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])) {
-    if (old?.get(key) === now?.get(key)) continue;
-    addAccounts(portsOfSplit(before, earlier, key, old?.get(key)), accounts);
-    addAccounts(portsOfSplit(after, model, key, now?.get(key)), accounts);
+/**
+ * Collects the service accounts behind the apexes and backends of splits that differ, apart those of splits of which only
+ * routes can tell.
+ */
+function compareSplits({ before, after, earlier, model }: Comparison, accounts: Set<string>, routes: Set<string>) {
+  const [old, now] = [earlier?.splits, model?.splits];
+  const differ = { hasOtherLayout: false, hasOtherRoutes: old?.byApex !== now?.byApex };
+  if (!differ.hasOtherRoutes) return differ;
+  for (const key of new Set([...(old?.byApex.keys() ?? []), ...(now?.byApex.keys() ?? [])])) {
+    const [left, right] = [old?.byApex.get(key), now?.byApex.get(key)];
+    if (left === right) continue;
+    const isSameLayout = old?.layouts.get(key) === now?.layouts.get(key);
+    differ.hasOtherLayout ||= !isSameLayout;
+    addAccounts(portsOfSplit(before, earlier, key, left), isSameLayout ? routes : accounts);
+    addAccounts(portsOfSplit(after, model, key, right), isSameLayout ? routes : accounts);
   }
-  return true;
+  return differ;
 }
 
 /** The apex and the ports of its backends, whatever their numbers. */
@@ -210,24 +220,43 @@ function addClients(
   }
 }
 
-function addSources(grant: AccessGrant, stages: readonly PartStage[], found: Found): void {
-  for (const { namespace, name } of grant.sources) {
-    for (const stage of stages) found.parts.add(partKey(stage, `${namespace}/${name}`));
-  }
+function addSources({ sources }: AccessGrant, stages: readonly PartStage[], found: Found): void {
+  for (const { namespace, name } of sources) addOutbound(`${namespace}/${name}`, stages, found);
 }
 
+function addOutbound(owner: string, stages: readonly PartStage[], found: Found): void {
+  for (const stage of stages) found.parts.add(partKey(stage, owner));
+}
+
+/** The order of grants tells on the inbound side alone. */
 function compareGrants({ earlier, model }: Comparison, found: Found): void {
   const [old, now] = [earlier?.access.grants ?? [], model?.access.grants ?? []];
   if (old === now) return;
   const differing = inOneOnly(old, now);
+  compareSources(Map.groupBy(differing, ({ name }) => name).values(), found);
+  const inbound = haveSameOrder(old, now, differing) ? differing : [...old, ...now];
   const destinations = new Set<string>();
-  for (const grant of haveSameOrder(old, now, differing) ? differing : [...old, ...now]) {
-    addSources(grant, OUTBOUND_STAGES, found);
-    destinations.add(grant.destination);
-  }
+  for (const { destination } of inbound) destinations.add(destination);
   for (const { key, serviceAccount } of model?.workloads.classes.values() ?? []) {
     if (destinations.has(serviceAccount)) found.parts.add(partKey("inbound", key));
   }
+}
+
+/** The outbound side of those whose rights differ: of a grant that reaches as far as before, sources that came or went. */
+function compareSources(changes: Iterable<readonly AccessGrant[]>, found: Found): void {
+  for (const [first, second] of changes) {
+    if (first === undefined) continue;
+    if (second?.reach !== first.reach) {
+      addSources(first, OUTBOUND_STAGES, found);
+      if (second !== undefined) addSources(second, OUTBOUND_STAGES, found);
+      continue;
+    }
+    for (const owner of inOneOnly(sourceNames(first), sourceNames(second))) addOutbound(owner, OUTBOUND_STAGES, found);
+  }
+}
+
+function sourceNames({ sources }: AccessGrant): readonly string[] {
+  return [...new Set(sources.map(({ namespace, name }) => `${namespace}/${name}`))];
 }
 
 /** Whether the grants that stand in both lists stand in one order. */

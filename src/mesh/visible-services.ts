@@ -69,7 +69,7 @@ function grantedPorts(snapshot: MeshSnapshot, identity: Identity): readonly Visi
   }
   const withChain = new Set(granted.keys());
   for (const port of granted.keys()) {
-    for (const apexKey of snapshot.structure.splits.get(port.namespace)?.apexesByBackend.get(port.key) ?? []) {
+    for (const apexKey of snapshot.namespaces.get(port.namespace)?.splits.apexesByBackend.get(port.key) ?? []) {
       const apex = findPort(snapshot, apexKey);
       if (apex !== undefined) withChain.add(apex);
     }
@@ -91,7 +91,7 @@ export function opensTcpPort(grant: AccessGrant, targetPort: number): boolean {
 
 /** The split of a Service port, if there is one. */
 export function splitOf(snapshot: MeshSnapshot, port: PortModel): PortSplit | undefined {
-  return snapshot.structure.splits.get(port.namespace)?.byApex.get(port.key);
+  return snapshot.splits.get(port.namespace)?.get(port.key);
 }
 
 /** The Service port with this `portKey`. */
