@@ -12,7 +12,7 @@ import {
   step,
   tableDifference,
 } from "../../src/xds/mod.ts";
-import { type ResourceTable, TYPE_URLS } from "../../src/xds/resource.ts";
+import { type Resource, type ResourceTable, TYPE_URLS } from "../../src/xds/resource.ts";
 import { TYPES, tableOf } from "../protocol/conversation.ts";
 
 const runs = Number(process.env["PROPERTY_RUNS"] ?? 400);
@@ -76,18 +76,25 @@ const isBad = (version: string) => version.startsWith("6");
 /** The clusters that a route's version says it names. */
 const clustersOf = (version: string) => version.split(":")[1]?.split("+").filter(Boolean) ?? [];
 
+/** A response, and those of its resources that are other than what the proxy had told the server before. */
+interface Arrived extends Response {
+  readonly changed: readonly Resource[];
+}
+
 /** What a proxy knows of one type. `live` is what it uses, `known` what it lists when it reconnects. */
 interface Held {
   wanted: Set<string>;
   hasRequested: boolean;
   live: Map<string, string>;
   known: Map<string, string>;
-  inbox: Response[];
+  inbox: Arrived[];
   nonce: string;
   /** Names that it asked for explicitly and was not answered about since. */
   asked: Set<string>;
   /** What it will hold when it has processed its inbox. */
   promised: Map<string, string>;
+  /** What it has told the server that it holds: by its claims and verdicts, and if it has not asked anew since. */
+  told: Map<string, string>;
   refused: Set<string>;
   /** Refused together with others, without saying which was bad: to be sent again on a new stream only. */
   suspected: Set<string>;
@@ -222,11 +229,14 @@ class Run {
     if (one === "sds") this.#keep(subscribe, unsubscribe, claims);
     for (const name of unsubscribe) {
       held.wanted.delete(name);
-      for (const map of [held.live, held.known, held.promised]) map.delete(name);
+      for (const map of [held.live, held.known, held.promised, held.told]) map.delete(name);
     }
     for (const name of subscribe) {
       held.wanted.add(name);
-      if (!claims.has(name)) held.asked.add(name);
+      if (!claims.has(name)) {
+        held.asked.add(name);
+        held.told.delete(name);
+      }
     }
     this.#give({
       kind: "delta-request",
@@ -253,32 +263,43 @@ class Run {
     const response = held.inbox.shift();
     if (response === undefined) return;
     const bad = response.resources.filter(({ version }) => isBad(version)).map(({ name }) => name);
-    // What it uses already in this very version is not what it refuses.
-    const changed = response.resources.filter(({ name, version }) => held.live.get(name) !== version);
     for (const { name, version } of response.resources) {
       if (!isBad(version) && (isWild(one) || held.wanted.has(name))) held.live.set(name, version);
     }
     for (const name of response.removed) held.live.delete(name);
-    if (bad.length === 0) {
-      for (const { name, version } of response.resources) {
-        if (isWild(one) || held.wanted.has(name)) held.known.set(name, version);
-        held.unclear.delete(name);
-      }
-      for (const name of response.removed) {
-        held.known.delete(name);
-        held.unclear.delete(name);
-      }
-    } else {
-      for (const { name, version } of changed) {
-        const isCulprit = !isNaming || bad.includes(name);
-        const isSure = isNaming || response.resources.length === 1;
-        if (isCulprit) (isSure ? held.refused : held.suspected).add(`${name}=${version}`);
-      }
-      for (const { name } of response.resources) held.unclear.add(name);
-      for (const name of response.removed) held.unclear.add(name);
-    }
+    if (bad.length === 0) this.#acknowledge(one, held, response);
+    else this.#refuse(held, response, isNaming ? bad : undefined);
     const error = bad.length === 0 ? undefined : isNaming ? `Error adding ${bad.join(", ")}: no` : "no";
     this.#say(one, [], [], new Map(), response.nonce, error);
+  }
+
+  #acknowledge(one: Short, held: Held, { resources, removed }: Response): void {
+    for (const { name, version } of resources) {
+      if (isWild(one) || held.wanted.has(name)) held.known.set(name, version);
+      if (!held.asked.has(name)) held.told.set(name, version);
+      held.unclear.delete(name);
+    }
+    for (const name of removed) {
+      for (const map of [held.known, held.told]) map.delete(name);
+      held.unclear.delete(name);
+    }
+  }
+
+  /** What it had in this very version is not what it refuses. */
+  #refuse(held: Held, { changed, removed }: Arrived, named: readonly string[] | undefined): void {
+    const isSure = named !== undefined || changed.length === 1;
+    for (const { name, version } of changed) {
+      const isCulprit = named?.includes(name) ?? true;
+      if (isCulprit) (isSure ? held.refused : held.suspected).add(`${name}=${version}`);
+      if (isCulprit && isSure) continue;
+      held.unclear.add(name);
+      if (isCulprit) held.told.delete(name);
+      else if (!held.asked.has(name)) held.told.set(name, version);
+    }
+    for (const name of removed) {
+      held.told.delete(name);
+      held.unclear.add(name);
+    }
   }
 
   #reconnect(): void {
@@ -300,6 +321,7 @@ class Run {
       const held = this.#proxy[one];
       if (!held.hasRequested) continue;
       const claims = new Map([...held.known].filter(([name]) => isWild(one) || held.wanted.has(name)));
+      held.told = new Map([...claims].filter(([name]) => !held.unclear.has(name)));
       this.#say(one, isWild(one) ? [] : [...held.wanted], [], claims, "", undefined);
     }
     this.#isLocked = false;
@@ -321,9 +343,10 @@ class Run {
       this.#checkNoRepeats(one, held, response);
       this.#checkOrder(one, response);
       if (one === "sds") this.#checkSecrets(response);
+      const changed = response.resources.filter(({ name, version }) => held.told.get(name) !== version);
       for (const { name, version } of response.resources) held.promised.set(name, version);
       for (const name of response.removed) held.promised.delete(name);
-      held.inbox.push(response);
+      held.inbox.push({ ...response, changed });
     }
   }
 
@@ -388,6 +411,7 @@ function fresh(): Record<Short, Held> {
     nonce: "",
     asked: new Set(),
     promised: new Map(),
+    told: new Map(),
     refused: new Set(),
     suspected: new Set(),
     unclear: new Set(),
