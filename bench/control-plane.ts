@@ -42,6 +42,8 @@ export async function startControlPlane(folder: string, options: ControlPlaneOpt
   const cli = fileURLToPath(new URL("src/main/cli.ts", options.checkout ?? new URL("..", import.meta.url)));
   const flags = ["--state-dir", join(state, "s"), "--ready-file", readyFile, "--workers", String(options.workers)];
   if (options.caDir !== undefined) flags.push("--ca-dir", options.caDir);
+  // Another checkout's may not know the flag.
+  if (options.checkout === undefined) flags.push("--end-with-stdin");
   flags.push(...(options.flags ?? []));
   const addresses = ["--xds", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
   const startedAt = performance.now();
@@ -49,7 +51,8 @@ export async function startControlPlane(folder: string, options: ControlPlaneOpt
     process.execPath,
     [...(options.nodeFlags ?? []), cli, "serve", folder, "--no-pods", ...addresses, ...flags],
     {
-      stdio: ["ignore", "ignore", "pipe"],
+      // It ends with this process, however that ends.
+      stdio: ["pipe", "ignore", "pipe"],
     },
   );
   let words = "";

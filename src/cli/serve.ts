@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import process from "node:process";
 import type { ServeOptions } from "../main/mod.ts";
 import { requireHostPort } from "./client.ts";
 import {
@@ -59,6 +60,10 @@ export const SERVE_FLAGS: Readonly<Record<string, Flag>> = {
     value: "N",
     help: "threads that carry the proxies' connections, for machines with many cores; 0: none (default 0)",
   },
+  "end-with-stdin": {
+    type: "boolean",
+    help: "end when standard input is closed, so that whatever started this leaves nothing behind",
+  },
   "mesh-name": { type: "string", value: "NAME", help: 'value of openservicemesh.io/monitored-by (default "osm")' },
   "osm-namespace": { type: "string", value: "NS", help: 'namespace of the control plane (default "osm-system")' },
   "trust-domain": { type: "string", value: "DOMAIN", help: 'suffix of identities (default "cluster.local")' },
@@ -77,7 +82,7 @@ export const serveCommand: Command = {
     const { serve, StartError } = await import("../main/mod.ts");
     try {
       await serve(options, {
-        signal: context.signal,
+        signal: flags.values["end-with-stdin"] === true ? endedWithStdin(context.signal) : context.signal,
         write: context.write,
         note: context.note,
         env: envoy === undefined ? context.env : { ...context.env, OSM_ENVOY: envoy },
@@ -89,6 +94,14 @@ export const serveCommand: Command = {
     }
   },
 };
+
+function endedWithStdin(signal: AbortSignal): AbortSignal {
+  const closed = new AbortController();
+  const end = () => closed.abort();
+  // A pipe whose other end was killed may also end with an error.
+  process.stdin.once("end", end).once("close", end).once("error", end).resume();
+  return AbortSignal.any([signal, closed.signal]);
+}
 
 /** Checks every flag of `serve`. Throws {@link CommandError} naming the value that is wrong. */
 export function serveOptions(dir: string, flags: ParsedFlags, context: CommandContext): ServeOptions {

@@ -44,7 +44,12 @@ export function reportNotes(report: RunReport): readonly string[] {
   if (requiredEndpoints > 0) {
     notes.push(`${requiredEndpoints} endpoint resources came again with their changed clusters, as Envoy needs them`);
   }
-  if (oracle.isPassed) {
+  if (oracle.isPassed && oracle.proxies === 0) {
+    notes.push(
+      "oracle: passed, and it is a weak one: what the server should serve is not known without the folder (--folder). " +
+        "Everybody had all that it asked for; 0 refused, 0 sent again",
+    );
+  } else if (oracle.isPassed) {
     const fresh = oracle.fresh === 0 ? "" : `, ${oracle.fresh} of them as after a cold start`;
     notes.push(`oracle: passed; ${oracle.proxies} proxies have what they should${fresh}; 0 refused, 0 sent again`);
   } else {

@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import type { Clock, HostPort } from "../lib/mod.ts";
 import { http } from "../platform/http.ts";
+import type { RunReport } from "./report-result.ts";
 
 const ASK_MS = 10_000;
+/** The same when it has failed to answer before. */
+const ASK_AGAIN_MS = 1000;
 const SAMPLE_MS = 250;
 const SAMPLES_MAX = 20_000;
 /** Of `/proc/PID/stat`: USER_HZ is 100 on every Linux that Node runs on. */
@@ -41,17 +44,45 @@ const NOTHING: ServerFigures = {
   loopDelayMaxMs: undefined,
 };
 
-/** Figures now: the server's own metrics, else what the system says of its process. */
-export async function serverFigures(source: FigureSource): Promise<ServerFigures> {
-  const system = source.pid === undefined ? undefined : processFigures(source.pid());
-  if (source.admin === undefined) return { ...NOTHING, ...system };
-  const text = await ask(source.admin);
+/** Reads the figures of a server that may end, or answer no more, in the middle of a run: then it has none, and that is counted. */
+export class FigureReader {
+  readonly #source: FigureSource;
+  #failures = 0;
+  #example = "";
+
+  constructor(source: FigureSource) {
+    this.#source = source;
+  }
+
+  async read(): Promise<ServerFigures> {
+    const { admin, pid } = this.#source;
+    const system = { ...NOTHING, ...(pid === undefined ? undefined : processFigures(pid())) };
+    if (admin === undefined) return system;
+    try {
+      return await serverFigures(admin, system, this.#failures === 0 ? ASK_MS : ASK_AGAIN_MS);
+    } catch (error) {
+      this.#failures += 1;
+      this.#example = (error as Error).message;
+      return system;
+    }
+  }
+
+  /** What went wrong, as kinds of errors with a count and an example. */
+  errors(): Pick<RunReport, "errors" | "errorExamples"> {
+    if (this.#failures === 0) return { errors: {}, errorExamples: {} };
+    return { errors: { "no-figures": this.#failures }, errorExamples: { "no-figures": this.#example } };
+  }
+}
+
+/** The server's own metrics, else what the system says of its process. */
+async function serverFigures(admin: HostPort, system: ServerFigures, timeoutMs: number): Promise<ServerFigures> {
+  const text = await ask(admin, timeoutMs);
   const value = (name: string) => metricValue(text, name);
   const delay = (quantile: string) => metricValue(text, "osm_event_loop_delay_seconds", `quantile="${quantile}"`);
   const ms = (seconds: number | undefined) => (seconds === undefined ? undefined : seconds * 1000);
   return {
-    cpuSeconds: value("process_cpu_seconds_total") ?? system?.cpuSeconds,
-    rssBytes: value("process_resident_memory_bytes") ?? system?.rssBytes,
+    cpuSeconds: value("process_cpu_seconds_total") ?? system.cpuSeconds,
+    rssBytes: value("process_resident_memory_bytes") ?? system.rssBytes,
     generated: value("osm_push_resources_generated_total"),
     loopDelayP999Ms: ms(delay("0.999")),
     loopDelayMaxMs: ms(delay("1") ?? metricValue(text, "osm_event_loop_delay_max_seconds")),
@@ -111,9 +142,9 @@ export function sampleProcesses(
   };
 }
 
-function ask({ host, port }: HostPort): Promise<string> {
+function ask({ host, port }: HostPort, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const request = http.request({ host, port, path: "/metrics", agent: false, timeout: ASK_MS }, (response) => {
+    const request = http.request({ host, port, path: "/metrics", agent: false, timeout: timeoutMs }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {
@@ -122,7 +153,7 @@ function ask({ host, port }: HostPort): Promise<string> {
       response.on("error", reject);
       response.on("end", () => resolve(text));
     });
-    request.on("timeout", () => request.destroy(new Error(`no metrics from ${host}:${port} within ${ASK_MS} ms`)));
+    request.on("timeout", () => request.destroy(new Error(`no metrics from ${host}:${port} within ${timeoutMs} ms`)));
     request.on("error", reject);
     request.end();
   });

@@ -72,10 +72,15 @@ async function launch(options: ServerOptions, at: { readonly xds: string; readon
   const places = ["--state-dir", join(stateDir, "state"), "--ca-dir", join(stateDir, "ca"), "--ready-file", readyFile];
   const addresses = ["--xds", at.xds, "--admin", at.admin];
   const startedMs = clock.monotonic();
-  const child = spawn(program, [...before, "serve", folder, "--no-pods", ...addresses, ...places, ...options.flags], {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: options.env as NodeJS.ProcessEnv,
-  });
+  const child = spawn(
+    program,
+    [...before, "serve", folder, "--no-pods", "--end-with-stdin", ...addresses, ...places, ...options.flags],
+    {
+      // It ends with this process, however that ends.
+      stdio: ["pipe", "ignore", "pipe"],
+      env: options.env as NodeJS.ProcessEnv,
+    },
+  );
   let words = "";
   child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     words = (words + chunk).slice(-WORDS_MAX);

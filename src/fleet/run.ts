@@ -18,7 +18,7 @@ import {
 } from "./oracle.ts";
 import { expectations } from "./oracle-expectation.ts";
 import type { PhaseReport, RunReport } from "./report-result.ts";
-import { sampleProcesses, serverFigures } from "./run-figures.ts";
+import { FigureReader, sampleProcesses } from "./run-figures.ts";
 import { type PhaseContext, runColdStart, runPhase } from "./run-phase.ts";
 import { RunProxies } from "./run-proxies.ts";
 import { type Access, type OpenedTarget, openFeed, openTarget, type ServeCommand } from "./run-target.ts";
@@ -78,20 +78,22 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
     const server = sampleProcesses(() => (serverPid === undefined ? [] : [serverPid()]), clock);
     const clients = sampleProcesses(() => clientPids, clock);
     const proxies = new RunProxies(world, first, { size: pods.length, seed: scenario.seed });
-    const context = contextOf(options, { world, fleet, proxies, feed: input.feed, opened });
+    const figures = new FigureReader(opened.figures);
+    const context = contextOf(options, { world, fleet, proxies, feed: input.feed, opened, figures });
     const reports = await runPhases(phases, context, scenario);
     if (signal.aborted) throw new RunStopped();
     const samples = { server: server.stop(), clients: clients.stop() };
     const counts = await fleet.counts();
     progress(`${scenario.name}: checking what every proxy has`);
     const oracle = await judge(context, { scenario, reports, counts });
+    const unread = figures.errors();
     return {
       ...describe(scenario, startedAt, opened.target.address),
       phases: oracle.isPassed ? reports : [],
       samples,
       oracle,
-      errors: counts.errors,
-      errorExamples: counts.errorExamples,
+      errors: { ...counts.errors, ...unread.errors },
+      errorExamples: { ...counts.errorExamples, ...unread.errorExamples },
       requiredEndpoints: counts.requiredEndpoints,
     };
   } catch (error) {
@@ -158,9 +160,10 @@ function contextOf(
     readonly proxies: RunProxies;
     readonly feed: FolderFeed | undefined;
     readonly opened: OpenedTarget;
+    readonly figures: FigureReader;
   },
 ): PhaseContext {
-  const { world, fleet, proxies, feed, opened } = parts;
+  const { world, fleet, proxies, feed, opened, figures } = parts;
   let changeId = 0;
   return {
     world,
@@ -171,7 +174,7 @@ function contextOf(
     patienceMs: scenario.patienceMs,
     startedMs: clock.monotonic(),
     nextChangeId: () => ++changeId,
-    figures: () => serverFigures(opened.figures),
+    figures: () => figures.read(),
     restart: opened.restart,
     rotate: opened.rotate,
     progress,

@@ -38,6 +38,11 @@ test.each([
   expect(await isRefused([...ports, ...state, ...flags])).toContain(said);
 });
 
+test("with its standard input closed it ends where it was asked to, so that a starter that is killed leaves nothing behind", async () => {
+  const { status, stderr } = await osm("serve", dir, "--no-pods", ...ports, ...state, "--end-with-stdin");
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringContaining("rror") });
+});
+
 test("a CA that cannot be used is refused with one sentence that names its file", async () => {
   const now = Date.now();
   const [one, other] = [await createAuthorityPem(now), await createAuthorityPem(now)];
