@@ -3,11 +3,12 @@ import { type AccessPolicy, accessPolicy } from "./access-policy.ts";
 import { keepElements, keepIfSame, sameElements } from "./content-equality.ts";
 import { type Membership, membership } from "./membership.ts";
 import { compareText } from "./precedence.ts";
-import type { MeshRecord } from "./records.ts";
+import type { MeshRecord, ServiceRecord } from "./records.ts";
+import { haveSameMembers } from "./service-members.ts";
 import { type PortModel, type ServiceModel, serviceModel } from "./service-model.ts";
 import { type SplitPolicy, splitPolicy } from "./split-policy.ts";
 import { type WorkloadClasses, workloadClasses } from "./workload-class.ts";
-import { type RecordKind, recordsOf, type World } from "./world.ts";
+import type { NamespaceRecords, RecordKind } from "./world.ts";
 
 /**
  * Everything that the records of one namespace of the mesh say, resolved. No other namespace's objects are read, apart
@@ -27,8 +28,9 @@ export interface NamespaceModel {
   readonly access: AccessPolicy;
   readonly workloads: WorkloadClasses;
   readonly rejections: readonly Rejection[];
-  /** The groups of records that it was made from. */
-  readonly inputs: readonly unknown[];
+  /** What it was made from. */
+  readonly records: NamespaceRecords;
+  readonly namespaceNames: ReadonlyMap<string, MeshRecord>;
 }
 
 const INPUT_KINDS = [
@@ -45,33 +47,43 @@ const INPUT_KINDS = [
 /** A step through several rooms costs as much as a Service that is as before. */
 const SERVICES_IN_A_STEP = 32;
 
+interface NamespaceContext {
+  readonly clusterDomain: string;
+  readonly namespaceNames: ReadonlyMap<string, MeshRecord>;
+}
+
+/** Whether the model is of these records; of equal ones it may be all the same. */
+export function isModelOf(model: NamespaceModel, records: NamespaceRecords, context: NamespaceContext): boolean {
+  return model.records === records && model.namespaceNames === context.namespaceNames;
+}
+
 /** The model of one namespace, in steps; the same object as before when none of its records changed, else made of what stayed the same. */
 export function* namespaceModel(
-  world: World,
+  records: NamespaceRecords,
   namespace: string,
-  options: { readonly clusterDomain: string; readonly namespaceNames: ReadonlyMap<string, MeshRecord> },
+  context: NamespaceContext,
   previous?: NamespaceModel,
 ): Steps<NamespaceModel> {
-  const inputs = [options.namespaceNames, ...INPUT_KINDS.map((kind) => recordsOf(world, kind, namespace))];
-  if (previous !== undefined && sameElements(previous.inputs, inputs)) return previous;
-  const members = yield* membership(world, namespace, previous?.membership);
-  const services = yield* serviceModels(members, options.clusterDomain, previous?.services);
+  const { clusterDomain, namespaceNames } = context;
+  const isSame =
+    previous?.namespaceNames === namespaceNames &&
+    INPUT_KINDS.every((kind) => previous.records[kind] === records[kind]);
+  if (isSame) return previous;
+  const members = yield* membership(records, previous?.membership);
+  const services = yield* serviceModels(members, clusterDomain, previous);
   const ports = keepElements(
     previous?.ports,
     [...services.values()].flatMap((service) => service.ports),
   );
   yield;
   const splits = splitPolicy(
-    recordsOf(world, "TrafficSplit", namespace),
-    { namespace, clusterDomain: options.clusterDomain, namespaceNames: options.namespaceNames, services, ports },
+    records.TrafficSplit,
+    { namespace, clusterDomain, namespaceNames, services, ports },
     previous?.splits,
   );
   yield;
-  const routes = {
-    groups: recordsOf(world, "HTTPRouteGroup", namespace),
-    tcpRoutes: recordsOf(world, "TCPRoute", namespace),
-  };
-  const access = accessPolicy(recordsOf(world, "TrafficTarget", namespace), routes, previous?.access);
+  const routes = { groups: records.HTTPRouteGroup, tcpRoutes: records.TCPRoute };
+  const access = accessPolicy(records.TrafficTarget, routes, previous?.access);
   yield;
   const rejections = [
     ...[...services.values()].flatMap((model) => model.rejections),
@@ -94,41 +106,47 @@ export function* namespaceModel(
     access,
     workloads,
     rejections: keepIfSame(previous?.rejections, rejections),
-    inputs,
+    records,
+    namespaceNames,
   };
 }
 
 function* serviceModels(
   members: Membership,
   clusterDomain: string,
-  previous: ReadonlyMap<string, ServiceModel> | undefined,
+  previous: NamespaceModel | undefined,
 ): Steps<ReadonlyMap<string, ServiceModel>> {
   const models = new Map<string, ServiceModel>();
-  let isSame = previous?.size === members.services.size;
-  for (const service of [...members.services.values()].sort((left, right) => compareText(left.name, right.name))) {
+  let isSame = previous?.services.size === members.services.size;
+  for (const service of servicesInOrder(members, previous)) {
     if (models.size % SERVICES_IN_A_STEP === 0) yield;
     const { name } = service;
-    const before = previous?.get(name);
+    const before = previous?.services.get(name);
     const model = serviceModel(service, members.selected.get(name), members.rows.get(name), clusterDomain, before);
     isSame &&= model === before;
     models.set(name, model);
   }
-  return isSame && previous !== undefined ? previous : models;
+  return isSame && previous !== undefined ? previous.services : models;
 }
 
-/** Readiness is no part of a class, so that endpoint churn costs nothing here. */
+function servicesInOrder({ services }: Membership, previous: NamespaceModel | undefined): readonly ServiceRecord[] {
+  if (previous?.membership.services === services) return [...previous.services.values()].map(({ record }) => record);
+  return [...services.values()].sort((left, right) => compareText(left.name, right.name));
+}
+
+/** Readiness and addresses are no part of a class, so that endpoint churn costs nothing here. */
 function* classesOf(
   members: Membership,
   services: ReadonlyMap<string, ServiceModel>,
   previous: NamespaceModel | undefined,
 ): Steps<WorkloadClasses> {
   const isSame =
-    previous !== undefined &&
-    previous.membership.pods === members.pods &&
-    sameElements(
-      [...previous.services.values()],
-      [...services.values()],
-      (left, right) => left.record === right.record && left.members === right.members && left.ports === right.ports,
-    );
+    previous?.membership.roster === members.roster &&
+    (previous.services === services ||
+      sameElements([...previous.services.values()], [...services.values()], haveSameInbound));
   return isSame ? previous.workloads : yield* workloadClasses(members, services, previous?.workloads);
+}
+
+function haveSameInbound(left: ServiceModel, right: ServiceModel): boolean {
+  return left.record === right.record && left.ports === right.ports && haveSameMembers(left.members, right.members);
 }

@@ -74,19 +74,33 @@ function targetPortsOf(
 
 /** The earlier list when it says the same about the same pods. */
 export function keepMembers(previous: readonly Member[] | undefined, next: readonly Member[]): readonly Member[] {
-  if (previous?.length !== next.length) return next;
+  const isSame = previous !== undefined && sayTheSame(previous, next, Object.is);
+  return isSame ? previous : next;
+}
+
+/** Whether both say the same about pods of the same names. */
+export function haveSameMembers(left: readonly Member[], right: readonly Member[]): boolean {
+  return left === right || sayTheSame(left, right, (pod, other) => pod.name === other.name);
+}
+
+function sayTheSame(
+  left: readonly Member[],
+  right: readonly Member[],
+  isSamePod: (left: PodRecord, right: PodRecord) => boolean,
+): boolean {
+  if (left.length !== right.length) return false;
   // Maps that many share are compared once.
-  let left: Member["targetPorts"] | undefined;
-  let right: Member["targetPorts"] | undefined;
-  for (const [position, { pod, host, targetPorts }] of next.entries()) {
-    const before = previous[position];
-    if (before?.pod !== pod || before.host !== host) return next;
-    if (before.targetPorts === left && targetPorts === right) continue;
-    if (!sameContent(before.targetPorts, targetPorts)) return next;
-    left = before.targetPorts;
-    right = targetPorts;
+  let lastLeft: Member["targetPorts"] | undefined;
+  let lastRight: Member["targetPorts"] | undefined;
+  for (const [position, { pod, host, targetPorts }] of right.entries()) {
+    const before = left[position];
+    if (before === undefined || !isSamePod(before.pod, pod) || before.host !== host) return false;
+    if (before.targetPorts === lastLeft && targetPorts === lastRight) continue;
+    if (!sameContent(before.targetPorts, targetPorts)) return false;
+    lastLeft = before.targetPorts;
+    lastRight = targetPorts;
   }
-  return previous;
+  return true;
 }
 
 /** Names one port of a Service: TCP and UDP may share a number, and then differ by name. */

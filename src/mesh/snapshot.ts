@@ -3,7 +3,7 @@ import { objectKey } from "../lib/mod.ts";
 import { type AddressClaims, addressClaims } from "./address-claims.ts";
 import { keepIfSame, keepSameValues } from "./content-equality.ts";
 import { DEFAULT_SETTINGS, MESH_CONFIG_NAME } from "./default-settings.ts";
-import { type NamespaceModel, namespaceModel } from "./namespace-model.ts";
+import { isModelOf, type NamespaceModel, namespaceModel } from "./namespace-model.ts";
 import { createOnce, type Once } from "./once.ts";
 import { scopeRejections } from "./outbound-scope.ts";
 import { comparePrecedence, compareText } from "./precedence.ts";
@@ -13,7 +13,7 @@ import { type MeshStructure, meshStructure } from "./structure.ts";
 import type { Identity } from "./view.ts";
 import type { ViewMemory } from "./view-memory.ts";
 import { ownersAmong, type WorkloadClass } from "./workload-class.ts";
-import { recordsOf, type World } from "./world.ts";
+import { NO_RECORDS, recordsOf, type World } from "./world.ts";
 
 /** Fixed for the life of a mesh. */
 export interface MeshOptions {
@@ -99,14 +99,18 @@ function* meshNamespaces(
   previous: MeshSnapshot | undefined,
 ): Steps<ReadonlyMap<string, NamespaceModel>> {
   const namespaceNames = recordsOf(world, "Namespace", "");
+  const context = { clusterDomain: options.clusterDomain, namespaceNames };
   const models = new Map<string, NamespaceModel>();
   let isSame = true;
   for (const namespace of world.namespaces) {
     const record = namespaceNames.get(namespace);
     if (record === undefined || record.isIgnored || record.monitoredBy !== options.meshName) continue;
-    const context = { clusterDomain: options.clusterDomain, namespaceNames };
+    const records = world.groups.get(namespace) ?? NO_RECORDS;
     const before = previous?.namespaces.get(namespace);
-    const model = yield* namespaceModel(world, namespace, context, before);
+    const model =
+      before !== undefined && isModelOf(before, records, context)
+        ? before
+        : yield* namespaceModel(records, namespace, context, before);
     isSame &&= model === before;
     models.set(namespace, model);
   }

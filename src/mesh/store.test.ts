@@ -20,6 +20,7 @@ import {
   podOfProxy,
   proxyView,
 } from "./mod.ts";
+import { viewChanges } from "./view-changes.ts";
 
 function viewOf(snapshot: MeshSnapshot, namespace: string, pod: string): ProxyView {
   return proxyView(snapshot, classOf(snapshot, namespace, pod) ?? "");
@@ -141,6 +142,36 @@ describe("proxyView", () => {
     const snapshot = storeWith(namespace, ...workload("shop", "cart", 1)).snapshot();
     expect(classOf(snapshot, "shop", "cart-1")).toBeUndefined();
     expect(snapshot.namespaces.size).toBe(0);
+  });
+});
+
+describe("a pod that changes", () => {
+  const [service, pod, slice] = workload("shop", "cart", 1);
+
+  test("in its address alone keeps its class, and no proxy is looked for again", () => {
+    const store = storeWith(namespaceRecord("shop"), service, pod, slice);
+    const before = store.snapshot();
+    const moved = { ...pod, addresses: ["10.0.0.99"] };
+    store.apply(put(moved, endpointSlice(service, [{ ...moved, isReady: true }])));
+    const after = store.snapshot();
+    expect(after.namespaces.get("shop")?.workloads).toBe(before.namespaces.get("shop")?.workloads);
+    expect(viewChanges(before, after).namespaces).toEqual(new Set());
+    expect(podOfProxy(after, pod.proxyUuid ?? "")?.addresses).toEqual(["10.0.0.99"]);
+  });
+
+  test.each([
+    ["has another proxy", { proxyUuid: "another" }],
+    ["has another account", { serviceAccount: "another" }],
+    ["is older than another of its proxy's label", { createdAt: 5 }],
+    ["is scraped from now on", { isScraped: true }],
+  ])("so that it %s is looked at again", (_name, change) => {
+    const store = storeWith(namespaceRecord("shop"), service, pod, slice);
+    const before = store.snapshot();
+    store.apply(put({ ...pod, ...change }));
+    const after = store.snapshot();
+    expect(viewChanges(before, after).namespaces).toEqual(new Set(["shop"]));
+    const fresh = storeWith(namespaceRecord("shop"), service, { ...pod, ...change }, slice).snapshot();
+    expect(classOf(after, "shop", pod.name)).toBe(classOf(fresh, "shop", pod.name));
   });
 });
 

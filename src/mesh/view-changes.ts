@@ -86,7 +86,7 @@ interface Comparison {
 
 function compareNamespace(comparison: Comparison, found: Found): void {
   const { namespace, earlier, model, after } = comparison;
-  if (earlier?.membership.pods !== model?.membership.pods || earlier?.workloads !== model?.workloads) {
+  if (earlier?.membership.roster !== model?.membership.roster || earlier?.workloads !== model?.workloads) {
     found.namespaces.add(namespace);
   }
   // Everything is looked at anyway.
