@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Clock, HostPort } from "../lib/mod.ts";
 import { http } from "../platform/http.ts";
-import type { RunReport } from "./report-result.ts";
+import type { FleetCounts } from "./fleet-api.ts";
 
 const ASK_MS = 10_000;
 /** The same when it has failed to answer before. */
@@ -68,7 +68,7 @@ export class FigureReader {
   }
 
   /** What went wrong, as kinds of errors with a count and an example. */
-  errors(): Pick<RunReport, "errors" | "errorExamples"> {
+  errors(): Pick<FleetCounts, "errors" | "errorExamples"> {
     if (this.#failures === 0) return { errors: {}, errorExamples: {} };
     return { errors: { "no-figures": this.#failures }, errorExamples: { "no-figures": this.#example } };
   }
