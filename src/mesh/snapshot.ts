@@ -1,7 +1,8 @@
 import type { Rejection, Steps } from "../lib/mod.ts";
 import { objectKey } from "../lib/mod.ts";
+import type { AccessGrant } from "./access-policy.ts";
 import { type AddressClaims, addressClaims } from "./address-claims.ts";
-import { keepIfSame, keepSameValues } from "./content-equality.ts";
+import { keepElements, keepIfSame, keepSameValues } from "./content-equality.ts";
 import { DEFAULT_SETTINGS, MESH_CONFIG_NAME } from "./default-settings.ts";
 import { isModelOf, type NamespaceModel, namespaceModel } from "./namespace-model.ts";
 import { createOnce, type Once } from "./once.ts";
@@ -42,6 +43,8 @@ export interface MeshSnapshot {
   readonly structure: MeshStructure;
   /** By namespace, for those that have some, and by `portKey` of the apex; the same maps while none differs. */
   readonly splits: ReadonlyMap<string, SplitPolicy["byApex"]>;
+  /** Of each namespace; the same list while none differs. */
+  readonly grants: readonly (readonly AccessGrant[])[];
   readonly memory: ViewMemory;
   /** What was worked out for this snapshot already. */
   readonly derived: Once;
@@ -66,6 +69,13 @@ export function* createSnapshot(
     namespaces === previous?.namespaces
       ? previous.splits
       : keepSameValues(previous?.splits, splitsOf(namespaces), Object.is);
+  const grants =
+    namespaces === previous?.namespaces
+      ? previous.grants
+      : keepElements(
+          previous?.grants,
+          [...namespaces.values()].map(({ access }) => access.grants),
+        );
   return {
     generation,
     options,
@@ -76,6 +86,7 @@ export function* createSnapshot(
     claims,
     structure,
     splits,
+    grants,
     memory,
     derived: createOnce(),
   };

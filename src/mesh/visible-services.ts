@@ -1,4 +1,5 @@
 import type { AccessGrant } from "./access-policy.ts";
+import { keepElements } from "./content-equality.ts";
 import { type OutboundScope, scopeOf } from "./outbound-scope.ts";
 import { compareText } from "./precedence.ts";
 import { serviceLabel } from "./resource-names.ts";
@@ -104,13 +105,18 @@ function portsOfAccount(snapshot: MeshSnapshot, account: string): readonly PortM
   return portIndex(snapshot, account.slice(0, account.indexOf("/")))?.byAccount.get(account) ?? [];
 }
 
-/** Grants of which the identity is a source. */
+/** Grants of which the identity is a source; the same list while none differs. */
 export function grantsFrom(snapshot: MeshSnapshot, identity: Identity): readonly AccessGrant[] {
-  if (snapshot.settings.isPermissive) return NO_GRANTS;
+  const { memory, settings, grants } = snapshot;
+  if (settings.isPermissive) return NO_GRANTS;
   const key = `${identity.namespace}/${identity.serviceAccount}`;
+  return memory.rememberFor(key, "grants", [grants], () => grantsAmong(snapshot, key), keepElements);
+}
+
+function grantsAmong(snapshot: MeshSnapshot, source: string): readonly AccessGrant[] {
   const found: AccessGrant[] = [];
-  for (const { access } of snapshot.namespaces.values()) {
-    for (const grant of grantIndex(snapshot, access.grants).bySource.get(key) ?? NO_GRANTS) found.push(grant);
+  for (const grants of snapshot.grants) {
+    for (const grant of grantIndex(snapshot, grants).bySource.get(source) ?? NO_GRANTS) found.push(grant);
   }
   return found;
 }
