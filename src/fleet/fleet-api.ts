@@ -183,7 +183,10 @@ export interface Fleet {
   connect(options?: OpenOptions): Promise<ColdStart>;
   /** The same for streams that open by themselves: after a lost connection, as Envoy does with back-off. */
   warm(options?: OpenOptions): Promise<Opened>;
-  /** Closes and opens again; resolves when every stream had its answers. */
+  /**
+   * Closes and opens again; resolves when every stream had its answers. Of a type that a proxy claims rightly a delta
+   * server need not say anything: such a proxy has its answers when it has what else it asked for, and the first one.
+   */
   reopen(options?: ReopenOptions): Promise<Reopened>;
   /** Closes streams and does not open them again before `connect`. */
   disconnect(ids?: readonly number[]): Promise<void>;

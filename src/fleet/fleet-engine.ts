@@ -29,6 +29,9 @@ import { ProxyCounts } from "./proxy-counts.ts";
 const TICK_MS = 100;
 const HANDSHAKE_MS_MAX = 30_000;
 const OPEN_MS_MAX = 120_000;
+/** A server has said what it had to say of an opening when it said nothing for so long. */
+const QUIET_MS = 50;
+const QUIET_ROUNDS_MAX = 20;
 /** Beside those in use they must not take all of a process's 20,000 file descriptors. */
 const HALF_OPEN_MAX = 10_000;
 
@@ -182,12 +185,22 @@ export class FleetEngine implements Fleet {
     await wait.ended;
     cancel();
     this.#waits.delete(wait);
+    await this.#quiet();
     const opened = wait.result(this.#counts.snapshot());
     for (const id of opened.missing) {
       if (this.#isStopped) break;
       this.#counts.error("timeout", `proxy ${id} has not had all that it asked for after ${timeoutMs} ms`);
     }
     return opened;
+  }
+
+  /** What a server says last belongs to the opening as well, so that it is counted. */
+  async #quiet(): Promise<void> {
+    for (let round = 0; round < QUIET_ROUNDS_MAX && !this.#isStopped; round++) {
+      const { responses } = this.#counts.snapshot();
+      await new Promise<void>((resolve) => this.#clock.after(QUIET_MS, resolve));
+      if (this.#counts.snapshot().responses === responses) return;
+    }
   }
 
   #close(seat: Seat, how: "fin" | "rst" | "half-open"): void {

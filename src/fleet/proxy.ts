@@ -45,9 +45,11 @@ export class SimulatedProxy {
   #tables: ResourceTable[] = ALL_TYPES.map(() => EMPTY_TABLE);
   /** What was asked for and not answered yet, by type; for endpoints also those of clusters that changed. */
   #awaited: (Set<string> | undefined)[] = [];
-  /** Bits by type: asked for at all, and answered on this stream. */
+  /** Bits by type, of this process: asked for at all, and answered. */
   #asked = 1 << CLUSTER;
   #answered = 0;
+  /** The same for this stream alone. */
+  #answeredHere = 0;
   #secrets: ReadonlySet<string> = NO_NAMES;
   #held: { readonly response: ReadResponse; readonly nonce: string }[] = [];
   #warmingSince = Number.NaN;
@@ -68,7 +70,7 @@ export class SimulatedProxy {
   /** A new stream: one request for each type that it follows, with the versions of what it has. */
   open(stream: ProxyStream, node: Buffer): void {
     this.#stream = stream;
-    this.#answered = 0;
+    this.#answeredHere = 0;
     this.#held = [];
     if (this.#requests instanceof SotwRequests) this.#requests.opened();
     let isFirst = true;
@@ -92,6 +94,7 @@ export class SimulatedProxy {
     this.#tables = ALL_TYPES.map(() => EMPTY_TABLE);
     this.#awaited = [];
     this.#asked = 1 << CLUSTER;
+    this.#answered = 0;
     this.#secrets = NO_NAMES;
     this.#warmingSince = Number.NaN;
     if (this.#requests instanceof SotwRequests) this.#requests.forget();
@@ -110,6 +113,7 @@ export class SimulatedProxy {
       return this.#acknowledge(response, nonce);
     }
     this.#answered |= 1 << type;
+    this.#answeredHere |= 1 << type;
     const { behaviour } = this;
     if (behaviour.kind === "nack" && this.#shared.random() < behaviour.share) return this.#refuse(response, nonce);
     const transition = response.applied(this.table(type), this.#shared.memory.tables);
@@ -333,9 +337,11 @@ export class SimulatedProxy {
     this.#stream?.send(this.#requests.open(LISTENER, NO_NAMES, EMPTY_TABLE, undefined));
   }
 
+  /** A delta server need not say anything of a type of which the proxy has claimed all that there is. */
   #hasAll(): boolean {
     const both = (1 << CLUSTER) | (1 << LISTENER);
-    if ((this.#answered & both) !== both || this.#held.length > 0) return false;
+    const answered = this.spec.protocol === "delta" ? this.#answered : this.#answeredHere;
+    if ((answered & both) !== both || this.#answeredHere === 0 || this.#held.length > 0) return false;
     return (
       this.#awaited[ENDPOINTS] === undefined &&
       this.#awaited[SECRET] === undefined &&

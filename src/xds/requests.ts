@@ -47,7 +47,17 @@ export function takeDeltaRequest(
   subscription.names.share(namesOf(table, typeUrl));
   if (known === undefined) trySuspects(state, table, subscription);
   if (typeUrl === TYPE_URLS.endpoints) state.updatedClusters = undefined;
+  if (known === undefined) subscription.mustAnswer = owesFirstAnswer(state, subscription);
   return undefined;
+}
+
+/**
+ * A client that claims nothing waits for an answer, be it empty: a new Envoy does so before it goes on. One that claims
+ * has been answered on an earlier stream, so that an empty answer would tell it nothing; but the first answer on a stream
+ * makes Envoy forget how often it failed to connect, without which it would wait ever longer before it tries again.
+ */
+function owesFirstAnswer({ subscriptions }: StreamState, { isFresh, pending }: Subscription): boolean {
+  return isFresh || pending.size > 0 || subscriptions.length === 1;
 }
 
 /** Takes in a state-of-the-world request. One that answers an older response than the newest is ignored. */
