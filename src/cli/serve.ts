@@ -80,9 +80,10 @@ export const serveCommand: Command = {
     const options = serveOptions(directory, flags, context);
     const envoy = options.hasPods ? findEnvoy(context, "serve") : undefined;
     const { serve, StartError } = await import("../main/mod.ts");
+    const endsWithStdin = flags.values["end-with-stdin"] === true;
     try {
       await serve(options, {
-        signal: flags.values["end-with-stdin"] === true ? endedWithStdin(context.signal) : context.signal,
+        signal: endsWithStdin ? endedWithStdin(context.signal) : context.signal,
         write: context.write,
         note: context.note,
         env: envoy === undefined ? context.env : { ...context.env, OSM_ENVOY: envoy },
@@ -91,6 +92,9 @@ export const serveCommand: Command = {
     } catch (error) {
       if (error instanceof StartError) throw new CommandError(`osm serve: ${error.message}`);
       throw error;
+    } finally {
+      // An open pipe would keep the process.
+      if (endsWithStdin) process.stdin.destroy();
     }
   },
 };
