@@ -19,6 +19,8 @@ import { findEnvoy } from "./envoy-program.ts";
 
 const THREADS_MAX = 64;
 const TRANSPORTS: readonly NonNullable<ServeOptions["transport"]>[] = ["framed", "http2", "grpc-js"];
+/** What was said last has been written by then. */
+const LAST_WORDS_MS = 200;
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
@@ -93,8 +95,7 @@ export const serveCommand: Command = {
       if (error instanceof StartError) throw new CommandError(`osm serve: ${error.message}`);
       throw error;
     } finally {
-      // An open pipe would keep the process.
-      if (endsWithStdin) process.stdin.destroy();
+      if (endsWithStdin) letGoOfStdin();
     }
   },
 };
@@ -105,6 +106,13 @@ function endedWithStdin(signal: AbortSignal): AbortSignal {
   // A pipe whose other end was killed may also end with an error.
   process.stdin.once("end", end).once("close", end).once("error", end).resume();
   return AbortSignal.any([signal, closed.signal]);
+}
+
+/** An open pipe that is read keeps the process. */
+function letGoOfStdin(): void {
+  process.stdin.destroy();
+  // Deno goes on reading; where nothing else is left this is never reached.
+  setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
 }
 
 /** Checks every flag of `serve`. Throws {@link CommandError} naming the value that is wrong. */
