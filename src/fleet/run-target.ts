@@ -8,7 +8,7 @@ import { FolderFeed } from "./feed.ts";
 import type { Target } from "./fleet-api.ts";
 import type { FigureSource } from "./run-figures.ts";
 import { startServer } from "./run-server.ts";
-import type { ActionKind, Scenario } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 
 /** How a control plane of this project is started: `[program, ...arguments]` before `serve`. */
 export interface ServeCommand {
@@ -40,37 +40,20 @@ const ASK_MS = 10_000;
 const KNOWN_MS = 60_000;
 const KNOWN_LOOK_MS = 200;
 
-/** What can be done to a server whose folder is not known. */
-const WITHOUT_FILES: ReadonlySet<ActionKind> = new Set([
-  "rotate-certificates",
-  "restart",
-  "reconnect",
-  "behave",
-  "rest",
-]);
-
 /** What a scenario asks for that its target does not have. */
 export class TargetError extends Error {
   override readonly name = "TargetError";
 }
 
-/**
- * The folder that the scenario's control plane reads; made now when it is the run's own. Throws {@link TargetError} when
- * the scenario writes files and it is not known where.
- */
+/** The folder that the scenario's control plane reads; made now when it is the run's own. */
 export function openFeed(scenario: Scenario): {
   readonly feed: FolderFeed | undefined;
   readonly folder: string | undefined;
   readonly close: () => void;
 } {
   const { target } = scenario;
-  if (target.kind === "address" && target.folder === undefined) {
-    const change = scenario.phases.flatMap(({ actions }) => actions).find(({ kind }) => !WITHOUT_FILES.has(kind));
-    if (change === undefined) return { feed: undefined, folder: undefined, close() {} };
-    throw new TargetError(
-      `"${change.kind}" changes files: name the folder that the server reads (target.folder, --folder).`,
-    );
-  }
+  if (target.kind === "address" && target.folder === undefined)
+    return { feed: undefined, folder: undefined, close() {} };
   if (target.kind === "address") {
     const feed = new FolderFeed(target.folder as string);
     return { feed, folder: target.folder, close: () => feed.close() };
