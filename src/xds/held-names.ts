@@ -11,8 +11,6 @@ export const ABSENT: Held = "-";
 export const ASKED: Held = "?";
 /** Not known, because the client refused a response that said something about this name. */
 export const UNCERTAIN: Held = "~";
-/** As `UNCERTAIN`; and the resource goes alone, to find out whether it was what the client refused. */
-export const ON_TRIAL: Held = "~1";
 
 const OWED_PREFIX = "!";
 /** Holds `version`, and has to be sent what the table says even if that is the same. */
@@ -25,7 +23,7 @@ export function isOwed(held: Held, version: string): boolean {
 }
 /** The version that a client holds, where it is known to hold one. */
 export function versionIn(held: Held): string | undefined {
-  if (held === ABSENT || held === ASKED || held === UNCERTAIN || held === ON_TRIAL) return undefined;
+  if (held === ABSENT || held === ASKED || held === UNCERTAIN) return undefined;
   return held.startsWith(OWED_PREFIX) ? held.slice(OWED_PREFIX.length) : held;
 }
 

@@ -1,4 +1,4 @@
-import { ABSENT, ASKED, type Held, type HeldNames, isOwed, ON_TRIAL, owed, versionIn } from "./held-names.ts";
+import { ABSENT, ASKED, type Held, type HeldNames, isOwed, owed, versionIn } from "./held-names.ts";
 import type { Response } from "./protocol.ts";
 import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
 import { namesOf, resourceOf, type StreamState, subscriptionOf } from "./stream-state.ts";
@@ -59,7 +59,7 @@ function dropSettled(table: ResourceTable, subscription: Subscription): void {
 }
 
 function select(state: StreamState, table: ResourceTable, subscription: Subscription): Selection {
-  const { typeUrl, pending } = subscription;
+  const { typeUrl, pending, onTrial } = subscription;
   const { memory, protocol } = state.options;
   const mayRemove = removalRule(state, typeUrl);
   const mayBring = bringRule(state, table, subscription);
@@ -74,7 +74,7 @@ function select(state: StreamState, table: ResourceTable, subscription: Subscrip
     const size = name.length + (resource?.bytes.length ?? 0);
     if (resource !== undefined && hasRefused && memory.isRefused(typeUrl, name, resource.version)) {
       subscription.withheld++;
-    } else if (bytes > 0 && (isAlone || held === ON_TRIAL || bytes + size > bytesMax)) {
+    } else if (bytes > 0 && (isAlone || onTrial?.has(name) || bytes + size > bytesMax)) {
       selection.waiting++;
     } else if (resource === undefined && table.isAwaited?.(typeUrl as TypeUrl, name)) {
       selection.waiting++;
@@ -83,7 +83,7 @@ function select(state: StreamState, table: ResourceTable, subscription: Subscrip
       selection.waiting++;
     } else {
       bytes += size;
-      isAlone = held === ON_TRIAL;
+      isAlone = onTrial?.has(name) ?? false;
       if (resource !== undefined) choose(selection, resource, held);
       else if (selection.removed.length === 0) selection.removed = [name];
       else (selection.removed as string[]).push(name);
@@ -169,6 +169,7 @@ function respond(state: StreamState, table: ResourceTable, subscription: Subscri
     for (const name of selection.removed) pending.delete(name);
   }
   if (isSotw) subscription.version++;
+  if (subscription.onTrial !== undefined) for (const { name } of selection.resources) subscription.onTrial.delete(name);
   const { resources, held } = contents;
   let requiredResends = 0;
   let hasNew = false;

@@ -1,4 +1,4 @@
-import { ABSENT, ASKED, type Held, HeldNames, ON_TRIAL, owed, UNCERTAIN } from "./held-names.ts";
+import { ABSENT, ASKED, type Held, HeldNames, owed, UNCERTAIN } from "./held-names.ts";
 import type { DeltaRequest, SotwRequest, StreamEnd, Verdict } from "./protocol.ts";
 import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
 import { addSubscription, namesOf, resourceOf, type StreamState, subscriptionOf } from "./stream-state.ts";
@@ -106,6 +106,7 @@ export function moveToTable(state: StreamState, previous: ResourceTable, next: R
 
 function moveName(subscription: Subscription, previous: ResourceTable, name: string): void {
   const { pending, typeUrl } = subscription;
+  subscription.onTrial?.delete(name);
   if (!isSubscribed(subscription, name) || pending.has(name) || subscription.kept?.has(name)) return;
   pending.set(name, resourceOf(previous, typeUrl, name)?.version ?? ABSENT);
 }
@@ -174,8 +175,9 @@ function isUntouched({ names, pending, kept }: Subscription): boolean {
 function trySuspects(state: StreamState, table: ResourceTable, subscription: Subscription): void {
   const { typeUrl, pending } = subscription;
   for (const [name, version] of state.options.memory.takeSuspects(typeUrl)) {
-    const isCurrent = resourceOf(table, typeUrl, name)?.version === version;
-    if (isCurrent && isSubscribed(subscription, name) && !subscription.kept?.has(name)) pending.set(name, ON_TRIAL);
+    if (resourceOf(table, typeUrl, name)?.version !== version || !pending.has(name)) continue;
+    subscription.onTrial ??= new Set();
+    subscription.onTrial.add(name);
   }
 }
 
@@ -216,6 +218,7 @@ function unsubscribe(subscription: Subscription, name: string): void {
     for (const [other] of kept?.entries() ?? []) if (!names.has(other)) kept?.delete(other);
   } else if (names.delete(name)) {
     kept?.delete(name);
+    subscription.onTrial?.delete(name);
     // The client forgets the resource although the wildcard covers it, and has to be told again.
     if (subscription.isWildcard) pending.set(name, ASKED);
     else pending.delete(name);

@@ -24,6 +24,8 @@ export interface Subscription {
    * is pending.
    */
   kept: HeldNames | undefined;
+  /** Pending names whose resources go alone, to find out whether it was one of them that the client refused. */
+  onTrial: Set<string> | undefined;
   /** How many entries of `pending` wait for another version because the client refused this one. */
   withheld: number;
   /** The first request has not been answered yet. */
@@ -85,6 +87,7 @@ export function newSubscription(typeUrl: string, isFresh: boolean): Subscription
     names: new SubscribedNames(),
     pending: new HeldNames(),
     kept: undefined,
+    onTrial: undefined,
     withheld: 0,
     mustAnswer: true,
     isFresh,
