@@ -1,0 +1,117 @@
+/** The numbers of the README's tables: of each measurement the latest run on Node that has it. Pure. */
+import type { Measurement, Unit } from "./measurement.ts";
+import type { SavedRun } from "./saved-runs.ts";
+
+/** A figure of a measurement: its name, and of its samples `p50` unless another is named behind a bar. */
+type Figure = string;
+/** Cells after the label. `{...}` is a figure; undefined: whatever the README says. */
+type Cells = readonly (string | undefined)[];
+
+const PEER = "versus/go-control-plane/W2: ";
+const ONE = "fleet/endpoint-change: one at a time, ";
+const ONE_X5 = "fleet/endpoint-change/X5: ";
+const ONE_S5 = "fleet/endpoint-change/S5: one at a time, ";
+
+/** Both sides of a comparison and their ratio. */
+const pair = (what: string): Cells => [
+  `{${PEER}${what}, ours}`,
+  `{${PEER}${what}, theirs}`,
+  `**{${PEER}${what}, ratio}**`,
+];
+
+/** Rows by how their label begins. */
+const ROWS: Readonly<Record<string, Cells>> = {
+  "one endpoint changes: to each of 500 proxies, p50": pair("endpoint change to a proxy, p50"),
+  "the same, p99": pair("endpoint change to a proxy, p99"),
+  "server CPU for it, per proxy, acknowledgement included": pair("endpoint change, CPU per proxy"),
+  "one split weight: to each proxy, p99": pair("route weight to a proxy, p99"),
+  "server CPU for the weight, per proxy": pair("route weight, CPU per proxy"),
+  "all 500 connect at once: until all are warm": pair("cold start: all warm"),
+  "server CPU for the cold start, per proxy": pair("cold start: CPU per proxy"),
+  "all reconnect with what they have: server CPU, per proxy": pair("reconnect with versions: CPU per proxy"),
+  "bytes for it, per proxy (0 resources)": pair("reconnect with versions: bytes per proxy"),
+  "memory added, per proxy": pair("memory per proxy, added"),
+  "one endpoint, to each of 500 (W2), p50 / p99": [`{${ONE}to each proxy} / {${ONE}to each proxy|p99}`],
+  "the same to 5,000 (X5)": [`{${ONE_X5}one at a time, to each proxy} / {${ONE_X5}one at a time, to each proxy|p99}`],
+  "server CPU per delivery and acknowledgement, everything included, W2 / X5": [
+    `{${ONE}server CPU per delivery} / {${ONE_X5}one at a time, server CPU per delivery}`,
+  ],
+  "one endpoint that 50 of 5,000 see (S5)": [`{${ONE_S5}to the last proxy} / {${ONE_S5}to the last proxy|p99}`],
+  "20 changes a second that all 200 see (W1)": ["{fleet/staleness: endpoint-churn, to each proxy|p99}"],
+  "an access policy edited, 1,000 proxies (W3)": ["{fleet/policy-edit: access, to the last proxy|p99}"],
+  "a split weight edited, 1,000 proxies that see it (W3)": [
+    "{fleet/policy-edit: split, to the last proxy|p99}; {fleet/policy-edit: split, bytes per delivery}",
+  ],
+  "cold start of 5,000 (X5): all warm; CPU per proxy": [
+    `{${ONE_X5}cold start, until a proxy is warm|max}; {${ONE_X5}cold start, server CPU per proxy}`,
+  ],
+  "event loop of the server in it, delay p99.9": [`{${ONE_X5}cold start, server loop delay, p99.9}`],
+  "memory per proxy, everything in, 5,000 (X5)": [`{${ONE_X5}one at a time, server memory per proxy}`],
+  "control plane killed and started under 5,000": ["{fleet/restart: restart, until a proxy is warm|max}; 0"],
+  "5,000 certificates replaced: to the last; CPU per proxy": [
+    "{fleet/certificates: rotate-certificates, to the last proxy|max}; {fleet/certificates: rotate-certificates, server CPU per delivery}",
+  ],
+  "permissive mode and back, 5,000 proxies, p50 / max of the last": [
+    "{fleet/flip: flip, to the last proxy} / {fleet/flip: flip, to the last proxy|max}",
+  ],
+};
+
+/** The README with the numbers of these runs, its rows that have numbers, and what is missing. */
+export function withNumbers(
+  readme: string,
+  runs: readonly SavedRun[],
+): { readonly text: string; readonly rows: readonly string[]; readonly problems: readonly string[] } {
+  const latest = latestMeasurements(runs);
+  const problems: string[] = [];
+  const rows: string[] = [];
+  const unseen = new Set(Object.keys(ROWS));
+  const figure = (named: Figure) => {
+    const [name = "", key = "p50"] = named.split("|");
+    const found = latest.get(name);
+    if (found !== undefined) return shown(found.samples[key as "p50" | "p99" | "max"], found.unit);
+    problems.push(`no run in perf-results has "${name}"`);
+    return "?";
+  };
+  const lines = readme.split("\n").map((line) => {
+    const label = Object.keys(ROWS).find((each) => line.startsWith(`| ${each}`));
+    if (label === undefined) return line;
+    unseen.delete(label);
+    const cells = line.split(" | ");
+    for (const [place, cell] of (ROWS[label] ?? []).entries()) {
+      if (cell !== undefined) cells[place + 1] = cell.replaceAll(/\{([^}]*)\}/g, (_, named: string) => figure(named));
+    }
+    rows.push(cells.join(" | "));
+    return cells.join(" | ");
+  });
+  for (const label of unseen) problems.push(`the README has no row "${label}"`);
+  return { text: lines.join("\n"), rows, problems };
+}
+
+function latestMeasurements(runs: readonly SavedRun[]): ReadonlyMap<string, Measurement> {
+  const onNode = runs.filter(({ runtime }) => runtime.name === "node");
+  return new Map(
+    onNode.flatMap(({ measurements }) =>
+      // The client's limit is told in the table's words.
+      measurements.map((each) => [each.name.replace(" (bound by the client)", ""), each] as const),
+    ),
+  );
+}
+
+/** Two or three significant digits, in the unit that reads best. */
+function shown(value: number, unit: Unit): string {
+  switch (unit) {
+    case "ms":
+      if (value >= 1000) return `${(value / 1000).toFixed(value < 10_000 ? 1 : 0)} s`;
+      return `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+    case "µs":
+      return value < 1000 ? `${value.toFixed(0)} µs` : `${(value / 1000).toFixed(1)} ms`;
+    case "MiB":
+      return `${value.toFixed(2)} MiB`;
+    case "bytes":
+      return value >= 10_000 ? `${(value / 1000).toFixed(1)} kB` : `${value.toFixed(0)} B`;
+    case "ratio":
+      return value.toFixed(2);
+    default:
+      return String(value);
+  }
+}
