@@ -36,7 +36,7 @@ export function tlsTransport(
     ...options,
     connectionsMax: options.limits.connectionsMax,
     onConnection(socket, certificate) {
-      const forget = keeper.add(serve(socket, certificate));
+      const forget = keeper.add(serve(socket, certificate), certificate.notAfterMs);
       socket.once("close", forget);
     },
   });
