@@ -17,6 +17,8 @@ export interface HostileTarget {
   readonly proxy: Credential & { readonly uuid: string };
   /** Of a CA that the server does not know. */
   readonly foreign: Credential;
+  /** Addresses of this machine that sessions come from, in turn. */
+  readonly from: readonly string[];
 }
 
 export interface HostileOptions {
@@ -52,7 +54,8 @@ export async function runHostileSessions(target: HostileTarget, options: Hostile
       if (session === undefined) return;
       const early = startedAt + (turn * 1000) / options.perSecond - performance.now();
       if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
-      const outcome = (await runSession(target, session, options)) ? endedByServer : endedByUs;
+      const from = target.from[turn % target.from.length];
+      const outcome = (await runSession(target, from, session, options)) ? endedByServer : endedByUs;
       outcome.set(session.name, (outcome.get(session.name) ?? 0) + 1);
     }
   };
@@ -61,8 +64,13 @@ export async function runHostileSessions(target: HostileTarget, options: Hostile
 }
 
 /** Resolves with whether the server ended the session. */
-async function runSession(target: HostileTarget, session: HostileSession, options: HostileOptions): Promise<boolean> {
-  const socket = connectAs(session.as, target);
+async function runSession(
+  target: HostileTarget,
+  from: string | undefined,
+  session: HostileSession,
+  options: HostileOptions,
+): Promise<boolean> {
+  const socket = connectAs(session.as, target, from);
   // What the server does to such a session is its right.
   socket.on("error", () => undefined);
   socket.resume();
@@ -94,13 +102,13 @@ async function within(ms: number, ended: Promise<boolean>): Promise<boolean> {
   return result;
 }
 
-function connectAs(disguise: Disguise, target: HostileTarget): Socket {
+function connectAs(disguise: Disguise, target: HostileTarget, from: string | undefined): Socket {
   const { host, port, rootsPem, serverName } = target;
-  if (disguise === "anybody") return connectTcp({ host, port });
+  const place = { host, port, ...(from === undefined ? {} : { localAddress: from }) };
+  if (disguise === "anybody") return connectTcp(place);
   const credential = disguise === "foreign certificate" ? target.foreign : target.proxy;
   return connectTls({
-    host,
-    port,
+    ...place,
     ca: rootsPem,
     servername: serverName,
     ALPNProtocols: ["h2"],

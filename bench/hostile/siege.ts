@@ -1,11 +1,11 @@
 /** Hostile sessions against a real control plane that serves honest proxies meanwhile: what they notice, and what it costs the server. */
-import { randomNumbers } from "../../src/fleet/shape.ts";
 import { furtherAddress, serviceName, TARGET_PORT } from "../../src/fleet/world-objects.ts";
 import { quantile } from "../measurement.ts";
 import { type BenchMesh, openMesh, requireAll } from "../mesh.ts";
 import { makeAuthority, SERVER_NAME } from "../mesh-authority.ts";
 import { INSPECT, openProbe } from "../process-probe.ts";
-import { type HostileTarget, runHostileSessions } from "./run-sessions.ts";
+import { startAttacker } from "./attacker.ts";
+import type { HostileTarget } from "./run-sessions.ts";
 
 export interface SiegeOptions {
   /** Hostile sessions in each of the rounds that are compared, after a first one that makes the server as large as it gets. */
@@ -17,9 +17,9 @@ export interface SiegeOptions {
 }
 
 export interface SiegeResult {
-  /** From a change to its ACK, ms, by honest proxies: before, and during each round. */
-  readonly quietMs: readonly number[];
-  readonly besiegedMs: readonly number[];
+  /** From a change to its ACK, ms, by honest proxies: in rest before each round, for as long as the round before took, and during it. */
+  readonly quietMs: readonly (readonly number[])[];
+  readonly besiegedMs: readonly (readonly number[])[];
   /** Bytes of the server's objects and buffers after a collection, after the first round and each further one. */
   readonly heap: readonly number[];
   readonly residentBytes: readonly number[];
@@ -29,6 +29,8 @@ export interface SiegeResult {
   readonly errors: Readonly<Record<string, number>>;
   readonly endedByServer: number;
   readonly endedByUs: number;
+  /** Hostile sessions in a second, of the rounds that are compared. */
+  readonly rate: number;
 }
 
 const SHAPE = {
@@ -41,6 +43,8 @@ const SHAPE = {
   seed: 1,
 } as const;
 const ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
+/** Honest proxies come from 127.0.0.1. All of 127.0.0.0/8 is this machine's, on Linux. */
+const HOSTILE_ADDRESSES = Array.from({ length: 50 }, (_, n) => `127.0.0.${n + 2}`);
 const PATIENCE_MS = 15_000;
 const LINGER_MS = 100;
 const CHANGE_MS = 30;
@@ -49,40 +53,51 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
   const mesh = await openMesh(SHAPE, { nodeFlags: [INSPECT], flags: options.flags ?? [] });
   const foreign = await makeAuthority();
   const probe = await openProbe(mesh.plane.words());
+  const attacker = startAttacker(await targetOf(mesh, foreign));
   try {
     // The last proxy is the one that behaves badly; the others are honest.
     const honest = mesh.proxies.slice(0, -1).map(({ id }) => id);
     requireAll("siege", await mesh.fleet.connect({ ids: honest }));
-    const target = await targetOf(mesh, foreign);
     const residentBytes: number[] = [];
     const heap: number[] = [];
-    const quietMs: number[] = [];
-    const besiegedMs: number[] = [];
+    const quietMs: number[][] = [];
+    const besiegedMs: number[][] = [];
     let changes = 0;
-    const next = async (into: number[]) => void into.push(...(await changeOnce(mesh, honest, changes++)));
-    for (let n = 0; n < 4 * mesh.world.services * 2; n++) await next(quietMs);
+    const changeWhile = async (goesOn: () => boolean) => {
+      const delays: number[] = [];
+      while (goesOn()) delays.push(...(await changeOnce(mesh, honest, changes++)));
+      return delays;
+    };
     let endedByServer = 0;
     let endedByUs = 0;
+    let seconds = 0;
     for (let round = 0; round <= options.rounds; round++) {
+      if (round > 0) {
+        const endsAt = performance.now() + (seconds / round) * 1000;
+        quietMs.push(await changeWhile(() => performance.now() < endsAt));
+      }
       let isOver = false;
-      const attack = runHostileSessions(target, {
-        count: options.sessions,
-        atOnce: options.atOnce,
-        perSecond: options.perSecond,
-        lingerMs: LINGER_MS,
-        random: randomNumbers(round + 1),
-      }).finally(() => {
-        isOver = true;
-      });
-      while (!isOver) await next(besiegedMs);
+      const attack = attacker
+        .attack({
+          count: options.sessions,
+          atOnce: options.atOnce,
+          perSecond: options.perSecond,
+          lingerMs: LINGER_MS,
+          seed: round + 1,
+        })
+        .finally(() => {
+          isOver = true;
+        });
+      const besieged = await changeWhile(() => !isOver);
       const outcome = await attack;
-      endedByServer += total(outcome.endedByServer);
-      endedByUs += total(outcome.endedByUs);
+      if (round > 0) besiegedMs.push(besieged);
+      endedByServer += outcome.endedByServer;
+      endedByUs += outcome.endedByUs;
+      seconds += outcome.seconds;
       await settledStreams(mesh, honest.length);
       heap.push(await probe.heapAfterCollection());
       residentBytes.push(await mesh.plane.metric("process_resident_memory_bytes"));
     }
-    await next(quietMs);
     const streams = await settledStreams(mesh, honest.length);
     const { errors } = await mesh.fleet.counts();
     return {
@@ -94,8 +109,10 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
       errors,
       endedByServer,
       endedByUs,
+      rate: ((options.rounds + 1) * options.sessions) / seconds,
     };
   } finally {
+    attacker.close();
     probe.close();
     foreign.close();
     await mesh.close();
@@ -126,6 +143,7 @@ async function targetOf(
     serverName: SERVER_NAME,
     proxy: { ...credentialOf(proxy), uuid: proxy?.nodeId ?? "" },
     foreign: credentialOf(stranger),
+    from: HOSTILE_ADDRESSES,
   };
 }
 
@@ -154,8 +172,4 @@ async function settledStreams({ plane }: BenchMesh, expected: number): Promise<n
     if (streams === expected || performance.now() > endsAt) return streams;
     await new Promise((resolve) => setTimeout(resolve, CHANGE_MS));
   }
-}
-
-function total(counts: ReadonlyMap<string, number>): number {
-  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }
