@@ -97,7 +97,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
         const startedAt = clock.monotonic();
         const touched = await runPass(pass);
         settled = pass.snapshot;
-        if (pass.published !== undefined) world.holdUntil(startedAt + window.msAfter(touched));
+        if (pass.published !== undefined) world.holdUntil(startedAt + window.msAfter(touched, startedAt));
       }
     } catch (error) {
       // The next pass looks at everything. Tables that this one had made already are as good as any, and are told of.

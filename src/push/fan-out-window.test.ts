@@ -2,13 +2,26 @@ import { expect, test } from "vitest";
 import { fanOutWindow } from "./fan-out-window.ts";
 
 test("a push to few proxies is followed by the next one at once", () => {
-  expect(fanOutWindow().msAfter(200)).toBe(0);
+  const window = fanOutWindow();
+  for (let push = 0; push < 1000; push++) expect(window.msAfter(200, push)).toBe(0);
 });
 
-test("the pause grows with the proxies told, up to a second", () => {
+test("a few pushes to many proxies follow each other at once, after a rest again", () => {
   const window = fanOutWindow();
-  expect(window.msAfter(1000)).toBeCloseTo(60);
-  expect(window.msAfter(1_000_000)).toBe(1000);
+  const pauses = (from: number) => Array.from({ length: 7 }, (_, n) => window.msAfter(1000, from + n * 10));
+  expect(pauses(0)).toEqual([0, 0, 0, 0, 0, 0, 0]);
+  expect(window.msAfter(1000, 70)).toBeGreaterThan(0);
+  expect(pauses(1000)).toEqual([0, 0, 0, 0, 0, 0, 0]);
+});
+
+test("in a storm the pause grows with the proxies told, up to a second", () => {
+  const window = fanOutWindow();
+  let now = 0;
+  for (let push = 0; push < 20; push++) now += window.msAfter(1000, now);
+  expect(window.msAfter(1000, now)).toBeCloseTo(60);
+  expect(window.msAfter(1_000_000, now + 60)).toBe(1000);
+  expect(window.msAfter(1_000_000, now + 1060)).toBe(1000);
+  expect(window.msAfter(1000, now + 2060)).toBeCloseTo(60);
 });
 
 test("a machine on which deliveries take longer pauses longer, within bounds", () => {
@@ -17,13 +30,22 @@ test("a machine on which deliveries take longer pauses longer, within bounds", (
     window.told(streams, 0);
     for (let n = 1; n <= streams; n++) window.taken(n * msEach);
   };
+  let now = 0;
+  const pauseInStorm = () => {
+    let pause = 0;
+    for (let round = 0; round < 20; round++) {
+      now += pause;
+      pause = window.msAfter(1000, now);
+    }
+    now += pause;
+    return pause;
+  };
   for (let round = 0; round < 30; round++) push(1000, 0.1);
-  expect(window.msAfter(1000)).toBeCloseTo(200, 0);
+  expect(pauseInStorm()).toBeCloseTo(200, 0);
   for (let round = 0; round < 30; round++) push(1000, 100);
-  expect(window.msAfter(1000)).toBeCloseTo(400, 0);
-  const before = window.msAfter(1000);
+  expect(pauseInStorm()).toBeCloseTo(400, 0);
   push(50, 0.001);
-  expect(window.msAfter(1000)).toBe(before);
+  expect(pauseInStorm()).toBeCloseTo(400, 0);
 });
 
 test("what is left of a push is known while it is being delivered", () => {

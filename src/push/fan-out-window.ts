@@ -1,6 +1,7 @@
 /**
- * How long the next push waits after the last one: nothing after a small one, and in proportion to the streams touched
- * after a large one, so that a storm of changes costs a bounded share of a core however many proxies there are.
+ * How long the next push waits after the last one: nothing after a small one or a few large ones, and in proportion to
+ * the streams touched after more of them, so that a storm of changes costs a bounded share of a core however many proxies
+ * there are.
  */
 
 /** Streams that may be touched at any rate. */
@@ -12,8 +13,10 @@ const DELIVERY_MIN_MS = 0.005;
 const DELIVERY_MAX_MS = 0.2;
 /** Weight of the newest push in what a delivery costs. */
 const NEWEST_SHARE = 0.3;
-/** Share of a core that pushing may take. */
+/** Share of a core that pushing may take in a storm. */
 const CPU_SHARE = 0.5;
+/** Time on the main thread that pushes may take beyond their share before one has to wait: those of a person who edits. */
+const BURST_MS = 200;
 const WINDOW_MAX_MS = 1000;
 
 export interface FanOutWindow {
@@ -21,8 +24,8 @@ export interface FanOutWindow {
   told(streams: number, now: number): void;
   /** One of them has taken it over. */
   taken(now: number): void;
-  /** Milliseconds from the start of a push that touched `streams` until the next may start. */
-  msAfter(streams: number): number;
+  /** A push that touched `streams` began `now`: milliseconds from then until the next may start. */
+  msAfter(streams: number, now: number): number;
   /** How long the streams that were told and have not taken their tables yet will take for it. */
   backlogMs(): number;
 }
@@ -30,6 +33,9 @@ export interface FanOutWindow {
 /** Creates a {@link FanOutWindow}. A delivery costs what the last large pushes took from the first stream told to the last served. */
 export function fanOutWindow(): FanOutWindow {
   let deliveryMs = DELIVERY_MS;
+  /** What pushes may take now, and when that was so; below 0 they have taken more. */
+  let creditMs = BURST_MS;
+  let creditAt = Number.NEGATIVE_INFINITY;
   let startedAt = 0;
   let lastAt = 0;
   let taken = 0;
@@ -54,7 +60,13 @@ export function fanOutWindow(): FanOutWindow {
       lastAt = now;
       if (left === 0) measure();
     },
-    msAfter: (streams) => (streams <= SMALL_FAN_OUT ? 0 : Math.min((streams * deliveryMs) / CPU_SHARE, WINDOW_MAX_MS)),
+    msAfter(streams, now) {
+      if (streams <= SMALL_FAN_OUT) return 0;
+      creditMs = Math.min(creditMs + (now - creditAt) * CPU_SHARE, BURST_MS) - streams * deliveryMs;
+      creditMs = Math.max(creditMs, -WINDOW_MAX_MS * CPU_SHARE);
+      creditAt = now;
+      return Math.max(0, -creditMs / CPU_SHARE);
+    },
     backlogMs: () => left * deliveryMs,
   };
 }
