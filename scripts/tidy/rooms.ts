@@ -16,6 +16,8 @@ export const secondDoors: readonly string[] = [
   "src/envoy/bootstrap.ts",
   "src/envoy/describe.ts",
   "src/envoy/endpoints.ts",
+  "src/envoy/routes-inbound.ts",
+  "src/envoy/routes-outbound.ts",
   "src/envoy/secrets.ts",
   "src/kube/objects.ts",
   "src/platform/compiled-code.ts",

@@ -7,8 +7,9 @@ import protobuf from "protobufjs/minimal.js";
 import { contentHash } from "../lib/mod.ts";
 import type { EndpointsView } from "../mesh/mod.ts";
 import { RESOURCE_TYPE_URLS } from "./names.ts";
+import { bytesTag, varintTag } from "./wire-tags.ts";
 
-/** Tags of the fields that are written: field number and wire type (protobuf.dev, "Encoding"). */
+/** Tags of the fields that are written. */
 const TAG = {
   assignment: { clusterName: bytesTag(1), endpoints: bytesTag(2) },
   locality: { locality: bytesTag(1), lbEndpoints: bytesTag(2) },
@@ -19,13 +20,6 @@ const TAG = {
   socketAddress: { address: bytesTag(2), portValue: varintTag(3) },
 } as const;
 const ZONE = "local";
-
-function bytesTag(field: number): number {
-  return (field << 3) | 2;
-}
-function varintTag(field: number): number {
-  return field << 3;
-}
 
 /** Endpoints of one cluster, all alike, in one locality. None is valid: requests then end with 503 at once. */
 export function encodeEndpoints(view: EndpointsView): Uint8Array {

@@ -7,12 +7,11 @@ import { inboundListener } from "./listener-inbound.ts";
 import { metricsListener } from "./listener-metrics.ts";
 import { outboundListener } from "./listener-outbound.ts";
 import { RESOURCE_TYPE_URLS } from "./names.ts";
-import { inboundRoutes } from "./routes-inbound.ts";
-import { outboundRoutes } from "./routes-outbound.ts";
+import { encodeInboundRoutes } from "./routes-inbound.ts";
+import { encodeOutboundRoutes } from "./routes-outbound.ts";
 
 const { Cluster } = envoy.config.cluster.v3;
 const { Listener } = envoy.config.listener.v3;
-const { RouteConfiguration } = envoy.config.route.v3;
 
 /** One encoded resource; `version` is the hash of `bytes`. */
 export interface GeneratedResource {
@@ -60,8 +59,8 @@ function encode(view: ResourceView): Uint8Array {
     case "metrics-listener":
       return Listener.encode(metricsListener(view)).finish();
     case "outbound-route":
-      return RouteConfiguration.encode(outboundRoutes(view)).finish();
+      return encodeOutboundRoutes(view);
     case "inbound-route":
-      return RouteConfiguration.encode(inboundRoutes(view)).finish();
+      return encodeInboundRoutes(view);
   }
 }

@@ -1,17 +1,16 @@
 import { envoy } from "../../proto/gen/resources.js";
 import type { NetworkPolicy } from "../mesh/mod.ts";
 import { packAny } from "./any.ts";
-import { EXTENSIONS, ROUTE_POLICY } from "./names.ts";
+import { EXTENSIONS } from "./names.ts";
 
 /**
  * Access rules. Always of action ALLOW: what no policy names is refused, so no policy at all refuses everybody.
  * A principal is compared with each DNS SAN of the client's verified certificate.
  */
 const { RBAC } = envoy.config.rbac.v3;
-const { RBAC: HttpRbac, RBACPerRoute } = envoy.extensions.filters.http.rbac.v3;
+const { RBAC: HttpRbac } = envoy.extensions.filters.http.rbac.v3;
 const { RBAC: NetworkRbac } = envoy.extensions.filters.network.rbac.v3;
 
-type Any = ReturnType<typeof packAny>;
 type Policy = envoy.config.rbac.v3.Policy.$Properties;
 
 /** The filter in which routes keep their rules. Without rules of its own, so that an unknown path is 404 and not 403. */
@@ -19,20 +18,6 @@ export const HTTP_RBAC_FILTER: envoy.extensions.filters.network.http_connection_
   name: EXTENSIONS.httpRbac,
   typedConfig: packAny("envoy.extensions.filters.http.rbac.v3.RBAC", HttpRbac, {}),
 };
-
-/** Rules of one route: undefined lets everybody through, an empty list nobody. */
-export function routeRbac(principals: readonly string[] | undefined): Record<string, Any> {
-  if (principals === undefined) return {};
-  const policies: Record<string, Policy> =
-    principals.length === 0
-      ? {}
-      : { [ROUTE_POLICY]: { permissions: [{ any: true }], principals: principals.map(authenticated) } };
-  return {
-    [EXTENSIONS.httpRbac]: packAny("envoy.extensions.filters.http.rbac.v3.RBACPerRoute", RBACPerRoute, {
-      rbac: { rules: { action: RBAC.Action.ALLOW, policies } },
-    }),
-  };
-}
 
 /**
  * Rules of a TCP chain, acting on the client's first byte. The chain's TLS validation has refused others before; this

@@ -1,6 +1,8 @@
 import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
 import { generateEndpoints } from "../envoy/endpoints.ts";
-import type { ResourceView } from "../mesh/mod.ts";
+import { generateInboundRoutes } from "../envoy/routes-inbound.ts";
+import { generateOutboundRoutes } from "../envoy/routes-outbound.ts";
+import type { InboundRouteView, ResourceView } from "../mesh/mod.ts";
 import { inlinePool, type Pool, type PoolReporting, startPool } from "../platform/mod.ts";
 import type { Resource } from "../xds/mod.ts";
 
@@ -28,12 +30,30 @@ export function createGeneratePool(
   });
 }
 
+/** Callers named in one route configuration: as many as are written in a few milliseconds. */
+const CALLERS_MAX = 5000;
+
 /**
- * Endpoints are generated on the main thread: they change most often, and the way to a thread and back takes longer than
- * to write them.
+ * Endpoints and routes are generated on the main thread: they are what is edited, and the way to a thread and back takes
+ * longer than to write them.
  */
 export function generateHere(view: ResourceView): Resource | undefined {
-  return view.kind === "endpoints" ? generateEndpoints(view) : undefined;
+  switch (view.kind) {
+    case "endpoints":
+      return generateEndpoints(view);
+    case "outbound-route":
+      return generateOutboundRoutes(view);
+    case "inbound-route":
+      return callersIn(view) <= CALLERS_MAX ? generateInboundRoutes(view) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function callersIn({ virtualHosts }: InboundRouteView): number {
+  let count = 0;
+  for (const { routes } of virtualHosts) for (const { principals } of routes) count += principals?.length ?? 0;
+  return count;
 }
 
 /** Jobs that may be under way at once: one more than there are threads, so that none waits for the main thread. */
