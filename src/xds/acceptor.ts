@@ -4,19 +4,15 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import type { Clock } from "../lib/mod.ts";
 import { nextTurn, workedMs } from "../platform/mod.ts";
 import { admission } from "./admission.ts";
+import { Caller } from "./caller.ts";
 import { type ClientCertificate, readClientCertificate } from "./client-certificate.ts";
 import { splitAddress } from "./listen-address.ts";
 import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
 import type { TransportMetrics } from "./stream-thread-metrics.ts";
 import { trustCheck } from "./trust-check.ts";
 
-/** A connection that has not said anything by then, or whose handshake takes longer, is closed. */
-const SILENT_MS = 10_000;
+/** A connection whose handshake takes longer is closed. */
 const HANDSHAKE_MS = 5_000;
-/** Who has waited for so long is not waiting any more. */
-const WAITING_MS = 30_000;
-/** First byte of every TLS handshake record. */
-const HANDSHAKE_RECORD = 22;
 /** Connections that the system keeps until the loop gets to them. */
 const BACKLOG = 1024;
 
@@ -56,13 +52,10 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
   const trust = trustCheck(options.credentials.clientCaPem);
   let { ticketKeys } = options;
 
-  const line = admission<Socket>({
+  const line = admission<Caller>({
     // The bytes that came already are given on by node:tls.
-    start(socket) {
-      socket.setTimeout(0);
-      tls.emit("connection", socket);
-    },
-    originOf: (socket) => socket.remoteAddress ?? "",
+    start: (caller) => void tls.emit("connection", caller.release()),
+    originOf: ({ socket }) => socket.remoteAddress ?? "",
     later: (action) => void nextTurn().then(action),
     workedMs,
     isBusy: options.isBusy ?? (() => false),
@@ -96,14 +89,14 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
 
   const accept = (socket: Socket) => {
     sockets.add(socket);
-    socket.once("close", () => {
-      sockets.delete(socket);
-      line.remove(socket);
-    });
-    whenSpoken(socket, (isTls) => {
-      if (isTls) return line.add(socket);
+    const wrong = () => {
       metrics.ended("failed");
       socket.destroy();
+    };
+    const caller = new Caller(socket, (spoken) => line.add(spoken), wrong);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      line.remove(caller);
     });
   };
 
@@ -138,23 +131,6 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       for (const socket of sockets) socket.destroy();
     },
   };
-}
-
-/**
- * Calls back once the client has said something, which stays to be read: only who has spoken waits in line, so that
- * silent connections hold nobody up.
- */
-function whenSpoken(socket: Socket, act: (isTls: boolean) => void): void {
-  socket.on("error", () => undefined);
-  socket.setTimeout(SILENT_MS, () => socket.destroy());
-  socket.once("readable", () => {
-    const first: Buffer | null = socket.read();
-    // It has left.
-    if (first === null) return;
-    socket.setTimeout(WAITING_MS);
-    socket.unshift(first);
-    act(first[0] === HANDSHAKE_RECORD);
-  });
 }
 
 function tlsServer(credentials: XdsServerCredentials, ticketKeys: Buffer | undefined): TlsServer {
