@@ -22,7 +22,7 @@ import { translateTimings } from "./micro/translate.ts";
 import { viewTimings } from "./micro/view.ts";
 import { yardstickTimings } from "./micro/yardstick.ts";
 import { buildPeer } from "./peers/go-control-plane.ts";
-import { versus } from "./peers/versus.ts";
+import { type Routes, versus, versusName } from "./peers/versus.ts";
 import { processSuite } from "./process-figures.ts";
 import { comparisonTable, countLine, measurementLine, measurementTable } from "./report.ts";
 import { type SavedRun, saveRun } from "./saved-runs.ts";
@@ -77,7 +77,11 @@ function ownSuites(): readonly Suite[] {
 }
 
 /** What a peer is compared on; with --full also the smallest and the next larger mesh. */
-const PEER_SHAPES = { usual: ["W2", "X5"], full: ["W1", "W2", "W3", "X5"] } as const;
+const USUAL_PEER_RUNS: readonly (readonly [shape: string, routes?: Routes])[] = [["W2"], ["X5"]];
+const PEER_RUNS = {
+  usual: USUAL_PEER_RUNS,
+  full: [["W1"], ...USUAL_PEER_RUNS, ["W3"], ["W3", "one table"]] as typeof USUAL_PEER_RUNS,
+};
 
 /** None, with the reason on standard error, where the peer cannot be built. */
 async function peerSuites(peer: string): Promise<readonly Suite[]> {
@@ -88,11 +92,14 @@ async function peerSuites(peer: string): Promise<readonly Suite[]> {
     return [];
   }
   const flags = values["server-flag"];
-  return (values.full ? PEER_SHAPES.full : PEER_SHAPES.usual).map((shape) => ({
-    name: `versus/${peer}/${shape}`,
-    run: async (isWanted) =>
-      isWanted(`versus/${peer}/${shape}`) ? versus(shape, built.program, flags) : { measurements: [], counts: [] },
-  }));
+  return (values.full ? PEER_RUNS.full : PEER_RUNS.usual).map(([shape, routes]) => {
+    const name = versusName(shape, routes);
+    return {
+      name,
+      run: async (isWanted) =>
+        isWanted(name) ? versus(shape, built.program, flags, routes) : { measurements: [], counts: [] },
+    };
+  });
 }
 
 const suites = values.peer === undefined ? ownSuites() : await peerSuites(values.peer);

@@ -10,6 +10,7 @@ import { openFleet, openMesh, requireAll } from "../mesh.ts";
 import { type Change, type Contender, ours, splitRouteOf, theirs } from "./contender.ts";
 import { dumpResources } from "./dump.ts";
 import { startPeer } from "./go-control-plane.ts";
+import { withOneRouteTable } from "./one-route-table.ts";
 
 /** Changes of one kind that a contender makes before it is the other one's turn. */
 const CHANGES_PER_TURN = 5;
@@ -46,7 +47,16 @@ class Pairs {
   }
 }
 
-export async function versus(shapeName: string, program: string, flags: readonly string[]): Promise<Findings> {
+/** How the peer's routes are cut: byte for byte as ours, or into one table for all services. */
+export type Routes = "as ours" | "one table";
+
+/** Compares on a shape. With one route table nothing but edits of routes is made: all else is as it is otherwise. */
+export async function versus(
+  shapeName: string,
+  program: string,
+  flags: readonly string[],
+  routes: Routes = "as ours",
+): Promise<Findings> {
   const shape = namedShape(shapeName);
   if (shape === undefined) throw new Error(`there is no shape ${shapeName}`);
   const progress = (what: string) => process.stderr.write(`${shapeName}: ${what}\n`);
@@ -58,17 +68,17 @@ export async function versus(shapeName: string, program: string, flags: readonly
     requireAll("ours", await mesh.fleet.connect());
     progress("what it serves is taken down");
     const dump = await dumpResources(world, mesh.fleet, proxies);
-    const route = splitRouteOf(dump);
+    const served = routes === "one table" ? withOneRouteTable(dump) : dump;
     progress("the peer starts");
-    const peer = await startPeer(program, dump, authority);
+    const peer = await startPeer(program, served, authority);
     cleanUp.push(() => peer.stop());
     const fleet = await openFleet(peer.xds, authority, proxies);
     cleanUp.push(() => fleet.stop());
     const emptyTheirs = (await peer.stats()).residentBytes;
     requireAll("theirs", await fleet.connect());
     const sides = [
-      ["ours", ours(mesh, route)],
-      ["theirs", theirs(peer, fleet, new World(shape), dump, route)],
+      ["ours", ours(mesh, splitRouteOf(dump))],
+      ["theirs", theirs(peer, fleet, new World(shape), served, splitRouteOf(served))],
     ] as const;
     const pairs = new Pairs();
     for (const [side, contender] of sides) {
@@ -77,17 +87,28 @@ export async function versus(shapeName: string, program: string, flags: readonly
       pairs.add(side, "memory per proxy, everything in", "MiB", residentBytes / 2 ** 20 / proxies.length);
       pairs.add(side, "memory per proxy, added", "MiB", (residentBytes - empty) / 2 ** 20 / proxies.length);
     }
-    progress("in turns");
-    await takeTurns(sides, proxies.length, pairs);
-    return { measurements: pairs.measurements(`versus/go-control-plane/${shapeName}`), counts: [] };
+    await takeTurns(sides, { proxies: proxies.length, pairs, routes, progress });
+    return { measurements: pairs.measurements(versusName(shapeName, routes)), counts: [] };
   } finally {
     for (const action of cleanUp.reverse()) await action();
   }
 }
 
+/** What the comparison is called. */
+export function versusName(shape: string, routes: Routes = "as ours"): string {
+  return `versus/go-control-plane/${shape}${routes === "as ours" ? "" : `, ${routes}`}`;
+}
+
 type Sides = readonly (readonly ["ours" | "theirs", Contender])[];
 
-async function takeTurns(sides: Sides, proxies: number, pairs: Pairs): Promise<void> {
+interface Turns {
+  readonly proxies: number;
+  readonly pairs: Pairs;
+  readonly routes: Routes;
+  readonly progress: (what: string) => void;
+}
+
+async function takeTurns(sides: Sides, { proxies, pairs, routes, progress }: Turns): Promise<void> {
   const turns = proxies > SMALL ? 3 : 5;
   const changes = new Map<Contender, number>(sides.map(([, contender]) => [contender, 0]));
   const inTurn = async (count: number, action: (side: "ours" | "theirs", contender: Contender) => Promise<void>) => {
@@ -96,8 +117,9 @@ async function takeTurns(sides: Sides, proxies: number, pairs: Pairs): Promise<v
       for (const [side, contender] of turn % 2 === 0 ? sides : [...sides].reverse()) await action(side, contender);
     }
   };
-  for (const kind of ["endpoint", "weight"] as const) {
+  for (const kind of routes === "as ours" ? (["endpoint", "weight"] as const) : (["weight"] as const)) {
     const what = kind === "endpoint" ? "endpoint change" : "route weight";
+    progress(`${what}, in turns`);
     const turn = async (contender: Contender) => {
       const first = changes.get(contender) ?? 0;
       changes.set(contender, first + CHANGES_PER_TURN);
@@ -109,13 +131,15 @@ async function takeTurns(sides: Sides, proxies: number, pairs: Pairs): Promise<v
     };
     for (const [, contender] of sides) await turn(contender);
     await inTurn(turns, async (side, contender) => {
-      const { perProxyMs, lastMs, cpuSeconds } = await turn(contender);
+      const { perProxyMs, lastMs, cpuSeconds, bytes } = await turn(contender);
       pairs.add(side, `${what} to a proxy, p50`, "ms", quantile(perProxyMs, 0.5));
       pairs.add(side, `${what} to a proxy, p99`, "ms", quantile(perProxyMs, 0.99));
       pairs.add(side, `${what} to the last proxy`, "ms", quantile(lastMs, 0.5));
       pairs.add(side, `${what}, CPU per proxy`, "µs", (cpuSeconds * 1e6) / (CHANGES_PER_TURN * proxies));
+      pairs.add(side, `${what}, bytes per proxy`, "bytes", bytes / (CHANGES_PER_TURN * proxies));
     });
   }
+  if (routes !== "as ours") return;
   const opening = async (what: string, side: "ours" | "theirs", contender: Contender, forget: boolean) => {
     const before = await contender.usage();
     const opened = await contender.fleet.reopen({ forget, withoutResumption: forget });
@@ -127,12 +151,13 @@ async function takeTurns(sides: Sides, proxies: number, pairs: Pairs): Promise<v
     pairs.add(side, `${what}: resources per proxy`, "count", opened.resources / proxies);
   };
   const openings = proxies > SMALL ? 2 : 3;
+  progress("connections, in turns");
   await inTurn(openings, (side, contender) => opening("reconnect with versions", side, contender, false));
   await inTurn(openings, (side, contender) => opening("cold start", side, contender, true));
 }
 
 async function makeChanges(contender: Contender, numbers: readonly number[], kind: "endpoint" | "weight") {
-  const before = await contender.usage();
+  const [before, { bytes: bytesBefore }] = [await contender.usage(), await contender.fleet.counts()];
   const perProxyMs: number[] = [];
   const lastMs: number[] = [];
   // All are ready before the first is made: files that were just written look like files that are being written.
@@ -151,7 +176,8 @@ async function makeChanges(contender: Contender, numbers: readonly number[], kin
     lastMs.push(delays.reduce((latest, delay) => Math.max(latest, delay), 0));
   }
   const after = await contender.usage();
-  return { perProxyMs, lastMs, cpuSeconds: after.cpuSeconds - before.cpuSeconds };
+  const { bytes } = await contender.fleet.counts();
+  return { perProxyMs, lastMs, cpuSeconds: after.cpuSeconds - before.cpuSeconds, bytes: bytes - bytesBefore };
 }
 
 function quantile(values: readonly number[], share: number): number {
