@@ -4,6 +4,7 @@
  */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { progressWriter } from "../src/cli/fleet-output.ts";
 import {
   type Delays,
   libraryNames,
@@ -62,6 +63,8 @@ function suiteOf(name: string, read: () => Scenario, flags: readonly string[]): 
     async run(isWanted) {
       if (!isWanted(name)) return { measurements: [], counts: [] };
       const scenario = read();
+      const note = (text: string) => void process.stderr.write(text);
+      const progress = progressWriter({ note }, process.stderr.isTTY === true);
       const report = await runScenario({
         scenario: scenario.target.kind === "serve" ? { ...scenario, target: { ...scenario.target, flags } } : scenario,
         serve: {
@@ -70,9 +73,9 @@ function suiteOf(name: string, read: () => Scenario, flags: readonly string[]): 
         },
         clock: systemClock(),
         log: silentLog(),
-        progress: (text) => void process.stderr.write(`${text}\n`),
+        progress: progress.tell,
         signal: new AbortController().signal,
-      });
+      }).finally(progress.end);
       return findingsOf(name, report);
     },
   };
@@ -92,7 +95,26 @@ function findingsOf(name: string, { phases, oracle, scenario, errors }: RunRepor
       value: Object.values(errors).reduce((sum, n) => sum + n, 0),
     },
   ];
-  return { measurements: phases.flatMap((phase) => measurementsOf(name, phase, scenario.proxies)), counts };
+  const measured = phases.flatMap((phase) => measurementsOf(name, phase, scenario.proxies));
+  return { measurements: [...measured, ...illToWell(name, phases)], counts };
+}
+
+/** Of phases that take turns, `well 1`, `ill 1`, `well 2` and so on: what some who are ill cost the others. */
+function illToWell(scenario: string, phases: readonly PhaseReport[]): Measurement[] {
+  const figures = [
+    ["p50", (phase: PhaseReport) => phase.toEach?.p50],
+    ["p99", (phase: PhaseReport) => phase.toEach?.p99],
+    ["server memory", (phase: PhaseReport) => phase.serverRssBytes],
+  ] as const;
+  return figures.flatMap(([what, figure]) => {
+    const ratios = phases.flatMap((ill) => {
+      const well = phases.find(({ name }) => name === ill.name.replace(/^ill /, "well "));
+      const [more, less] = [figure(ill), well === undefined || well === ill ? undefined : figure(well)];
+      return more === undefined || less === undefined ? [] : [more / less];
+    });
+    const name = `${scenario}: ${what} beside ill proxies, ratio`;
+    return ratios.length === 0 ? [] : [{ name, unit: "ratio" as const, samples: summarize(ratios) }];
+  });
 }
 
 function measurementsOf(scenario: string, phase: PhaseReport, proxies: number): Measurement[] {

@@ -2,7 +2,7 @@ import type { CommandContext } from "./command.ts";
 
 /** Where progress goes: one line that is written over on a terminal, a line for each thing that happens elsewhere. */
 export function progressWriter(
-  context: CommandContext,
+  context: Pick<CommandContext, "note">,
   isTerminal: boolean,
 ): { readonly tell: (text: string) => void; readonly end: () => void } {
   let width = 0;

@@ -290,9 +290,10 @@ class PhaseRunner {
         break;
       }
       case "behave": {
-        const ids = proxies.draw(action.share);
+        const isWell = action.behaviour.kind === "normal";
+        const ids = proxies.draw(action.share, isWell ? "ill" : "well");
         await fleet.setBehaviour(ids, action.behaviour);
-        proxies.setHealth(ids, action.behaviour.kind === "normal");
+        proxies.setHealth(ids, isWell);
         break;
       }
     }

@@ -64,9 +64,9 @@ export class RunProxies {
     this.#byService = undefined;
   }
 
-  /** A share of the proxies that are well, drawn anew each time; at least one unless the share is 0. */
-  draw(share: number): readonly number[] {
-    const from = [...this.healthy()];
+  /** A share of the proxies that are well, or of those that are not, drawn anew each time; at least one unless the share is 0. */
+  draw(share: number, which: "well" | "ill" = "well"): readonly number[] {
+    const from = which === "well" ? [...this.healthy()] : this.connected().filter((id) => this.#sick.has(id));
     const wanted = share === 0 ? 0 : Math.max(1, Math.round(from.length * share));
     if (wanted >= from.length) return from;
     for (let place = 0; place < wanted; place++) {

@@ -56,7 +56,7 @@ export type Action =
       readonly withoutFin: boolean;
       readonly perSecond?: number;
     } & Once)
-  /** From here on a share of the proxies behaves in another way. */
+  /** From here on a share of the proxies that are well behaves in another way; of those that do, a share is well again. */
   | ({ readonly kind: "behave"; readonly share: number; readonly behaviour: ScenarioBehaviour } & Once)
   /** Nothing is done. */
   | { readonly kind: "rest"; readonly atMs: number; readonly forMs: number };
