@@ -27,6 +27,7 @@ import { processSuite } from "./process-figures.ts";
 import { comparisonTable, countLine, measurementLine, measurementTable } from "./report.ts";
 import { type SavedRun, saveRun } from "./saved-runs.ts";
 import { libraryScenarios, usualScenarios } from "./scenarios.ts";
+import { soakSuite } from "./soak-suite.ts";
 
 /** Benches that are run together; `name` starts the names of all that it finds. */
 export interface Suite {
@@ -72,7 +73,7 @@ function ownSuites(): readonly Suite[] {
     ...processSuite,
     ...usualScenarios(flags),
     httpSuite,
-    ...(values.full ? [...libraryScenarios(flags), hostileSuite(true, flags), envoyMemorySuite] : []),
+    ...(values.full ? [...libraryScenarios(flags), hostileSuite(true, flags), soakSuite(flags), envoyMemorySuite] : []),
   ];
 }
 

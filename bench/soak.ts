@@ -1,27 +1,54 @@
 /**
- * Changes of all kinds for a while, proxies that come and go, and a look at what is left: the heap's slope after
- * collections, and whether streams, timers and sockets go back to what they were.
+ * Changes of all kinds for a while, proxies that come and go, certificates that are rotated, and a look at what is left: the
+ * slope of what the program keeps after collections, and whether streams, timers and sockets go back to what they were.
  */
-import type { FileKey } from "../src/fleet/world.ts";
-import { furtherAddress } from "../src/fleet/world-objects.ts";
+
+import { invariant } from "../src/lib/mod.ts";
+import { requestJson } from "../src/platform/json-request.ts";
+import { growthBetween, type HeapCensus } from "./heap-census.ts";
 import { type BenchMesh, openMesh, requireAll } from "./mesh.ts";
 import { INSPECT, openProbe, type ProcessProbe } from "./process-probe.ts";
+import { type SoakChanges, soakChanges } from "./soak-changes.ts";
 
 export interface SoakOptions {
+  /** At least so long; longer when there were too few looks by then. */
   readonly seconds: number;
+  /** Looks before this time are not counted: caches fill to their bounds, and connections find their buffers. */
+  readonly warmUpSeconds: number;
   /** Changes between two looks at the heap. */
   readonly changesPerLook: number;
+  /** How long each change is left alone. */
+  readonly changeMs: number;
   /** How long nothing happens before a look (ms): what is kept for a while on purpose is gone then. */
   readonly restMs: number;
   readonly flags?: readonly string[];
+  /** Further flags of the control plane's Node: a test plants its leak with them. */
+  readonly nodeFlags?: readonly string[];
+}
+
+/** With everybody connected and at rest. */
+export interface SoakLook {
+  readonly seconds: number;
+  readonly changes: number;
+  /** What the program keeps. */
+  readonly keptBytes: number;
+  /** Code and feedback, which V8 makes more of as long as it finds something to optimize. */
+  readonly engineBytes: number;
+}
+
+interface Look extends SoakLook {
+  readonly heap: HeapCensus;
 }
 
 export interface SoakResult {
   readonly changes: number;
-  /** Bytes after a collection, one for each look, with everybody connected. */
-  readonly heap: readonly number[];
-  /** Least squares over the later three quarters of the looks, per second. */
-  readonly heapBytesPerSecond: number;
+  readonly reconnects: number;
+  /** After the warm-up. */
+  readonly looks: readonly SoakLook[];
+  /** What grew most from the first of these looks to the last. */
+  readonly grown: readonly string[];
+  /** Timers at the last of these looks less those at the first. All proxies have connected anew several times. */
+  readonly timersGained: number;
   /** By kind: what was there before any proxy came, and after all had gone. */
   readonly resourcesBefore: Readonly<Record<string, number>>;
   readonly resourcesAfter: Readonly<Record<string, number>>;
@@ -42,35 +69,89 @@ const SHAPE = {
   splits: 1,
   seed: 1,
 } as const;
-const CHANGE_MS = 25;
 /** Responses are kept for others that are to be sent the same for 20 s at most: with them a heap goes up and down by megabytes. */
 export const REST_MS = 21_000;
 /** Longest that what has ended may take to be gone. */
 const GONE_MS = 20_000;
+const POLL_MS = 25;
+const ROTATE_MS = 60_000;
+/** Between two looks each proxy connects anew once, so many at a time. */
+const RECONNECTS_PER_LOOK = 10;
+/** A timer or two more may be under way at one look than at another. */
+const TIMERS_MAX = 8;
+const LOOKS_MIN = 3;
+const GROWN_SHOWN = 12;
 
 export async function soak(options: SoakOptions): Promise<SoakResult> {
-  const mesh = await openMesh(SHAPE, { nodeFlags: [INSPECT], flags: options.flags ?? [] });
-  const probe = await openProbe(mesh.plane.words());
+  const nodeFlags = [INSPECT, ...(options.nodeFlags ?? [])];
+  const mesh = await openMesh(SHAPE, { nodeFlags, flags: options.flags ?? [] });
   try {
-    return await soakMesh(mesh, probe, options);
+    const probe = await openProbe(mesh.plane.words());
+    try {
+      return await soakMesh(mesh, probe, options);
+    } finally {
+      probe.close();
+    }
   } finally {
-    probe.close();
     await mesh.close();
   }
 }
 
+/**
+ * How fast the heap grows, per second or per change: the median of the slopes between any two looks (Theil-Sen). A table that
+ * doubles once, and buffers that are there at every other look, hardly move it.
+ */
+export function slopeOf(
+  looks: readonly SoakLook[],
+  bytes: "keptBytes" | "engineBytes",
+  per: "seconds" | "changes",
+): number {
+  const slopes = looks
+    .flatMap((from, n) => looks.slice(n + 1).map((to) => (to[bytes] - from[bytes]) / (to[per] - from[per])))
+    .sort((a, b) => a - b);
+  const middle = (slopes.length - 1) / 2;
+  return ((slopes[Math.floor(middle)] ?? 0) + (slopes[Math.ceil(middle)] ?? 0)) / 2;
+}
+
+/** What is wrong with a soak, one sentence each; none when it left nothing behind. */
+export function faultsOf(
+  result: SoakResult,
+  most: { readonly keptBytes: number; readonly per: "seconds" | "changes" },
+): readonly string[] {
+  const { looks, grown, timersGained, streamsLeft, repeated, refused, errors } = result;
+  const faults: string[] = [];
+  const slope = slopeOf(looks, "keptBytes", most.per);
+  if (slope > most.keptBytes) {
+    const found = `${Math.round(slope)} bytes for each of the ${most.per}, more than ${most.keptBytes}`;
+    faults.push(`the heap grows by ${found} (${looks.map(({ keptBytes }) => keptBytes)}):\n  ${grown.join("\n  ")}`);
+  }
+  if (timersGained > TIMERS_MAX) faults.push(`there are ${timersGained} timers more than at the first look`);
+  if (streamsLeft > 0) faults.push(`${streamsLeft} streams are left after all proxies have gone`);
+  const left = excess(result.resourcesBefore, result.resourcesAfter);
+  if (left > 0) faults.push(`${left} handles are left: ${JSON.stringify(result.resourcesAfter)}`);
+  if (repeated > 0) faults.push(`${repeated} equal resources were sent again`);
+  if (refused > 0) faults.push(`${refused} responses were refused`);
+  if (Object.keys(errors).length > 0) faults.push(`streams ended with errors: ${JSON.stringify(errors)}`);
+  return faults;
+}
+
 async function soakMesh(mesh: BenchMesh, probe: ProcessProbe, options: SoakOptions): Promise<SoakResult> {
-  const { fleet, plane } = mesh;
+  const { fleet, plane, world } = mesh;
   const resourcesBefore = await probe.activeResources();
   requireAll("soak", await fleet.connect());
-  const endsAt = performance.now() + options.seconds * 1000;
-  const looks: { readonly at: number; readonly heap: number }[] = [];
-  let changes = 0;
-  while (performance.now() < endsAt) {
-    for (let n = 0; n < options.changesPerLook; n++) await change(mesh, changes++);
-    requireAll("soak, some come back", await fleet.reopen({ ids: someOf(mesh.proxies.length, changes) }));
+  const startedAt = performance.now();
+  const looks: Look[] = [];
+  const changes = soakChanges(world);
+  let count = 0;
+  const secondsNow = () => (performance.now() - startedAt) / 1000;
+  while (secondsNow() < options.seconds || looks.length < LOOKS_MIN) {
+    await changeAndReconnect(mesh, changes, options);
+    count += options.changesPerLook;
+    await rotate(plane.admin);
     await pause(options.restMs);
-    looks.push({ at: performance.now(), heap: await probe.heapAfterCollection() });
+    const [seconds, heap] = [secondsNow(), await probe.census()];
+    const { keptBytes, engineBytes } = heap;
+    if (seconds >= options.warmUpSeconds) looks.push({ seconds, changes: count, keptBytes, engineBytes, heap });
   }
   await fleet.disconnect();
   const isQuiet = async () => (await plane.metric("osm_proxy_connect_count")) === 0;
@@ -80,9 +161,9 @@ async function soakMesh(mesh: BenchMesh, probe: ProcessProbe, options: SoakOptio
   await until(isSettled, "").catch(() => undefined);
   const { repeated, nacks, errors } = await fleet.counts();
   return {
-    changes,
-    heap: looks.map(({ heap }) => heap),
-    heapBytesPerSecond: slope(looks.slice(Math.floor(looks.length / 4))),
+    changes: count,
+    reconnects: (count / options.changesPerLook) * mesh.proxies.length,
+    ...findings(looks),
     resourcesBefore,
     resourcesAfter: await probe.activeResources(),
     streamsLeft: await plane.metric("osm_proxy_connect_count"),
@@ -92,73 +173,51 @@ async function soakMesh(mesh: BenchMesh, probe: ProcessProbe, options: SoakOptio
   };
 }
 
-/**
- * Change number `n`, one of several kinds in turn. They go back and forth between few states: what was made once is in the
- * caches, so that a heap that still grows has a leak.
- */
-async function change({ world, feed }: BenchMesh, n: number): Promise<void> {
-  const service = (n >> 2) % world.services;
-  const isOdd = Math.floor((n >> 2) / world.services) % 2 === 1;
-  const keys: FileKey[] = [];
-  switch (n % 4) {
-    case 0:
-    case 1: {
-      const pod = world.podsOf(service)[n % 4];
-      if (pod !== undefined) keys.push(...world.movePod(pod, furtherAddress(2 * pod.id + (isOdd ? 1 : 0))));
-      break;
-    }
-    case 2: {
-      const callers = world.callers[service];
-      const [first] = callers ?? [];
-      if (callers === undefined || first === undefined) break;
-      const others = callers.filter((caller) => caller >= world.services / 2);
-      callers.splice(0, callers.length, ...(isOdd && others.length > 0 ? others : [0, ...others]));
-      keys.push(`policy ${service}`);
-      break;
-    }
-    default: {
-      const [apex, backends] = [...world.splits][0] ?? [];
-      if (apex === undefined || backends === undefined) break;
-      const weight = service % 2 === 0 ? 60 : 70;
-      world.splits.set(
-        apex,
-        backends.map(({ service: backend }) => ({
-          service: backend,
-          weight: backend === apex ? weight : 100 - weight,
-        })),
-      );
-      keys.push(`split ${apex}`);
-    }
-  }
-  const prepared = feed.prepare(world, keys);
-  await pause(CHANGE_MS);
-  prepared.commit();
+function findings(looks: readonly Look[]) {
+  const [first, last] = [looks[0], looks.at(-1)];
+  invariant(first !== undefined && last !== undefined, "a soak has looks");
+  const timers = ({ heap }: Look) => heap.populations.get("object Timeout")?.count ?? 0;
+  return {
+    looks: looks.map(({ heap: _, ...look }) => look),
+    grown: growthBetween(first.heap, last.heap, GROWN_SHOWN),
+    timersGained: timers(last) - timers(first),
+  };
 }
 
-/** A tenth of them, others each time. */
-function someOf(count: number, turn: number): readonly number[] {
-  return Array.from({ length: count }, (_, id) => id).filter((id) => (id + turn) % 10 === 0);
+/** The changes between two looks, with reconnects in between. */
+async function changeAndReconnect(
+  { world, feed, fleet, proxies }: BenchMesh,
+  changes: SoakChanges,
+  { changesPerLook, changeMs }: SoakOptions,
+): Promise<void> {
+  const changesPerReconnect = Math.ceil(changesPerLook / RECONNECTS_PER_LOOK);
+  for (let n = 0; n < changesPerLook; n++) {
+    const prepared = feed.prepare(world, changes.next());
+    await pause(changeMs);
+    prepared.commit();
+    if (n % changesPerReconnect !== 0) continue;
+    const turn = n / changesPerReconnect;
+    const ids = proxies.map((_, id) => id).filter((id) => id % RECONNECTS_PER_LOOK === turn);
+    requireAll("soak, some come back", await fleet.reopen({ ids }));
+  }
+}
+
+async function rotate(admin: string): Promise<void> {
+  const { control } = (await (await fetch(`http://${admin}/debug/sockets`)).json()) as { readonly control: string };
+  const address = { socketPath: control };
+  await requestJson({ address, method: "POST", path: "/certificates/rotate", timeoutMs: ROTATE_MS });
 }
 
 /** How many there are more than before, over all kinds. */
-export function excess(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>): number {
+function excess(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>): number {
   return Object.entries(after).reduce((sum, [kind, count]) => sum + Math.max(0, count - (before[kind] ?? 0)), 0);
-}
-
-/** Least squares: bytes per second. */
-function slope(looks: readonly { readonly at: number; readonly heap: number }[]): number {
-  const at = looks.reduce((sum, look) => sum + look.at, 0) / looks.length;
-  const heap = looks.reduce((sum, look) => sum + look.heap, 0) / looks.length;
-  const above = looks.reduce((sum, look) => sum + (look.at - at) * (look.heap - heap), 0);
-  const below = looks.reduce((sum, look) => sum + (look.at - at) ** 2, 0);
-  return below === 0 ? 0 : (above / below) * 1000;
 }
 
 async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
   const endsAt = performance.now() + GONE_MS;
   while (!(await condition())) {
     if (performance.now() > endsAt) throw new Error(`after ${GONE_MS} ms it is not so that ${what}`);
-    await pause(CHANGE_MS);
+    await pause(POLL_MS);
   }
 }
 
