@@ -3,7 +3,19 @@ import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { type Pool, startPool } from "../../src/platform/mod.ts";
 import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
 import { peerOf, pushBench, tableContent } from "../support/push-bench.ts";
-import { endpointSlice, namespaceRecord, podRecord, put, servicePort, serviceRecord } from "../support/records.ts";
+import {
+  endpointSlice,
+  httpMatch,
+  httpRouteGroup,
+  meshConfig,
+  namespaceRecord,
+  podRecord,
+  put,
+  servicePort,
+  serviceRecord,
+  trafficSplit,
+  trafficTarget,
+} from "../support/records.ts";
 
 const pools: Pool<GenerateJob, GenerateResult>[] = [];
 afterEach(() => Promise.all(pools.splice(0).map((pool) => pool.close())));
@@ -29,6 +41,7 @@ const poisoned = () =>
   threads(new URL("../support/misbehaving-generate.ts", import.meta.url), "generateUnlessPoisoned");
 
 const buyer = podRecord("shop", "buyer-1", "buyer", "10.0.0.1");
+const good = podRecord("shop", "good-1", "good", "10.0.1.1");
 
 function service(name: string, address: string) {
   const record = serviceRecord("shop", name, { clusterIps: [address], ports: [servicePort({ targetPort: 8080 })] });
@@ -70,6 +83,37 @@ describe.each(["throws", "exits", "hangs"])("a view whose generation %s", (name)
     expect(content).not.toContain(`cluster shop/${name}|8080`);
     expect(bench.errors.map((fields) => fields["view"])).toEqual([`upstream-cluster shop/${name}|8080`]);
   }, 60_000);
+});
+
+test("an edited weight, a caller more and an endpoint more reach their proxies while no worker answers", async () => {
+  let isSilent = false;
+  const { generateJob } = await import("../../workers/generate.ts");
+  const pool: Pool<GenerateJob, GenerateResult> = {
+    run: async (job) => (isSilent ? new Promise(() => undefined) : generateJob(job)),
+    close: async () => undefined,
+  };
+  const bench = pushBench({ pool, writesCheapViews: true });
+  const [client, server] = [bench.subscribe(peerOf(buyer)), bench.subscribe(peerOf(good))];
+  const record = serviceRecord("shop", "good", { clusterIps: ["10.96.0.1"] });
+  const rules = [{ kind: "HTTPRouteGroup", name: "routes", matches: ["any"] }] as const;
+  const target = (...from: readonly string[]) => trafficTarget("shop", "to-good", { to: "shop/good", from, rules });
+  const split = (weight: number) => trafficSplit("shop", "split", "good", { good: weight, "good-v2": 1 });
+  bench.change([
+    ...put(
+      namespaceRecord("shop"),
+      meshConfig({ isPermissive: false }),
+      buyer,
+      good,
+      record,
+      endpointSlice(record, []),
+    ),
+    ...put(httpRouteGroup("shop", "routes", [httpMatch("any")]), target("shop/buyer"), split(1)),
+    ...service("good-v2", "10.96.0.2"),
+  ]);
+  await expect.poll(() => server.current()?.generation).toBe(1);
+  isSilent = true;
+  bench.change(put(target("shop/buyer", "shop/other"), split(2), endpointSlice(record, [good])));
+  await expect.poll(() => [client.calls(), server.calls()]).toEqual([2, 2]);
 });
 
 test("a resource that cannot be generated again stays as it last was, until its view can be", async () => {

@@ -17,8 +17,10 @@ import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
 
 export interface PushBench extends ReturnType<typeof pushBench> {}
 
-/** Starts an engine. `pool` takes the place of the generator. */
-export function pushBench(options: { readonly pool?: Pool<GenerateJob, GenerateResult> } = {}) {
+/** Starts an engine. `pool` takes the place of the generator, and sees all views unless the cheap ones are written here. */
+export function pushBench(
+  options: { readonly pool?: Pool<GenerateJob, GenerateResult>; readonly writesCheapViews?: boolean } = {},
+) {
   const clock = manualClock(1_000_000);
   const metrics = metricsRegistry();
   const store = createMeshStore();
@@ -31,8 +33,7 @@ export function pushBench(options: { readonly pool?: Pool<GenerateJob, GenerateR
     resources: createResourceSource({
       pool,
       lanes: 2,
-      // A test that takes the generator's place wants to see all views.
-      ...(options.pool === undefined ? { generateHere } : {}),
+      ...((options.writesCheapViews ?? options.pool === undefined) ? { generateHere } : {}),
       cacheBytesMax: 64 * 2 ** 20,
       clock,
       log,
