@@ -208,7 +208,7 @@ describe("live edits", () => {
     const real = systemClock();
     // Whoever waits for a file to rest waits for ever.
     const after = (ms: number, action: () => void) => (ms < SETTLE_MS ? real.after(ms, action) : () => undefined);
-    const followed = follow(folder, { clock: { ...real, now: () => 0, after } });
+    const followed = follow(folder, { clock: { ...real, now: () => 0, monotonic: () => 0, after } });
     await followed.source.ready;
     for (const value of ["1", "2", "3", "4", "5"]) {
       writeFileSync(folder.path(`half-${value}.json`), object(value).slice(0, -1));
