@@ -1,7 +1,7 @@
 /**
  * `npm run bench:compare -- BASE [FILTER...] [--rounds N]`
  *
- * Runs the benches whose names contain a filter (default: `micro/`) in a worktree of BASE and in this checkout, in turns, each
+ * Runs the benches whose names contain a filter (default: `micro/` and `cost/`) in a worktree of BASE and in this checkout, in turns, each
  * in a process of its own, and prints how this checkout's times relate to BASE's. Each side runs its own benches; what only
  * one of them has is left out. Times are divided by the yardstick of their own run.
  *
@@ -31,7 +31,7 @@ if (base === undefined || !Number.isInteger(rounds) || rounds < 1) {
   process.stderr.write("usage: npm run bench:compare -- BASE [FILTER...] [--rounds N]\n");
   process.exit(2);
 }
-const filters = given.length === 0 ? ["micro/"] : given;
+const filters = given.length === 0 ? ["micro/", "cost/"] : given;
 
 const worktree = join(mkdtempSync(join(tmpdir(), "osm-bench-base-")), "checkout");
 try {

@@ -7,6 +7,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { costSuite } from "./cost.ts";
 import { envoyMemorySuite } from "./envoy-memory.ts";
 import { hostileSuite } from "./hostile-suite.ts";
 import { httpSuite } from "./http.ts";
@@ -71,6 +72,7 @@ function ownSuites(): readonly Suite[] {
       }),
     })),
     ...processSuite,
+    costSuite,
     ...usualScenarios(flags),
     httpSuite,
     ...(values.full ? [...libraryScenarios(flags), hostileSuite(true, flags), soakSuite(flags), envoyMemorySuite] : []),

@@ -156,7 +156,8 @@ async function takeTurns(sides: Sides, { proxies, pairs, routes, progress }: Tur
   await inTurn(openings, (side, contender) => opening("cold start", side, contender, true));
 }
 
-async function makeChanges(contender: Contender, numbers: readonly number[], kind: "endpoint" | "weight") {
+/** Makes changes one after the other, each when the one before has been acknowledged by all. */
+export async function makeChanges(contender: Contender, numbers: readonly number[], kind: "endpoint" | "weight") {
   const [before, { bytes: bytesBefore }] = [await contender.usage(), await contender.fleet.counts()];
   const perProxyMs: number[] = [];
   const lastMs: number[] = [];
