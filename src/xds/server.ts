@@ -27,7 +27,8 @@ const DEFAULT_SERVER_LIMITS: XdsServerLimits = {
   firstRequestMs: 10_000,
   quietMs: 100,
   requestBytesMax: 4 * 1024 * 1024,
-  streamsPerConnectionMax: 8,
+  // A connection is one proxy's: another stream would only end one of these, at many times the cost of a refusal.
+  streamsPerConnectionMax: 4,
   connectionsMax: 24_000,
 };
 
