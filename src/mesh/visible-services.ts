@@ -116,7 +116,7 @@ export function grantsFrom(snapshot: MeshSnapshot, identity: Identity): readonly
 function grantsAmong(snapshot: MeshSnapshot, source: string): readonly AccessGrant[] {
   const found: AccessGrant[] = [];
   for (const grants of snapshot.grants) {
-    for (const grant of grantIndex(snapshot, grants).bySource.get(source) ?? NO_GRANTS) found.push(grant);
+    for (const grant of grantIndex(snapshot, grants).bySource().get(source) ?? NO_GRANTS) found.push(grant);
   }
   return found;
 }
@@ -132,8 +132,8 @@ export function grantsTo(snapshot: MeshSnapshot, identity: Identity): readonly A
 const NO_GRANTS: readonly AccessGrant[] = [];
 
 interface GrantIndex {
-  /** By `<namespace>/<service account>`. */
-  readonly bySource: ReadonlyMap<string, readonly AccessGrant[]>;
+  /** By `<namespace>/<service account>`. Made when it is asked for: an edit of who may call asks for nobody's rights but the caller's. */
+  readonly bySource: () => ReadonlyMap<string, readonly AccessGrant[]>;
   /** By service account of the grants' own namespace. */
   readonly byDestination: ReadonlyMap<string, readonly AccessGrant[]>;
 }
@@ -141,13 +141,27 @@ interface GrantIndex {
 /** Of the grants of one namespace, so that an edit costs what its namespace holds. */
 function grantIndex(snapshot: MeshSnapshot, grants: readonly AccessGrant[]): GrantIndex {
   return snapshot.memory.index(grants, () => {
-    const bySource = new Map<string, AccessGrant[]>();
-    for (const grant of grants) {
-      for (const source of new Set(grant.sources.map(({ namespace, name }) => `${namespace}/${name}`)))
-        append(bySource, source, grant);
-    }
-    return { bySource, byDestination: Map.groupBy(grants, ({ destination }) => destination) };
+    let bySource: ReadonlyMap<string, readonly AccessGrant[]> | undefined;
+    return {
+      bySource: () => {
+        bySource ??= grantsBySource(snapshot, grants);
+        return bySource;
+      },
+      byDestination: Map.groupBy(grants, ({ destination }) => destination),
+    };
   });
+}
+
+function grantsBySource(snapshot: MeshSnapshot, grants: readonly AccessGrant[]): ReadonlyMap<string, AccessGrant[]> {
+  const found = new Map<string, AccessGrant[]>();
+  for (const grant of grants) {
+    const names = snapshot.memory.index(
+      grant,
+      () => new Set(grant.sources.map(({ namespace, name }) => `${namespace}/${name}`)),
+    );
+    for (const name of names) append(found, name, grant);
+  }
+  return found;
 }
 
 interface PortIndex {
