@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Clock, contentHash, type Log } from "../lib/mod.ts";
 import { codeOf } from "./folder-scan.ts";
 import type { ManifestObject } from "./manifest-text.ts";
@@ -38,6 +38,8 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
   /** Names of the entries to keep, when others are to be removed. */
   let kept: ReadonlySet<string> | undefined;
   let hasWarned = false;
+  /** Of what an entry holds for certain: what says the same is not written again, and not looked at. */
+  const digests = new Map<string, string>();
 
   const entryPath = (file: string) => join(dir, `${contentHash(file)}.manifest`);
   const prune = async () => {
@@ -47,9 +49,18 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
   };
   const grant = async (file: string, objects: readonly ManifestObject[] | undefined) => {
     wishes.delete(file);
+    const digest = objects === undefined ? undefined : digestOf(objects);
+    if (digest !== undefined && digests.get(file) === digest) return;
+    const isKnown = digests.delete(file);
     try {
-      if (objects === undefined) await rm(entryPath(file), { force: true });
-      else await writeEntry(dir, entryPath(file), file, objects);
+      if (objects === undefined || digest === undefined) {
+        await rm(entryPath(file), { force: true });
+        return;
+      }
+      if (isKnown || (await readHeader(entryPath(file)))?.digest !== digest) {
+        await writeEntry(entryPath(file), { file, digest }, objects);
+      }
+      digests.set(file, digest);
     } catch (error) {
       if (!hasWarned) log.warn("last good manifests are not kept", { dir, error: codeOf(error) });
       hasWarned = true;
@@ -107,13 +118,19 @@ async function removeOthers(dir: string, kept: ReadonlySet<string>): Promise<voi
   }
 }
 
-async function writeEntry(dir: string, path: string, file: string, objects: readonly ManifestObject[]): Promise<void> {
-  const digest = contentHash(objects.map(({ line, hash }) => `${line} ${hash}`).join("\n"));
-  if ((await readHeader(path))?.digest === digest) return;
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  const header: Header = { file, digest };
+function digestOf(objects: readonly ManifestObject[]): string {
+  return contentHash(objects.map(({ line, hash }) => `${line} ${hash}`).join("\n"));
+}
+
+async function writeEntry(path: string, header: Header, objects: readonly ManifestObject[]): Promise<void> {
   const lines = [JSON.stringify(header), ...objects.map(({ line, json }) => `${line} ${json}`)];
-  await writeFile(`${path}.new`, lines.join("\n"), { mode: 0o600 });
+  const text = lines.join("\n");
+  const write = () => writeFile(`${path}.new`, text, { mode: 0o600 });
+  await write().catch(async (error: unknown) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await write();
+  });
   await rename(`${path}.new`, path);
 }
 
