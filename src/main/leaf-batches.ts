@@ -81,9 +81,12 @@ function requestOf(
   };
 }
 
-/** Secrets are copied into the runtime's pool of small buffers: a view of the frame would keep all of it alive. */
+/**
+ * Secrets are copied into memory of their own: a view of the frame, or of the runtime's pool of small buffers, would keep all of
+ * that alive.
+ */
 function unpack({ frame, ends, versions }: SignedServices, position: number): Leaf {
   const [version, start, end] = [versions[position], ends[position - 1] ?? 0, ends[position]];
   if (version === undefined || end === undefined) throw new Error("the signer answered with too few leaves");
-  return { version, secret: Buffer.from(new Uint8Array(frame, start, end - start)) };
+  return { version, secret: new Uint8Array(frame.slice(start, end)) };
 }

@@ -86,6 +86,8 @@ test("a leaf is made when a proxy asks for one, and nothing that leaves the proc
   expect(table(buyer)?.isAwaited?.("root-cert")).toBe(false);
   const made = await leaf(buyer);
   const { version } = made;
+  // It lives for a day: a piece of something larger would keep all of that.
+  expect(made.bytes.buffer.byteLength).toBe(made.bytes.length);
   const certificate = certificateIn(made);
   const [issuer, serial, expiry] = version.split(".");
   expect([serial?.toUpperCase(), Number(expiry)]).toEqual([certificate.serialNumber, Date.parse(certificate.validTo)]);
