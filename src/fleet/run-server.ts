@@ -9,6 +9,8 @@ const STOP_MS = 20_000;
 const LOOK_MS = 20;
 /** Of what it writes, as much as explains an end. */
 const WORDS_MAX = 4000;
+/** Whether it ends with this process, however that ends. Deno 2.9 throws `null` when a child with a pipe to it is killed. */
+const ENDS_WITH_FLEET = !("Deno" in globalThis);
 
 /** A control plane that was started for a scenario. */
 export interface ServerProcess {
@@ -72,15 +74,11 @@ async function launch(options: ServerOptions, at: { readonly xds: string; readon
   const places = ["--state-dir", join(stateDir, "state"), "--ca-dir", join(stateDir, "ca"), "--ready-file", readyFile];
   const addresses = ["--xds", at.xds, "--admin", at.admin];
   const startedMs = clock.monotonic();
-  const child = spawn(
-    program,
-    [...before, "serve", folder, "--no-pods", "--end-with-stdin", ...addresses, ...places, ...options.flags],
-    {
-      // It ends with this process, however that ends.
-      stdio: ["pipe", "ignore", "pipe"],
-      env: options.env as NodeJS.ProcessEnv,
-    },
-  );
+  const flags = [...addresses, ...places, ...(ENDS_WITH_FLEET ? ["--end-with-stdin"] : []), ...options.flags];
+  const child = spawn(program, [...before, "serve", folder, "--no-pods", ...flags], {
+    stdio: [ENDS_WITH_FLEET ? "pipe" : "ignore", "ignore", "pipe"],
+    env: options.env as NodeJS.ProcessEnv,
+  });
   let words = "";
   child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     words = (words + chunk).slice(-WORDS_MAX);
