@@ -17,6 +17,8 @@ const CHANGES_PER_TURN = 5;
 const PATIENCE_MS = 60_000;
 const SMALL = 1_000;
 const SETTLE_MS = 50;
+/** After so long there is one turn of each kind and no second: a slow machine ends as well. */
+const ENOUGH_MS = 200_000;
 /** Numbers of weight changes begin here, so that no two changes have one number. */
 const WEIGHTS_FROM = 1_000_000;
 
@@ -59,7 +61,10 @@ export async function versus(
 ): Promise<Findings> {
   const shape = namedShape(shapeName);
   if (shape === undefined) throw new Error(`there is no shape ${shapeName}`);
-  const progress = (what: string) => process.stderr.write(`${shapeName}: ${what}\n`);
+  const startedMs = performance.now();
+  const elapsedMs = () => performance.now() - startedMs;
+  const progress = (what: string) =>
+    process.stderr.write(`${shapeName}: ${what} (${Math.round(elapsedMs() / 1000)} s)\n`);
   progress("ours starts");
   const mesh = await openMesh(shape, { flags });
   const cleanUp: (() => unknown)[] = [() => mesh.close()];
@@ -87,7 +92,7 @@ export async function versus(
       pairs.add(side, "memory per proxy, everything in", "MiB", residentBytes / 2 ** 20 / proxies.length);
       pairs.add(side, "memory per proxy, added", "MiB", (residentBytes - empty) / 2 ** 20 / proxies.length);
     }
-    await takeTurns(sides, { proxies: proxies.length, pairs, routes, progress });
+    await takeTurns(sides, { proxies: proxies.length, pairs, routes, progress, elapsedMs });
     return { measurements: pairs.measurements(versusName(shapeName, routes)), counts: [] };
   } finally {
     for (const action of cleanUp.reverse()) await action();
@@ -106,13 +111,15 @@ interface Turns {
   readonly pairs: Pairs;
   readonly routes: Routes;
   readonly progress: (what: string) => void;
+  /** Since the comparison began. */
+  readonly elapsedMs: () => number;
 }
 
-async function takeTurns(sides: Sides, { proxies, pairs, routes, progress }: Turns): Promise<void> {
+async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elapsedMs }: Turns): Promise<void> {
   const turns = proxies > SMALL ? 3 : 5;
   const changes = new Map<Contender, number>(sides.map(([, contender]) => [contender, 0]));
   const inTurn = async (count: number, action: (side: "ours" | "theirs", contender: Contender) => Promise<void>) => {
-    for (let turn = 0; turn < count; turn++) {
+    for (let turn = 0; turn < count && (turn === 0 || elapsedMs() < ENOUGH_MS); turn++) {
       // Who is first has what the machine does at that moment.
       for (const [side, contender] of turn % 2 === 0 ? sides : [...sides].reverse()) await action(side, contender);
     }
