@@ -30,25 +30,39 @@ import { type SavedRun, saveRun } from "./saved-runs.ts";
 import { libraryScenarios, usualScenarios } from "./scenarios.ts";
 import { soakSuite } from "./soak-suite.ts";
 
+/** The one that there is. */
+const PEER = "go-control-plane";
+
 /** Benches that are run together; `name` starts the names of all that it finds. */
 export interface Suite {
   readonly name: string;
   run(isWanted: (name: string) => boolean): Promise<Findings>;
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    full: { type: "boolean", default: false },
-    peer: { type: "string" },
-    json: { type: "boolean", default: false },
-    save: { type: "boolean", default: false },
-    "server-flag": { type: "string", multiple: true, default: [] },
-  },
-});
+const { values, positionals } = readArguments();
 const say = (text: string) => {
   if (!values.json) process.stdout.write(`${text}\n`);
 };
+
+function readArguments() {
+  try {
+    const read = parseArgs({
+      allowPositionals: true,
+      options: {
+        full: { type: "boolean", default: false },
+        peer: { type: "string" },
+        json: { type: "boolean", default: false },
+        save: { type: "boolean", default: false },
+        "server-flag": { type: "string", multiple: true, default: [] },
+      },
+    });
+    if (read.values.peer === undefined || read.values.peer === PEER) return read;
+    throw new Error(`there is no peer ${read.values.peer}; there is ${PEER}`);
+  } catch (error) {
+    process.stderr.write(`npm run bench: ${(error as Error).message}\n`);
+    process.exit(2);
+  }
+}
 
 const microGroups: readonly TimingGroup[] = [
   yardstickTimings,
@@ -87,11 +101,10 @@ const PEER_RUNS = {
 };
 
 /** None, with the reason on standard error, where the peer cannot be built. */
-async function peerSuites(peer: string): Promise<readonly Suite[]> {
-  if (peer !== "go-control-plane") throw new Error(`there is no peer ${peer}; there is go-control-plane`);
+async function peerSuites(): Promise<readonly Suite[]> {
   const built = await buildPeer();
   if ("missing" in built) {
-    process.stderr.write(`skipped: peer ${peer}: ${built.missing}\n`);
+    process.stderr.write(`skipped: peer ${PEER}: ${built.missing}\n`);
     return [];
   }
   const flags = values["server-flag"];
@@ -105,13 +118,14 @@ async function peerSuites(peer: string): Promise<readonly Suite[]> {
   });
 }
 
-const suites = values.peer === undefined ? ownSuites() : await peerSuites(values.peer);
+const suites = values.peer === undefined ? ownSuites() : await peerSuites();
 const measurements: Measurement[] = [];
 const counts: ExactCount[] = [];
+// A filter names whole suites or, where there is none of its name, something inside one: then groups are made to see.
+const within = positionals.filter((filter) => !suites.some(({ name }) => name.includes(filter)));
 for (const suite of suites) {
-  // A filter may name a whole suite, or something inside one: then its group is made to see.
   const isWanted = (name: string) => positionals.length === 0 || positionals.some((filter) => name.includes(filter));
-  const mayHold = positionals.some((filter) => filter.startsWith(`${suite.name}/`) || !filter.includes("/"));
+  const mayHold = within.some((filter) => filter.startsWith(`${suite.name}/`) || !filter.includes("/"));
   if (!isWanted(suite.name) && !mayHold) continue;
   const found = await suite.run(isWanted);
   if (found.measurements.length + found.counts.length === 0) continue;
