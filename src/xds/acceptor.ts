@@ -5,7 +5,7 @@ import type { Clock } from "../lib/mod.ts";
 import { nextTurn, workedMs } from "../platform/mod.ts";
 import { admission } from "./admission.ts";
 import { Caller } from "./caller.ts";
-import { type ClientCertificate, readClientCertificate } from "./client-certificate.ts";
+import { type ClientCertificate, peerIdentity } from "./client-certificate.ts";
 import { splitAddress } from "./listen-address.ts";
 import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
 import type { TransportMetrics } from "./stream-thread-metrics.ts";
@@ -71,16 +71,17 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
   tls.on("secureConnection", (socket: TLSSocket) => {
     line.done();
     socket.on("error", () => undefined);
-    const peer = socket.getPeerCertificate();
+    const peer = peerIdentity(socket);
     const isResumed = socket.isSessionReused();
     // What a resumed session says of its client was verified when the session began.
-    if (isClosed || socket.alpnProtocol !== "h2" || (isResumed && !trust.isTrusted(peer))) {
+    const isTrusted = peer !== undefined && (!isResumed || trust.isTrusted(peer.certificate));
+    if (isClosed || socket.alpnProtocol !== "h2" || !isTrusted) {
       metrics.ended("refused");
       socket.destroy();
       return;
     }
     metrics.ended(isResumed ? "resumed" : "full");
-    options.onConnection(socket, readClientCertificate(peer));
+    options.onConnection(socket, peer.read);
   });
   tls.on("tlsClientError", () => {
     line.done();

@@ -1,6 +1,8 @@
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import type { PeerCertificate } from "node:tls";
+import forge from "node-forge";
 import { describe, expect, test } from "vitest";
-import { readClientCertificate } from "./client-certificate.ts";
+import { peerIdentity, readClientCertificate } from "./client-certificate.ts";
 
 /** As `node:tls` gives it. */
 function peerCertificate(subject: object, subjectaltname?: string): PeerCertificate {
@@ -30,5 +32,69 @@ describe("client certificate", () => {
   test("two common names, or none, are no common name", () => {
     expect(readClientCertificate(peerCertificate({ CN: ["a", "victim"] })).commonName).toBe("");
     expect(readClientCertificate(peerCertificate({})).commonName).toBe("");
+  });
+});
+
+describe("a connection's certificate", () => {
+  const pem = { type: "pkcs1", format: "pem" } as const;
+  const keys = generateKeyPairSync("rsa", { modulusLength: 2048, publicKeyEncoding: pem, privateKeyEncoding: pem });
+
+  const [DNS, URI] = [2, 6];
+  const ALT_NAMES = [
+    { type: DNS, value: "a.b" },
+    { type: DNS, value: "c, DNS:victim" },
+    { type: URI, value: "spiffe://td/ns/b/sa/a" },
+  ];
+
+  function certificateOf(subject: readonly { readonly name: string; readonly value: string }[]): X509Certificate {
+    const made = forge.pki.createCertificate();
+    made.publicKey = forge.pki.publicKeyFromPem(keys.publicKey);
+    made.serialNumber = "0a0b";
+    made.validity.notBefore = new Date(0);
+    made.validity.notAfter = new Date(Date.UTC(2026, 10, 21, 17));
+    made.setSubject(subject.map((part) => ({ ...part, valueTagClass: forge.asn1.Type.UTF8 as never })));
+    made.setExtensions([{ name: "subjectAltName", altNames: ALT_NAMES }]);
+    made.sign(forge.pki.privateKeyFromPem(keys.privateKey), forge.md.sha256.create());
+    return new X509Certificate(forge.pki.certificateToPem(made));
+  }
+
+  test.each<[string, readonly (readonly [string, string])[]]>([
+    ["one common name", [["commonName", "a.b"]]],
+    [
+      "other parts beside it",
+      [
+        ["countryName", "DE"],
+        ["organizationName", "x=y"],
+        ["commonName", "a.b"],
+      ],
+    ],
+    [
+      "a line in another part that looks like one",
+      [
+        ["organizationName", "x\nCN=victim"],
+        ["commonName", "a.b"],
+      ],
+    ],
+    ["nothing but such a line", [["organizationName", "x\nCN=victim"]]],
+    [
+      "two common names",
+      [
+        ["commonName", "a.b"],
+        ["commonName", "victim"],
+      ],
+    ],
+    ["a separator in it", [["commonName", "a, CN=victim + OU=\\"]]],
+    ["letters that need UTF-8", [["commonName", "bücher"]]],
+    ["no common name", [["organizationName", "x"]]],
+  ])("is read as the runtime's own object says it: %s", (_what, parts) => {
+    const certificate = certificateOf(parts.map(([name, value]) => ({ name, value })));
+    const whole = certificate.toLegacyObject();
+    const read = peerIdentity({ getPeerX509Certificate: () => certificate, getPeerCertificate: () => whole });
+    expect(read).toEqual({ certificate, read: readClientCertificate(whole) });
+  });
+
+  test("is none when a resumed session knows of none", () => {
+    const nothing = { getPeerX509Certificate: () => undefined, getPeerCertificate: () => ({}) as PeerCertificate };
+    expect(peerIdentity(nothing)).toBeUndefined();
   });
 });

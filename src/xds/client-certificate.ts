@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { PeerCertificate } from "node:tls";
 
 /** What a verified client certificate says about its holder. */
@@ -11,8 +12,41 @@ export interface ClientCertificate {
   readonly notAfterMs: number;
 }
 
+/** As `node:tls` words them. */
+interface CertificateTexts extends Pick<PeerCertificate, "serialNumber" | "valid_to"> {
+  readonly subject: { readonly CN?: unknown };
+  readonly subjectaltname?: string | undefined;
+}
+
+/** The one line of a subject that is a common name alone: with more in it runtimes differ in what they escape. */
+const PLAIN_SUBJECT = /^CN=([A-Za-z0-9._-]+)$/;
+
+/** A `TLSSocket`, as far as it is looked at. */
+interface PeerCertificates {
+  getPeerX509Certificate(): X509Certificate | undefined;
+  getPeerCertificate(): PeerCertificate;
+}
+
+export interface PeerIdentity {
+  readonly certificate: X509Certificate;
+  readonly read: ClientCertificate;
+}
+
+/**
+ * Reads what TLS verified of a client; undefined when a resumed session knows of no certificate. Node's whole object, with
+ * three hashes and the key's parameters, costs 45 us for each connection, what is needed of it a quarter.
+ */
+export function peerIdentity(socket: PeerCertificates): PeerIdentity | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return undefined;
+  const [, CN] = PLAIN_SUBJECT.exec(certificate.subject) ?? [];
+  if (CN === undefined) return { certificate, read: readClientCertificate(socket.getPeerCertificate()) };
+  const { subjectAltName: subjectaltname, serialNumber, validTo: valid_to } = certificate;
+  return { certificate, read: readClientCertificate({ subject: { CN }, subjectaltname, serialNumber, valid_to }) };
+}
+
 /** Reads what TLS verified. The names are as long as they are: OSM's common names exceed the 64 characters of X.520. */
-export function readClientCertificate(certificate: PeerCertificate): ClientCertificate {
+export function readClientCertificate(certificate: CertificateTexts): ClientCertificate {
   const commonName: unknown = certificate.subject.CN;
   const names = subjectAltNames(certificate.subjectaltname ?? "");
   return {

@@ -1,13 +1,11 @@
 import { X509Certificate } from "node:crypto";
-import type { PeerCertificate } from "node:tls";
 
 /** Certificates that are known to be trusted; the first of them are forgotten first. */
 const KNOWN_MAX = 20_000;
 
 /** Whether a client's certificate was issued by a CA that is in force now. */
 export interface TrustCheck {
-  /** `peer` as `node:tls` gives it: empty when the session knows of no certificate. */
-  isTrusted(peer: Partial<PeerCertificate>): boolean;
+  isTrusted(certificate: X509Certificate): boolean;
   renew(clientCaPem: string): void;
 }
 
@@ -19,10 +17,9 @@ export function trustCheck(clientCaPem: string): TrustCheck {
   let roots = certificatesOf(clientCaPem);
   const known = new Set<string>();
   return {
-    isTrusted({ fingerprint256: fingerprint, raw }) {
-      if (fingerprint === undefined || raw === undefined) return false;
+    isTrusted(certificate) {
+      const { fingerprint256: fingerprint } = certificate;
       if (known.has(fingerprint)) return true;
-      const certificate = new X509Certificate(raw);
       const isTrusted = roots.some((root) => certificate.checkIssued(root) && certificate.verify(root.publicKey));
       if (!isTrusted) return false;
       known.add(fingerprint);
