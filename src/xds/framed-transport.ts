@@ -11,6 +11,7 @@ import {
 import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { KeptConnection } from "./connection-keeper.ts";
+import { Departures } from "./departures.ts";
 import { type GrpcCarrier, type GrpcStream, type GrpcStreamOptions, openGrpcStream } from "./grpc-stream.ts";
 import { SocketWriter } from "./socket-writer.ts";
 import { type TransportOptions, tlsTransport } from "./tls-transport.ts";
@@ -20,13 +21,15 @@ import type { Transport } from "./transport.ts";
 export function framedTransport(options: TransportOptions): Transport {
   const framing = new DataFraming();
   const errors = options.metrics.counter("osm_xds_connection_errors_total", "Connections whose client broke HTTP/2");
-  const shared = { framing, onError: () => errors.add() };
+  const departures = new Departures((action) => void nextTurn().then(action));
+  const shared = { framing, departures, onError: () => errors.add() };
   return tlsTransport(options, (socket, certificate) => new FramedConnection(socket, certificate, shared, options));
 }
 
 /** What the connections of a server have in common. */
 interface Shared {
   readonly framing: DataFraming;
+  readonly departures: Departures;
   readonly onError: () => void;
 }
 
@@ -76,6 +79,7 @@ class FramedConnection implements KeptConnection {
       if (this.#unread <= 0) this.#giveWay();
     });
     socket.once("close", () => this.#http2.close());
+    shared.departures.watch(socket);
   }
 
   get isHeard(): boolean {

@@ -1,0 +1,41 @@
+import { EventEmitter } from "node:events";
+import { expect, test } from "vitest";
+import { type DepartingSocket, Departures } from "./departures.ts";
+
+/** A socket that closes as soon as it is told to. */
+class FakeSocket extends EventEmitter implements DepartingSocket {
+  allowHalfOpen = false;
+  destroyed = false;
+  closings = 0;
+  destroySoon() {
+    this.closings += 1;
+    this.destroyed = true;
+  }
+}
+
+test("when a node of the cluster ends, its proxies' connections close a few in each turn, and all of them do", () => {
+  const turns: (() => void)[] = [];
+  const departures = new Departures((action) => turns.push(action));
+  const sockets = Array.from({ length: 200 }, () => new FakeSocket());
+  for (const socket of sockets) departures.watch(socket);
+  for (const socket of sockets) socket.emit("end");
+  // One broke off while it waited.
+  const [first] = sockets;
+  if (first !== undefined) first.destroyed = true;
+  const closedIn: number[] = [];
+  const closed = () => sockets.reduce((sum, { closings }) => sum + closings, 0);
+  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
+    const before = closed();
+    turn();
+    closedIn.push(closed() - before);
+    expect(turns.length).toBeLessThanOrEqual(1);
+  }
+  expect(Math.max(...closedIn)).toBeLessThan(50);
+  expect([closed(), first?.closings]).toEqual([199, 0]);
+
+  const late = new FakeSocket();
+  departures.watch(late);
+  late.emit("end");
+  turns.shift()?.();
+  expect(late.closings).toBe(1);
+});
