@@ -52,8 +52,7 @@ export function createIntake(options: IntakeOptions): Intake {
   function* takeIn(events: readonly ObjectEvent[]): Steps<void> {
     const recordChanges = yield* translation.applyInSteps(events);
     const changes = yield* store.applyInSteps(recordChanges);
-    pods.note(events, recordChanges);
-    yield;
+    yield* pods.note(events, recordChanges);
     const wasSynced = missing.size === 0;
     for (const event of events) if (event.type === "reset") missing.delete(event.source);
     if (missing.size > 0) return;
