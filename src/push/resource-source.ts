@@ -39,8 +39,8 @@ export interface ResourceSource {
 const BATCH_MAX = 64;
 /** A view that failed two workers is not given to a third one soon: generating is pure, so it will most likely fail again. */
 const RETRY_MS = 300_000;
-/** What the cache holds of an entry beside its bytes. */
-const ENTRY_OVERHEAD_BYTES = 256;
+/** What the process holds of an entry beside its bytes, measured: buffers, strings, and what answers begin its bytes with. */
+const ENTRY_OVERHEAD_BYTES = 768;
 
 /** A view that no resource is at hand for. */
 interface Missing {
