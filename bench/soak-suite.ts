@@ -1,4 +1,4 @@
-/** Ten minutes of soak as a bench. */
+/** Ten minutes of soak as a bench. Its name is not that of the fleet's scenario, which measures what proxies notice. */
 import { type Findings, summarize } from "./measurement.ts";
 import { faultsOf, REST_MS, slopeOf, soak } from "./soak.ts";
 
@@ -6,7 +6,7 @@ const TEN_MINUTES = { seconds: 600, warmUpSeconds: 180, changesPerLook: 600, cha
 const MOST = { keptBytes: 50, per: "seconds" } as const;
 
 export function soakSuite(flags: readonly string[]) {
-  const name = "soak";
+  const name = "leaks";
   return {
     name,
     /** Throws when anything was left behind: its numbers would say nothing. */
@@ -14,7 +14,7 @@ export function soakSuite(flags: readonly string[]) {
       if (!isWanted(name)) return { measurements: [], counts: [] };
       const result = await soak({ ...TEN_MINUTES, flags });
       const faults = faultsOf(result, MOST);
-      if (faults.length > 0) throw new Error(`soak: ${faults.join("; ")}`);
+      if (faults.length > 0) throw new Error(`leaks: ${faults.join("; ")}`);
       const slope = (bytes: "keptBytes" | "engineBytes") => summarize([slopeOf(result.looks, bytes, "seconds")]);
       return {
         measurements: [
