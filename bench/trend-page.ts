@@ -16,7 +16,7 @@ interface Series {
 
 const WIDTH = 360;
 const HEIGHT = 120;
-const MARGIN = { left: 52, right: 10, top: 10, bottom: 18 };
+const MARGIN = { left: 68, right: 10, top: 10, bottom: 18 };
 
 /** Benches in groups by the first two parts of their names, each with the median, the middle half and p99 of every run. */
 export function trendPage(runs: readonly SavedRun[]): string {
@@ -76,7 +76,7 @@ function plot({ name, unit, points }: Series): string {
   const axis = [0, top / 2, top].map(
     (value) =>
       `<line class="grid" x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${y(value)}" y2="${y(value)}"/>
-<text x="${MARGIN.left - 6}" y="${y(value) + 4}" text-anchor="end">${short(value)}</text>`,
+<text x="${MARGIN.left - 6}" y="${y(value) + 4}" text-anchor="end">${value === 0 ? "0" : shown(value, unit)}</text>`,
   );
   const label = name.split(/[/:]/).slice(2).join(": ").trim() || name;
   return `<figure><figcaption>${escaped(label)} <b>${shown(last, unit)}</b></figcaption>
@@ -94,11 +94,6 @@ function runRow(run: SavedRun, n: number): string {
     run.command.join(" "),
   ];
   return `<tr>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join("")}</tr>`;
-}
-
-function short(value: number): string {
-  if (value === 0) return "0";
-  return value >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)));
 }
 
 function escaped(text: string): string {
