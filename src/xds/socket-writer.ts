@@ -2,9 +2,10 @@ import type { TLSSocket } from "node:tls";
 
 /**
  * The most that is given to TLS at once, and only after it took what it got before: node:tls encrypts a whole write in one
- * go, and the memory for that stays with the process, for each connection.
+ * go, and the memory for that stays with the process, for each connection. Encrypted, this still fits into the 16 KiB that
+ * every connection has for it anyway; one byte more would take 32 KiB beside them for good.
  */
-const PIECE_BYTES = 32 * 1024;
+const PIECE_BYTES = 16 * 1024 - 64;
 /** From here on a stream is asked to wait. */
 const ENOUGH_BYTES = 128 * 1024;
 /** So many small writes without the peer reading any: it sends what has to be answered and does not read the answers. */
