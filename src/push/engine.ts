@@ -68,8 +68,9 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   const runPass = passRunner(options, set, window, sweepSecrets);
   /** The snapshot that all tables were brought up to. */
   let settled: MeshSnapshot | undefined;
-  /** When to try again what failed, on the monotonic clock. */
+  /** When to try again what failed, on the monotonic clock: a pass, or some views. */
   let retryPassAt = Number.POSITIVE_INFINITY;
+  let retryViewsAt = Number.POSITIVE_INFINITY;
   let isRunning = false;
   let isStopped = false;
   let cancelTimer: (() => void) | undefined;
@@ -123,11 +124,17 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   const sleep = () => {
     cancelTimer?.();
     cancelTimer = undefined;
-    const retryAt = resources.retryAt() ?? Number.POSITIVE_INFINITY;
-    const at = Math.min(world.dueAt(), retryAt, retryPassAt);
+    // It may have become time in the pass that has just ended, after views were asked for.
+    const isTime = clock.monotonic() >= retryViewsAt;
+    retryViewsAt = resources.retryAt() ?? Number.POSITIVE_INFINITY;
+    if (isTime) set.markUnsettled();
+    const at = isTime ? Number.NEGATIVE_INFINITY : Math.min(world.dueAt(), retryViewsAt, retryPassAt);
     if (isStopped || at === Number.POSITIVE_INFINITY) return;
     cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
-      if (clock.monotonic() >= retryAt) set.markUnsettled();
+      if (clock.monotonic() >= retryViewsAt) {
+        retryViewsAt = Number.POSITIVE_INFINITY;
+        set.markUnsettled();
+      }
       start();
     });
   };

@@ -37,8 +37,13 @@ export interface ResourceSource {
 
 /** Views of one job: enough that the way to a worker and back is shared, few enough that workers share the work. */
 const BATCH_MAX = 64;
-/** A view that failed two workers is not given to a third one soon: generating is pure, so it will most likely fail again. */
-const RETRY_MS = 300_000;
+/**
+ * A view that failed two workers is given to a third one later, and to others less and less often: generating is pure, so
+ * it will most likely fail again, unless the machine was too busy to start a thread in time.
+ */
+const RETRY_MS = 10_000;
+const RETRY_GROWTH = 4;
+const RETRY_MAX_MS = 300_000;
 /** What the process holds of an entry beside its bytes, measured: buffers, strings, and what answers begin its bytes with. */
 const ENTRY_OVERHEAD_BYTES = 768;
 
@@ -47,6 +52,13 @@ interface Missing {
   readonly view: ResourceView;
   readonly hash: string;
   readonly text: string;
+}
+
+/** A view that failed, by the hash of its text. Times are on the monotonic clock. */
+interface Failure {
+  /** Until then it is left alone. */
+  readonly untilMs: number;
+  readonly waitMs: number;
 }
 
 /** Creates a {@link ResourceSource}. */
@@ -62,9 +74,13 @@ export function createResourceSource(options: ResourceSourceOptions): ResourceSo
     "Size of the cache of generated resources",
     () => cache.calculatedSize,
   );
-  const failedUntilMs = new Map<string, number>();
-  const forgive = () => {
-    for (const [hash, untilMs] of failedUntilMs) if (untilMs <= options.clock.monotonic()) failedUntilMs.delete(hash);
+  const failures = new Map<string, Failure>();
+  const isLeftAlone = (hash: string) =>
+    (failures.get(hash)?.untilMs ?? Number.NEGATIVE_INFINITY) > options.clock.monotonic();
+  /** What nobody asked for again has gone with its objects. */
+  const forgetOld = () => {
+    const now = options.clock.monotonic();
+    for (const [hash, { untilMs }] of failures) if (untilMs + RETRY_MAX_MS <= now) failures.delete(hash);
   };
 
   const look = (view: ResourceView): Missing | undefined => {
@@ -82,11 +98,14 @@ export function createResourceSource(options: ResourceSourceOptions): ResourceSo
       error,
     });
     count.failures.add();
-    failedUntilMs.set(hash, options.clock.monotonic() + RETRY_MS);
+    const before = failures.get(hash)?.waitMs;
+    const waitMs = before === undefined ? RETRY_MS : Math.min(before * RETRY_GROWTH, RETRY_MAX_MS);
+    failures.set(hash, { untilMs: options.clock.monotonic() + waitMs, waitMs });
   };
 
   const made = ({ view, hash }: Missing, resource: Resource) => {
     count.generated.add();
+    failures.delete(hash);
     cache.set(hash, resource);
     resources.set(view, resource);
   };
@@ -108,14 +127,14 @@ export function createResourceSource(options: ResourceSourceOptions): ResourceSo
 
   return {
     async prepare(views) {
-      forgive();
+      forgetOld();
       const missing = new Map<string, Missing>();
       const twins: Missing[] = [];
       // Classes share views: each one is looked at once.
       await inSlices(options.clock, new Set(views), (view) => {
         if (resources.has(view) || generateHere(view)) return;
         const absent = look(view);
-        if (absent === undefined || failedUntilMs.has(absent.hash)) return;
+        if (absent === undefined || isLeftAlone(absent.hash)) return;
         if (missing.has(absent.hash)) twins.push(absent);
         else missing.set(absent.hash, absent);
       });
@@ -132,8 +151,12 @@ export function createResourceSource(options: ResourceSourceOptions): ResourceSo
     },
     get: (view) => resources.get(view),
     retryAt() {
-      forgive();
-      return failedUntilMs.size === 0 ? undefined : Math.min(...failedUntilMs.values());
+      const now = options.clock.monotonic();
+      let soonest: number | undefined;
+      for (const { untilMs } of failures.values()) {
+        if (untilMs > now && untilMs < (soonest ?? Number.POSITIVE_INFINITY)) soonest = untilMs;
+      }
+      return soonest;
     },
   };
 }

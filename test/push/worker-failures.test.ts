@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { type Pool, startPool } from "../../src/platform/mod.ts";
 import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
-import { peerOf, pushBench, tableContent } from "../support/push-bench.ts";
+import { peerOf, pushBench, quiet, tableContent } from "../support/push-bench.ts";
 import {
   endpointSlice,
   httpMatch,
@@ -144,8 +144,13 @@ test("a resource that cannot be generated again stays as it last was, until its 
   await expect.poll(() => bench.errors.length).toBe(1);
   await expect.poll(() => bench.pushes.length).toBe(2);
   expect(tableContent(proxy.current())).toEqual(before);
+  bench.clock.advance(10_000);
+  await expect.poll(() => bench.errors.length).toBe(2);
   isBroken = false;
-  bench.clock.advance(300_000);
+  bench.clock.advance(39_000);
+  await quiet();
+  expect(proxy.calls()).toBe(1);
+  bench.clock.advance(1000);
   await expect.poll(() => proxy.calls()).toBe(2);
   expect(tableContent(proxy.current())["endpoints shop/good|8080"]).not.toBe(before["endpoints shop/good|8080"]);
 });
