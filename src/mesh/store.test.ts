@@ -21,6 +21,7 @@ import {
   proxyView,
 } from "./mod.ts";
 import { viewChanges } from "./view-changes.ts";
+import { grantsFrom } from "./visible-services.ts";
 
 function viewOf(snapshot: MeshSnapshot, namespace: string, pod: string): ProxyView {
   return proxyView(snapshot, classOf(snapshot, namespace, pod) ?? "");
@@ -143,6 +144,29 @@ describe("proxyView", () => {
     expect(classOf(snapshot, "shop", "cart-1")).toBeUndefined();
     expect(snapshot.namespaces.size).toBe(0);
   });
+});
+
+test("a pod that moves leaves other namespaces, other Services and all rights as they are", () => {
+  const rules = [{ kind: "HTTPRouteGroup", name: "routes", matches: ["any"] } as const];
+  const [service, pod, slice] = workload("shop", "cart", 1);
+  const store = storeWith(
+    ...[namespaceRecord("shop"), namespaceRecord("depot"), meshConfig({ isPermissive: false })],
+    ...[service, pod, slice, ...workload("shop", "web", 2), ...workload("depot", "pay", 3)],
+    httpRouteGroup("shop", "routes", [httpMatch("any")]),
+    trafficTarget("shop", "t", { to: "shop/cart", from: ["shop/web", "depot/pay"], rules }),
+  );
+  const before = store.snapshot();
+  const moved = { ...pod, addresses: ["10.0.0.99"] };
+  store.apply(put(moved, endpointSlice(service, [{ ...moved, isReady: true }])));
+  const after = store.snapshot();
+  const shop = (snapshot: MeshSnapshot) => snapshot.namespaces.get("shop");
+  expect(after.namespaces.get("depot")).toBe(before.namespaces.get("depot"));
+  expect(shop(after)?.services.get("web")).toBe(shop(before)?.services.get("web"));
+  expect(shop(after)?.services.get("cart")).not.toBe(shop(before)?.services.get("cart"));
+  expect(after.grants).toBe(before.grants);
+  const identity = { namespace: "depot", serviceAccount: "pay" };
+  expect(grantsFrom(after, identity)).toHaveLength(1);
+  expect(grantsFrom(after, identity)).toBe(grantsFrom(before, identity));
 });
 
 describe("a pod that changes", () => {
