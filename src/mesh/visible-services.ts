@@ -8,6 +8,7 @@ import { isHttp } from "./service-ports.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 import type { PortSplit } from "./split-policy.ts";
 import type { Identity } from "./view.ts";
+import type { ViewMemory } from "./view-memory.ts";
 
 /** A Service port that a client may see. */
 export interface VisiblePort {
@@ -139,23 +140,26 @@ interface GrantIndex {
 }
 
 /** Of the grants of one namespace, so that an edit costs what its namespace holds. */
-function grantIndex(snapshot: MeshSnapshot, grants: readonly AccessGrant[]): GrantIndex {
-  return snapshot.memory.index(grants, () => {
-    let bySource: ReadonlyMap<string, readonly AccessGrant[]> | undefined;
-    return {
-      bySource: () => {
-        bySource ??= grantsBySource(snapshot, grants);
-        return bySource;
-      },
-      byDestination: Map.groupBy(grants, ({ destination }) => destination),
-    };
-  });
+function grantIndex({ memory }: MeshSnapshot, grants: readonly AccessGrant[]): GrantIndex {
+  return memory.index(grants, () => indexOfGrants(memory, grants));
 }
 
-function grantsBySource(snapshot: MeshSnapshot, grants: readonly AccessGrant[]): ReadonlyMap<string, AccessGrant[]> {
+/** It lives as long as the grants: with a snapshot in reach, each would keep the one before it, and that one its own. */
+function indexOfGrants(memory: ViewMemory, grants: readonly AccessGrant[]): GrantIndex {
+  let bySource: ReadonlyMap<string, readonly AccessGrant[]> | undefined;
+  return {
+    bySource: () => {
+      bySource ??= grantsBySource(memory, grants);
+      return bySource;
+    },
+    byDestination: Map.groupBy(grants, ({ destination }) => destination),
+  };
+}
+
+function grantsBySource(memory: ViewMemory, grants: readonly AccessGrant[]): ReadonlyMap<string, AccessGrant[]> {
   const found = new Map<string, AccessGrant[]>();
   for (const grant of grants) {
-    const names = snapshot.memory.index(
+    const names = memory.index(
       grant,
       () => new Set(grant.sources.map(({ namespace, name }) => `${namespace}/${name}`)),
     );
