@@ -1,10 +1,10 @@
 /** A control plane over a world's folder, with a CA that the bench knows and a fleet of simulated proxies: what most benches begin with. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { FolderFeed } from "../src/fleet/feed.ts";
 import { startFleet } from "../src/fleet/fleet.ts";
 import type { Fleet, Opened, ProxySpec } from "../src/fleet/fleet-api.ts";
+import { scratchFolder } from "../src/fleet/scratch-folder.ts";
 import type { Shape } from "../src/fleet/shape.ts";
 import { type FileKey, World } from "../src/fleet/world.ts";
 import { silentLog, systemClock } from "../src/lib/mod.ts";
@@ -39,7 +39,7 @@ export function openFleet(xds: string, authority: MeshAuthority, proxies: readon
 }
 
 export async function openMesh(shape: Shape, options: Partial<ControlPlaneOptions> = {}): Promise<BenchMesh> {
-  const root = mkdtempSync(join(tmpdir(), "osm-bench-world-"));
+  const root = scratchFolder("osm-bench-world-");
   const close: (() => unknown)[] = [() => rmSync(root, { recursive: true, force: true })];
   const closeAll = async () => {
     for (const action of close.splice(0).reverse()) await action();

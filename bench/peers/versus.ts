@@ -179,9 +179,9 @@ export async function makeChanges(contender: Contender, numbers: readonly number
     await change.make();
     const seen = await contender.fleet.collect(changeId, PATIENCE_MS);
     if (seen.missing.length > 0) throw new Error(`${seen.missing.length} proxies never saw ${kind} change ${n}`);
-    const delays = [...seen.acknowledgedNs].map((at) => Number(at - startedAt) / 1e6);
-    for (const delay of delays) perProxyMs.push(delay);
-    lastMs.push(delays.reduce((latest, delay) => Math.max(latest, delay), 0));
+    const since = (at: bigint) => Number(at - startedAt) / 1e6;
+    for (const at of seen.arrivedNs) perProxyMs.push(since(at));
+    lastMs.push([...seen.acknowledgedNs].reduce((latest, at) => Math.max(latest, since(at)), 0));
   }
   const after = await contender.usage();
   const { bytes } = await contender.fleet.counts();

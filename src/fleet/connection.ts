@@ -63,6 +63,23 @@ export interface ConnectionOptions {
 /** What sockets of this thread read into, one after the other: it is empty again when a read was handled. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
+/**
+ * Connections with answers that are not written yet. A turn of the loop reads from all sockets that have something: on
+ * machines of their own, none of the proxies behind them would wait until its neighbours have answered.
+ */
+const answering: Connection[] = [];
+/** So many answers wait at most. */
+const ANSWERING_MAX = 256;
+
+function answerLater(connection: Connection): void {
+  if (answering.push(connection) === 1) setImmediate(answerAll);
+  else if (answering.length >= ANSWERING_MAX) answerAll();
+}
+
+function answerAll(): void {
+  for (const connection of answering.splice(0)) connection.answer();
+}
+
 /** A socket with one gRPC call on it. */
 export class Connection {
   readonly #events: ConnectionEvents;
@@ -73,6 +90,7 @@ export class Connection {
   #isOpen = false;
   #isOver = false;
   #isSilent = false;
+  #isAnswering = false;
   #error: NodeJS.ErrnoException | undefined;
   #bytesPerSecond = Number.POSITIVE_INFINITY;
   #allowance = 0;
@@ -121,6 +139,14 @@ export class Connection {
     this.#unwritten = [];
     const [first] = unwritten;
     this.#socket.write(unwritten.length === 1 && first !== undefined ? first : Buffer.concat(unwritten));
+  }
+
+  /** Sends what it has to say to what it has read. */
+  answer(): void {
+    this.#isAnswering = false;
+    if (this.#isOver) return;
+    this.flush();
+    this.#events.flushed();
   }
 
   /** From now on it reads no more than this a second; `refill` has to be called regularly. Infinity: as fast as it can. */
@@ -174,8 +200,10 @@ export class Connection {
     if (this.#isOver || this.#isSilent) return false;
     this.#guarded(() => this.#call.receive(asBuffer(bytes, count)));
     if (this.#isOver) return false;
-    this.flush();
-    this.#events.flushed();
+    if (!this.#isAnswering) {
+      this.#isAnswering = true;
+      answerLater(this);
+    }
     if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) return true;
     this.#allowance -= count;
     return this.#allowance > 0;

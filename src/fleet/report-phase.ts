@@ -67,13 +67,12 @@ export function reportPhase(
   for (const { madeNs, seen } of taken.seen) {
     let last = 0;
     let delivered = 0;
-    for (const { acknowledgedNs, missing: absent } of seen) {
+    for (const { arrivedNs, acknowledgedNs, missing: absent } of seen) {
       missing += absent.length;
-      for (const at of acknowledgedNs) {
+      for (const [proxy, at] of acknowledgedNs.entries()) {
         if (at === 0n) continue;
-        const ms = Number(at - madeNs) / 1e6;
-        toEach.push(ms);
-        last = Math.max(last, ms);
+        toEach.push(Number((arrivedNs[proxy] || at) - madeNs) / 1e6);
+        last = Math.max(last, Number(at - madeNs) / 1e6);
         delivered += 1;
       }
     }

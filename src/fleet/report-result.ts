@@ -29,9 +29,9 @@ export interface PhaseReport {
   /** Resources that the server made anew. */
   readonly generated: number | undefined;
   readonly bytes: number;
-  /** From a file in place to the acknowledgement of each proxy that has to see it. */
+  /** From the rename of a file until each proxy that has to see it had read it. */
   readonly toEach: Delays | undefined;
-  /** The same to the last of them, for each change. */
+  /** Until the last of them had acknowledged it, for each change. */
   readonly toLast: Delays | undefined;
   /** Deliveries that did not come in time. */
   readonly missing: number;

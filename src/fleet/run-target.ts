@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, type HostPort, parseHostPort } from "../lib/mod.ts";
 import { requestJson } from "../platform/json-request.ts";
@@ -9,6 +8,7 @@ import type { Target } from "./fleet-api.ts";
 import type { FigureSource } from "./run-figures.ts";
 import { startServer } from "./run-server.ts";
 import type { Scenario } from "./scenario.ts";
+import { scratchFolder } from "./scratch-folder.ts";
 
 /** How a control plane of this project is started: `[program, ...arguments]` before `serve`. */
 export interface ServeCommand {
@@ -58,7 +58,7 @@ export function openFeed(scenario: Scenario): {
     const feed = new FolderFeed(target.folder as string);
     return { feed, folder: target.folder, close: () => feed.close() };
   }
-  const root = mkdtempSync(join(tmpdir(), "osm-fleet-"));
+  const root = scratchFolder("osm-fleet-");
   const folder = join(root, "mesh");
   return { feed: new FolderFeed(folder), folder, close: () => rmSync(root, { recursive: true, force: true }) };
 }
@@ -119,7 +119,7 @@ async function ownServer(
   folder: string,
   { serve, clock }: { readonly serve: ServeCommand; readonly clock: Clock },
 ): Promise<OpenedTarget> {
-  const stateDir = mkdtempSync(join(tmpdir(), "osm-fleet-state-"));
+  const stateDir = scratchFolder("osm-fleet-state-");
   const discard = () => rmSync(stateDir, { recursive: true, force: true });
   try {
     const server = await startServer({ ...serve, folder, stateDir, flags, clock });
