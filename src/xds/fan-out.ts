@@ -1,9 +1,10 @@
-/** Sessions brought up to date before others get their turn on the thread, and for how long at most. */
-const BATCH = 64;
-const BATCH_MS = 4;
+/** Sessions brought up to date before what they write is given to their sockets: few, so that it is out early and their memory is still near. */
+const SLICE = 8;
+/** How long sockets are only written to before they are read again: long enough to tell a few hundred proxies in one go. */
+const TURN_MS = 12;
 
 export interface FanOutOptions<Item> {
-  /** Runs an action once sockets have had their turn; a timer would cost every batch a millisecond. */
+  /** Runs an action once sockets have had their turn; a timer would cost every turn a millisecond. */
   readonly later: (action: () => void) => void;
   readonly refresh: (item: Item) => void;
   /** Milliseconds from any fixed start. */
@@ -19,18 +20,25 @@ export interface FanOut<Item> {
 }
 
 /**
- * Calls `refresh` for each marked item, in the order of the marks and in batches, so that a change for all does not stop
- * the rest: what proxies say is taken in between two batches.
+ * Calls `refresh` for each marked item, in the order of the marks, and in turns, so that a change for all does not stop the
+ * rest: what proxies say is taken in between two turns. Who is told early answers early, but an answer that is read before
+ * the last is told holds up all that come after it: so a turn is as long as the thread may be held.
  */
 export function fanOut<Item>({ later, refresh, monotonic }: FanOutOptions<Item>): FanOut<Item> {
   const marked = new Set<Item>();
   let isScheduled = false;
-  const run = () => {
-    const endsAt = monotonic() + BATCH_MS;
+  let endsAt = 0;
+  const turn = () => {
+    endsAt = monotonic() + TURN_MS;
+    slice();
+  };
+  const slice = () => {
     let count = 0;
     for (const item of marked) {
-      if (count === BATCH || (count > 0 && monotonic() >= endsAt)) {
-        later(run);
+      const isOver = count > 0 && monotonic() >= endsAt;
+      if (isOver || count === SLICE) {
+        if (isOver) later(turn);
+        else queueMicrotask(slice);
         return;
       }
       count++;
@@ -44,7 +52,7 @@ export function fanOut<Item>({ later, refresh, monotonic }: FanOutOptions<Item>)
       marked.add(item);
       if (isScheduled) return;
       isScheduled = true;
-      queueMicrotask(run);
+      queueMicrotask(turn);
     },
     forget: (item) => void marked.delete(item),
     isBusy: () => marked.size > 0,
