@@ -19,7 +19,7 @@ async function settle() {
 const versionOf = (serial: string, issuedMs: number, lifeMs = HOUR) =>
   `ca.${serial}.${issuedMs + lifeMs}.${issuedMs}.authentic`;
 
-function bench(options: { readonly chance?: string; readonly rotatedAtMs?: number } = {}) {
+function bench(options: { readonly chance?: string } = {}) {
   const manual = manualClock(1_000_000);
   const delays: number[] = [];
   const clock = {
@@ -37,7 +37,7 @@ function bench(options: { readonly chance?: string; readonly rotatedAtMs?: numbe
   let gate: Promise<void> | undefined;
   const keeper: LeafKeeper = createLeafKeeper({
     policy,
-    rotatedAtMs: options.rotatedAtMs ?? Number.NEGATIVE_INFINITY,
+    rotatedAtMs: Number.NEGATIVE_INFINITY,
     clock,
     random: () => 0.5,
     log: { ...silentLog(), error: (_message, fields) => errors.push(fields ?? {}) },

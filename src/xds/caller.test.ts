@@ -59,6 +59,18 @@ test("a stranger who sends more than a ClientHello before an answer is no caller
   expect(said).toEqual(["hello", "wrong"]);
 });
 
+test("a stranger who sends byte by byte is no caller: what is kept with each of them is many times the byte", async () => {
+  const waiting = await caller();
+  const closed = once(waiting.socket, "close");
+  client.setNoDelay(true);
+  for (let sent = 1; sent <= 17; sent++) {
+    client.write(Buffer.from([22]));
+    await until(() => waiting.socket.bytesRead === sent || waiting.socket.destroyed);
+  }
+  await closed;
+  expect(said).toEqual(["hello", "wrong"]);
+});
+
 test("what is no TLS never stands in line", async () => {
   const waiting = await caller();
   client.write("GET / HTTP/1.1\r\n\r\n");

@@ -11,6 +11,8 @@ const HANDSHAKE_RECORD = 22;
  * answered: thousands of strangers that wait in line can hold so much each.
  */
 const HELLO_BYTES_MAX = 8 * 1024;
+/** Each piece takes some 750 bytes beside its own: of those who send every byte by itself, 6 MB. The smallest packets carry 536. */
+const PIECES_MAX = 16;
 
 /** A connection whose handshake has not begun. It is read meanwhile, so that one who leaves does not stay in line. */
 export class Caller {
@@ -27,7 +29,8 @@ export class Caller {
       const isFirst = this.#said.length === 0;
       this.#said.push(bytes);
       this.#bytes += bytes.length;
-      if (this.#bytes > HELLO_BYTES_MAX || (isFirst && bytes[0] !== HANDSHAKE_RECORD)) return onWrong();
+      const isTooMuch = this.#bytes > HELLO_BYTES_MAX || this.#said.length > PIECES_MAX;
+      if (isTooMuch || (isFirst && bytes[0] !== HANDSHAKE_RECORD)) return onWrong();
       if (!isFirst) return;
       socket.setTimeout(WAITING_MS);
       onHello(this);

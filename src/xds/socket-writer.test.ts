@@ -31,7 +31,7 @@ test("what is written in one turn goes out together", async () => {
   expect(writes.map(String)).toEqual(["headers data trailers"]);
 });
 
-test("much goes out in pieces of 32 kB, each after the last was taken, in order", async () => {
+test("much goes out in pieces of just under 16 KiB, each after the last was taken, in order", async () => {
   const { socket, writer, writes, rooms } = socketAndWriter();
   const big = Buffer.from(Array.from({ length: 200_000 }, (_, at) => at % 251));
   writer.write(Buffer.from("first"));
