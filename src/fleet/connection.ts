@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext, type TLSSocket } from "node:tls";
 import { parseHostPort } from "../lib/mod.ts";
+import type { Answers } from "./connection-answers.ts";
 import type { Target } from "./fleet-api.ts";
 import { type CallEnd, Http2Client, PeerError } from "./http2-client.ts";
 import { opening } from "./http2-frames.ts";
@@ -44,7 +45,7 @@ export interface ConnectionEvents {
   opened(isResumed: boolean): void;
   /** A gRPC message; its bytes are the listener's only during the call. What is sent meanwhile goes out in one piece. */
   message(bytes: Buffer): void;
-  /** All messages of one read were given out, and what was sent meanwhile is with the socket. */
+  /** What was sent while messages were given out, of one read or several, is with the socket. */
   flushed(): void;
   /** The connection is over, once. Not after `close`. */
   ended(end: CallEnd): void;
@@ -57,31 +58,17 @@ export interface ConnectionOptions {
   readonly protocol: "delta" | "sotw";
   readonly context: SecureContext | undefined;
   readonly session: Buffer | undefined;
+  /** Those of all connections of this thread. */
+  readonly answers: Answers;
   readonly events: ConnectionEvents;
 }
 
 /** What sockets of this thread read into, one after the other: it is empty again when a read was handled. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
-/**
- * Connections with answers that are not written yet. A turn of the loop reads from all sockets that have something: on
- * machines of their own, none of the proxies behind them would wait until its neighbours have answered.
- */
-const answering: Connection[] = [];
-/** So many answers wait at most. */
-const ANSWERING_MAX = 256;
-
-function answerLater(connection: Connection): void {
-  if (answering.push(connection) === 1) setImmediate(answerAll);
-  else if (answering.length >= ANSWERING_MAX) answerAll();
-}
-
-function answerAll(): void {
-  for (const connection of answering.splice(0)) connection.answer();
-}
-
 /** A socket with one gRPC call on it. */
 export class Connection {
+  readonly #answers: Answers;
   readonly #events: ConnectionEvents;
   readonly #socket: Socket;
   readonly #call: Http2Client;
@@ -95,7 +82,8 @@ export class Connection {
   #bytesPerSecond = Number.POSITIVE_INFINITY;
   #allowance = 0;
 
-  constructor({ endpoint, protocol, context, session, events }: ConnectionOptions) {
+  constructor({ endpoint, protocol, context, session, answers, events }: ConnectionOptions) {
+    this.#answers = answers;
     this.#events = events;
     this.#opening = endpoint.openings[protocol];
     this.#call = new Http2Client({
@@ -144,7 +132,7 @@ export class Connection {
   /** Sends what it has to say to what it has read. */
   answer(): void {
     this.#isAnswering = false;
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isSilent) return;
     this.flush();
     this.#events.flushed();
   }
@@ -202,7 +190,7 @@ export class Connection {
     if (this.#isOver) return false;
     if (!this.#isAnswering) {
       this.#isAnswering = true;
-      answerLater(this);
+      this.#answers.add(this);
     }
     if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) return true;
     this.#allowance -= count;

@@ -1,6 +1,7 @@
 import process from "node:process";
 import type { Clock } from "../lib/mod.ts";
 import { type Connection, endpointOf } from "./connection.ts";
+import { Answers } from "./connection-answers.ts";
 import { CredentialContexts } from "./connection-credentials.ts";
 import { ResourceMemory } from "./envoy-resources.ts";
 import { typeNumber } from "./envoy-types.ts";
@@ -67,6 +68,7 @@ export class FleetEngine implements Fleet {
     const endpoint = endpointOf(target);
     const shared = {
       endpoint,
+      answers: new Answers((action) => void setImmediate(action)),
       random,
       memory: this.#memory,
       counts: this.#counts,

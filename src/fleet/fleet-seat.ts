@@ -1,4 +1,5 @@
 import { Connection, type Endpoint } from "./connection.ts";
+import type { Answers } from "./connection-answers.ts";
 import type { CredentialContexts } from "./connection-credentials.ts";
 import { EnvelopeError } from "./envoy-discovery.ts";
 import { encodeNode } from "./envoy-node.ts";
@@ -20,6 +21,7 @@ export interface SeatEvents {
 
 export interface SeatSurroundings extends ProxySurroundings {
   readonly endpoint: Endpoint;
+  readonly answers: Answers;
   readonly watches: WatchBook;
   readonly events: SeatEvents;
   /** Undefined: plain text. */
@@ -60,7 +62,7 @@ export class Seat {
   }
 
   open(): void {
-    const { endpoint, counts, monotonic } = this.#shared;
+    const { endpoint, answers, counts, monotonic } = this.#shared;
     this.openingSince = monotonic();
     this.#isSettled = false;
     let context: ReturnType<CredentialContexts["of"]> | undefined;
@@ -78,6 +80,7 @@ export class Seat {
       protocol: this.proxy.spec.protocol,
       context,
       session: this.#session,
+      answers,
       events: {
         opened: (isResumed) => {
           this.#settle();
