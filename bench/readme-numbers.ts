@@ -2,10 +2,11 @@
 import type { Measurement, Unit } from "./measurement.ts";
 import type { SavedRun } from "./saved-runs.ts";
 
-/** A figure of a measurement: its name, and of its samples `p50` unless another is named behind a bar. */
-type Figure = string;
-/** Cells after the label. `{...}` is a figure; undefined: whatever the README says. */
-type Cells = readonly (string | undefined)[];
+/**
+ * Cells after the label. `{...}` is a figure: the name of a measurement, and of its samples `p50` unless another is named
+ * behind a bar.
+ */
+type Cells = readonly string[];
 
 const PEER = "versus/go-control-plane/W2: ";
 const ONE = "fleet/endpoint-change: one at a time, ";
@@ -65,7 +66,7 @@ export function withNumbers(
   const problems: string[] = [];
   const rows: string[] = [];
   const unseen = new Set(Object.keys(ROWS));
-  const figure = (named: Figure) => {
+  const figure = (named: string) => {
     const [name = "", key = "p50"] = named.split("|");
     const found = latest.get(name);
     if (found !== undefined) return shown(found.samples[key as "p50" | "p99" | "max"], found.unit);
@@ -78,7 +79,7 @@ export function withNumbers(
     unseen.delete(label);
     const cells = line.split(" | ");
     for (const [place, cell] of (ROWS[label] ?? []).entries()) {
-      if (cell !== undefined) cells[place + 1] = cell.replaceAll(/\{([^}]*)\}/g, (_, named: string) => figure(named));
+      cells[place + 1] = cell.replaceAll(/\{([^}]*)\}/g, (_, named: string) => figure(named));
     }
     rows.push(cells.join(" | "));
     return cells.join(" | ");

@@ -30,13 +30,14 @@ export function withOneRouteTable({ classes, nodes }: ResourceDump): ResourceDum
   };
   const merged = Object.entries(classes).map(([name, resources]) => {
     const outbound = resources.filter((each) => each.typeUrl === ROUTE && each.name.startsWith(OUTBOUND));
+    if (outbound.length === 0) return [name, resources] as const;
     const others = resources.filter((each) => !outbound.includes(each));
     const key = outbound.map((each) => each.value).join(" ");
     const table = once(key, () => ({ typeUrl: ROUTE, name: TABLE, value: tableOf(outbound) }));
     const referring = others.map((each) =>
       each.typeUrl === LISTENER ? once(each.value, () => ({ ...each, value: referringToTable(each.value) })) : each,
     );
-    return [name, outbound.length === 0 ? resources : [...referring, table]] as const;
+    return [name, [...referring, table]] as const;
   });
   return { classes: Object.fromEntries(merged), nodes };
 }
