@@ -30,8 +30,8 @@ export function createGeneratePool(
   });
 }
 
-/** Callers named in one route configuration: as many as are written in a few milliseconds. */
-const CALLERS_MAX = 5000;
+/** Routes of one configuration, and callers named in them: as many as are written in a few milliseconds. */
+const RULES_MAX = 5000;
 
 /**
  * Endpoints and routes are generated on the main thread: they are what is edited, and the way to a thread and back takes
@@ -44,15 +44,15 @@ export function generateHere(view: ResourceView): Resource | undefined {
     case "outbound-route":
       return generateOutboundRoutes(view);
     case "inbound-route":
-      return callersIn(view) <= CALLERS_MAX ? generateInboundRoutes(view) : undefined;
+      return rulesIn(view) <= RULES_MAX ? generateInboundRoutes(view) : undefined;
     default:
       return undefined;
   }
 }
 
-function callersIn({ virtualHosts }: InboundRouteView): number {
+function rulesIn({ virtualHosts }: InboundRouteView): number {
   let count = 0;
-  for (const { routes } of virtualHosts) for (const { principals } of routes) count += principals?.length ?? 0;
+  for (const { routes } of virtualHosts) for (const { principals } of routes) count += 1 + (principals?.length ?? 0);
   return count;
 }
 

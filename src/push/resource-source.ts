@@ -109,9 +109,17 @@ export function createResourceSource(options: ResourceSourceOptions): ResourceSo
     cache.set(hash, resource);
     resources.set(view, resource);
   };
+  /** What cannot be written here is left to a worker, which says why; thrown, it would cost everybody the whole pass. */
+  const writeHere = (view: ResourceView): Resource | undefined => {
+    try {
+      return options.generateHere?.(view);
+    } catch {
+      return undefined;
+    }
+  };
   /** Found again by its version: the hash of what was written says as much as the hash of the view. */
   const generateHere = (view: ResourceView): boolean => {
-    const resource = options.generateHere?.(view);
+    const resource = writeHere(view);
     if (resource === undefined) return false;
     let kept = cache.get(resource.version);
     if (kept === undefined) {

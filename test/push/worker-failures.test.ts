@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { type Pool, startPool } from "../../src/platform/mod.ts";
 import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
@@ -116,7 +116,21 @@ test("an edited weight, a caller more and an endpoint more reach their proxies w
   await expect.poll(() => [client.calls(), server.calls()]).toEqual([2, 2]);
 });
 
-test("a resource that cannot be generated again stays as it last was, until its view can be", async () => {
+test("what cannot be written on the main thread is left to a worker, and costs nobody the push", async () => {
+  const bench = pushBench({
+    generateHere(view) {
+      throw new Error(`thrown on purpose: ${view.name}`);
+    },
+  });
+  const proxy = bench.subscribe(peerOf(buyer));
+  bench.change([...put(namespaceRecord("shop"), buyer), ...service("good", "10.96.0.1")]);
+  await expect.poll(() => proxy.current()?.generation).toBe(1);
+  expect(Object.keys(tableContent(proxy.current()))).toContain("endpoints shop/good|8080");
+  expect(bench.errors).toEqual([]);
+});
+
+/** A proxy that waits for an endpoint which no worker can write at first. */
+async function broken() {
   let isBroken = false;
   const { generateJob } = await import("../../workers/generate.ts");
   const pool: Pool<GenerateJob, GenerateResult> = {
@@ -135,22 +149,46 @@ test("a resource that cannot be generated again stays as it last was, until its 
   const bench = pushBench({ pool });
   const proxy = bench.subscribe(peerOf(buyer));
   const record = serviceRecord("shop", "good", { clusterIps: ["10.96.0.1"] });
-  const server = podRecord("shop", "good-1", "good", "10.0.1.1");
-  bench.change(put(namespaceRecord("shop"), buyer, server, record, endpointSlice(record, [])));
+  bench.change(put(namespaceRecord("shop"), buyer, good, record, endpointSlice(record, [])));
   await expect.poll(() => proxy.current()?.generation).toBe(1);
   const before = tableContent(proxy.current());
   isBroken = true;
-  bench.change(put(endpointSlice(record, [server])));
+  bench.change(put(endpointSlice(record, [good])));
   await expect.poll(() => bench.errors.length).toBe(1);
+  const mend = () => {
+    isBroken = false;
+  };
+  return { bench, proxy, before, mend };
+}
+
+test("a resource that cannot be generated again stays as it last was, until its view can be", async () => {
+  const { bench, proxy, before, mend } = await broken();
   await expect.poll(() => bench.pushes.length).toBe(2);
   expect(tableContent(proxy.current())).toEqual(before);
   bench.clock.advance(10_000);
   await expect.poll(() => bench.errors.length).toBe(2);
-  isBroken = false;
+  mend();
   bench.clock.advance(39_000);
   await quiet();
   expect(proxy.calls()).toBe(1);
   bench.clock.advance(1000);
   await expect.poll(() => proxy.calls()).toBe(2);
   expect(tableContent(proxy.current())["endpoints shop/good|8080"]).not.toBe(before["endpoints shop/good|8080"]);
+});
+
+test("a view whose time comes while a push is under way is tried after it", async () => {
+  const { bench, proxy, before, mend } = await broken();
+  const endpoints = () => tableContent(proxy.current())["endpoints shop/good|8080"];
+  await expect.poll(() => bench.pushes.length).toBe(2);
+  mend();
+  bench.clock.advance(9999);
+  const late = bench.clock.monotonic() + 1;
+  bench.engine.subscribe(peerOf(buyer), () => vi.spyOn(bench.clock, "monotonic").mockReturnValue(late));
+  bench.change(service("better", "10.96.0.3"));
+  await quiet();
+  expect(endpoints()).toBe(before["endpoints shop/good|8080"]);
+  vi.restoreAllMocks();
+  bench.clock.advance(1);
+  await quiet();
+  expect(endpoints()).not.toBe(before["endpoints shop/good|8080"]);
 });

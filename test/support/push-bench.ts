@@ -8,6 +8,7 @@ import {
   createPushEngine,
   createResourceSource,
   type Push,
+  type ResourceSourceOptions,
   type SecretSource,
   type TableSecrets,
 } from "../../src/push/mod.ts";
@@ -17,10 +18,16 @@ import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
 
 export interface PushBench extends ReturnType<typeof pushBench> {}
 
-/** Starts an engine. `pool` takes the place of the generator, and sees all views unless the cheap ones are written here. */
-export function pushBench(
-  options: { readonly pool?: Pool<GenerateJob, GenerateResult>; readonly writesCheapViews?: boolean } = {},
-) {
+export interface PushBenchOptions {
+  /** Takes the place of the generator, and sees all views unless the cheap ones are written here. */
+  readonly pool?: Pool<GenerateJob, GenerateResult>;
+  readonly writesCheapViews?: boolean;
+  /** Takes the place of what writes the cheap ones. */
+  readonly generateHere?: ResourceSourceOptions["generateHere"];
+}
+
+/** Starts an engine. */
+export function pushBench(options: PushBenchOptions = {}) {
   const clock = manualClock(1_000_000);
   const metrics = metricsRegistry();
   const store = createMeshStore();
@@ -33,7 +40,9 @@ export function pushBench(
     resources: createResourceSource({
       pool,
       lanes: 2,
-      ...((options.writesCheapViews ?? options.pool === undefined) ? { generateHere } : {}),
+      ...((options.writesCheapViews ?? options.pool === undefined)
+        ? { generateHere: options.generateHere ?? generateHere }
+        : {}),
       cacheBytesMax: 64 * 2 ** 20,
       clock,
       log,
