@@ -4,7 +4,7 @@ import type { MeshRecord, RecordChange } from "../../src/mesh/mod.ts";
 import { type Peer, type ResourceTable, TYPE_URLS } from "../../src/xds/resource.ts";
 import { clusterIp, denseWorld, NAMESPACES, namespaceOfMesh } from "../support/dense-world.ts";
 import { pushBench, quiet, tableContent } from "../support/push-bench.ts";
-import { worldRecords } from "../support/random-world.ts";
+import { restlessRecords, worldRecords } from "../support/random-world.ts";
 import { meshConfig, namespaceRecord, podRecord, put, remove, serviceRecord } from "../support/records.ts";
 
 /** Everybody whom a random world may hold: a pod's account differs from world to world, a proxy's does not. */
@@ -134,6 +134,7 @@ async function expectSameTables(start: readonly MeshRecord[], edits: readonly Ed
 test.each([
   ["without gaps", denseWorld()],
   ["in which names collide", worldRecords()],
+  ["in which pods come to other addresses", restlessRecords()],
 ])(
   "after any edits of worlds %s every proxy has the table that a new engine gives it, and nobody is told of nothing",
   async (_name, records) => {

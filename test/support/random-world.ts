@@ -184,3 +184,28 @@ export function worldRecords(): fc.Arbitrary<readonly MeshRecord[]> {
   const some = fc.array(fc.oneof(recordsIn(shop, [depot]), recordsIn(depot, [shop])), { minLength: 5, maxLength: 40 });
   return fc.tuple(fixedRecords, some).map(([fixed, records]) => [...fixed, ...records]);
 }
+
+/**
+ * Worlds in which pods also take addresses of others, end, or have their node's, and Endpoints stand beside slices. Where
+ * requests of such pods would go is not told.
+ */
+export function restlessRecords(): fc.Arbitrary<readonly MeshRecord[]> {
+  const marks = fc.record({ isTerminated: fc.boolean(), isHostNetwork: fc.boolean(), isScraped: fc.boolean() });
+  const twists = fc.array(fc.record({ marks, position: small, isObject: fc.boolean() }), {
+    minLength: 40,
+    maxLength: 40,
+  });
+  return fc.tuple(worldRecords(), twists).map(([records, all]) =>
+    records.map((record, position): MeshRecord => {
+      const twist = all[position % all.length];
+      if (twist === undefined) return record;
+      if (record.kind === "Pod") {
+        const addresses = record.addresses.map((address) => address.replace(/\d$/, `${twist.position}`));
+        return { ...record, ...twist.marks, addresses };
+      }
+      if (record.kind !== "EndpointSlice" || !twist.isObject) return record;
+      const { service } = record;
+      return { ...record, kind: "Endpoints", name: service, ref: { ...record.ref, kind: "Endpoints", name: service } };
+    }),
+  );
+}
