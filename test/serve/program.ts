@@ -23,7 +23,8 @@ export interface Running {
 }
 
 export function start(args: readonly string[]): Running {
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const stdin = args.includes("--end-with-stdin") ? "pipe" : "ignore";
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: [stdin, "pipe", "pipe"] });
   const text = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     text.stdout += chunk;
@@ -35,9 +36,10 @@ export function start(args: readonly string[]): Running {
   return { process: child, ended, output: () => text.stdout + text.stderr };
 }
 
-/** Runs a command to its end, which must come within {@link RUN_MS}. */
+/** Runs a command to its end, which must come within {@link RUN_MS}, with its standard input closed. */
 export async function osm(...args: readonly string[]): Promise<Ended> {
   const running = start(args);
+  running.process.stdin?.end();
   const timer = setTimeout(() => running.process.kill("SIGKILL"), RUN_MS);
   const ended = await running.ended;
   clearTimeout(timer);

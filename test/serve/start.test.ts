@@ -43,6 +43,16 @@ test("with its standard input closed it ends where it was asked to, so that a st
   expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringContaining("rror") });
 });
 
+test("with its standard input open it serves, and ends when it is told to or when the input is closed", async () => {
+  const flags = [...state, "--end-with-stdin"];
+  const first = await shop.serve(dir, ...flags);
+  expect(await first.stop("SIGTERM")).toMatchObject({ status: 0, stderr: "" });
+  const second = await shop.serve(dir, ...flags);
+  second.process.stdin?.end();
+  expect(await second.ended).toMatchObject({ status: 0, stderr: "" });
+  expect(existsSync(second.readyFile)).toBe(false);
+});
+
 test("a CA that cannot be used is refused with one sentence that names its file", async () => {
   const now = Date.now();
   const [one, other] = [await createAuthorityPem(now), await createAuthorityPem(now)];
