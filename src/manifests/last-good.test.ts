@@ -19,7 +19,7 @@ function says(value: string): readonly ManifestObject[] {
   return parseManifestText(JSON.stringify(object), "a.json").objects;
 }
 
-/** Each writing makes another file. */
+/** Each writing makes another file; the number of one that is gone may be given out again. */
 function entry(): number | undefined {
   const [name] = readdirSync(join(top, "state"));
   return name === undefined ? undefined : statSync(join(top, "state", name)).ino;
@@ -32,6 +32,7 @@ test("a file that is touched again and again is written once, whoever wrote it",
   const written = entry();
   first.save("a.json", says("1"));
   await first.flushed();
+  expect(entry()).toBe(written);
   const second = open();
   second.save("a.json", says("1"));
   await second.flushed();
