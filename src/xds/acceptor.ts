@@ -90,13 +90,18 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
 
   const accept = (socket: Socket) => {
     sockets.add(socket);
-    const wrong = () => {
-      metrics.ended("failed");
-      socket.destroy();
-    };
-    const caller = new Caller(socket, (spoken) => line.add(spoken), wrong);
+    const caller = new Caller(socket, {
+      clock,
+      onHello: () => line.add(caller),
+      onWrong() {
+        metrics.ended("failed");
+        socket.destroy();
+      },
+      onLate: () => socket.destroy(),
+    });
     socket.once("close", () => {
       sockets.delete(socket);
+      caller.leave();
       line.remove(caller);
     });
   };

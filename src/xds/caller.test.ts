@@ -1,10 +1,12 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { type ManualClock, manualClock } from "../lib/mod.ts";
 import { Caller } from "./caller.ts";
 
 let server: Server;
 let client: Socket;
+let clock: ManualClock;
 const said: string[] = [];
 
 /** What the server's side of a connection makes of what `client` says. */
@@ -13,18 +15,21 @@ async function caller(): Promise<Caller> {
   client = connect((server.address() as AddressInfo).port, "127.0.0.1");
   client.on("error", () => undefined);
   const [socket] = (await accepted) as [Socket];
-  return new Caller(
-    socket,
-    () => void said.push("hello"),
-    () => {
-      said.push("wrong");
-      socket.destroy();
-    },
-  );
+  const end = (what: string) => {
+    said.push(what);
+    socket.destroy();
+  };
+  return new Caller(socket, {
+    clock,
+    onHello: () => void said.push("hello"),
+    onWrong: () => end("wrong"),
+    onLate: () => end("late"),
+  });
 }
 
 beforeEach(async () => {
   said.length = 0;
+  clock = manualClock();
   server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
 });
@@ -85,6 +90,37 @@ test("who leaves while waiting is gone at once", async () => {
   const closed = once(waiting.socket, "close");
   client.end();
   await closed;
+});
+
+test("who says nothing is let go after ten seconds", async () => {
+  await caller();
+  clock.advance(9_999);
+  expect(said).toEqual([]);
+  clock.advance(1);
+  expect(said).toEqual(["late"]);
+});
+
+test("who drips byte by byte keeps no place in line for longer than half a minute", async () => {
+  const waiting = await caller();
+  client.setNoDelay(true);
+  for (let sent = 1; sent <= 4; sent++) {
+    clock.advance(9_000);
+    client.write(Buffer.from([22]));
+    await until(() => waiting.socket.bytesRead === sent);
+  }
+  expect(said).toEqual(["hello"]);
+  clock.advance(3_000);
+  expect(said).toEqual(["hello", "late"]);
+});
+
+test("whose turn has come is held to no deadline of the line", async () => {
+  const waiting = await caller();
+  client.write(Buffer.from([22, 3, 1]));
+  await until(() => said.length > 0);
+  const socket = waiting.release();
+  clock.advance(3_600_000);
+  expect(said).toEqual(["hello"]);
+  socket.destroy();
 });
 
 async function until(condition: () => boolean): Promise<void> {

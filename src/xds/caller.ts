@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
+import type { Clock } from "../lib/mod.ts";
 
-/** A connection that has not said anything by then is closed. */
+/** A connection that has not said anything by then is late. */
 const SILENT_MS = 10_000;
-/** Who has waited for so long is not waiting any more. */
+/** So is who has waited in line for so long. */
 const WAITING_MS = 30_000;
 /** First byte of every TLS handshake record. */
 const HANDSHAKE_RECORD = 22;
@@ -14,33 +15,50 @@ const HELLO_BYTES_MAX = 8 * 1024;
 /** Each piece takes some 750 bytes beside its own: of those who send every byte by itself, 6 MB. The smallest packets carry 536. */
 const PIECES_MAX = 16;
 
+export interface CallerOptions {
+  readonly clock: Clock;
+  /** Only who has spoken waits in line, so that silent connections hold nobody up. */
+  readonly onHello: (caller: Caller) => void;
+  /** What it says is no ClientHello. */
+  readonly onWrong: (caller: Caller) => void;
+  /** It has not spoken in time, or its turn has not come. */
+  readonly onLate: (caller: Caller) => void;
+}
+
 /** A connection whose handshake has not begun. It is read meanwhile, so that one who leaves does not stay in line. */
 export class Caller {
   readonly socket: Socket;
   #said: Buffer[] = [];
   #bytes = 0;
+  /** Not the socket's own timeout: that begins anew with each byte, and a byte now and then would keep a place for ever. */
+  #cancelDeadline: () => void;
 
-  /** Only who has spoken waits in line, so that silent connections hold nobody up. `onWrong`: what it says is no ClientHello. */
-  constructor(socket: Socket, onHello: (caller: Caller) => void, onWrong: () => void) {
+  constructor(socket: Socket, { clock, onHello, onWrong, onLate }: CallerOptions) {
     this.socket = socket;
     socket.on("error", () => undefined);
-    socket.setTimeout(SILENT_MS, () => socket.destroy());
+    this.#cancelDeadline = clock.after(SILENT_MS, () => onLate(this));
     socket.on("data", (bytes: Buffer) => {
       const isFirst = this.#said.length === 0;
       this.#said.push(bytes);
       this.#bytes += bytes.length;
       const isTooMuch = this.#bytes > HELLO_BYTES_MAX || this.#said.length > PIECES_MAX;
-      if (isTooMuch || (isFirst && bytes[0] !== HANDSHAKE_RECORD)) return onWrong();
+      if (isTooMuch || (isFirst && bytes[0] !== HANDSHAKE_RECORD)) return onWrong(this);
       if (!isFirst) return;
-      socket.setTimeout(WAITING_MS);
+      this.#cancelDeadline();
+      this.#cancelDeadline = clock.after(WAITING_MS, () => onLate(this));
       onHello(this);
     });
+  }
+
+  /** It waits no more: its turn has come, or it is gone. */
+  leave(): void {
+    this.#cancelDeadline();
   }
 
   /** Gives the socket on as it came, with what was read of it. */
   release(): Socket {
     const { socket } = this;
-    socket.setTimeout(0);
+    this.leave();
     socket.removeAllListeners("data");
     socket.pause();
     socket.unshift(Buffer.concat(this.#said));
