@@ -53,10 +53,14 @@ const CHANGE_MS = 30;
 
 export async function siege(options: SiegeOptions): Promise<SiegeResult> {
   const mesh = await openMesh(SHAPE, { nodeFlags: [INSPECT], flags: options.flags ?? [] });
-  const foreign = await makeAuthority();
-  const probe = await openProbe(mesh.plane.words());
-  const attacker = startAttacker(await targetOf(mesh, foreign));
+  const close: (() => unknown)[] = [() => mesh.close()];
   try {
+    const foreign = await makeAuthority();
+    close.push(() => foreign.close());
+    const probe = await openProbe(mesh.plane.words());
+    close.push(() => probe.close());
+    const attacker = startAttacker(await targetOf(mesh, foreign));
+    close.push(() => attacker.close());
     // The last proxy is the one that behaves badly; the others are honest.
     const honest = mesh.proxies.slice(0, -1).map(({ id }) => id);
     requireAll("siege", await mesh.fleet.connect({ ids: honest }));
@@ -113,10 +117,7 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
       rate: ((options.rounds + 1) * options.sessions) / seconds,
     };
   } finally {
-    attacker.close();
-    probe.close();
-    foreign.close();
-    await mesh.close();
+    for (const action of close.reverse()) await action();
   }
 }
 
