@@ -42,6 +42,14 @@ test("a change is reported when the last proxy has acknowledged it, with what it
   expect(reports[0]?.proxies.map(({ pod }) => pod)).toEqual(["a", "b"]);
 });
 
+test("a proxy that came back with all that it would be sent shows as up to date, though nothing was sent", () => {
+  const { tracker, stream } = bench();
+  tracker.held(stream("a"), TYPE_URLS.listener, 7);
+  const [shown] = tracker.streams();
+  expect(shown?.types.get(TYPE_URLS.listener)).toEqual({ sent: 7, acknowledged: 7 });
+  expect(shown?.types.has(TYPE_URLS.cluster)).toBe(false);
+});
+
 test("a change that touches nobody is reported at once", () => {
   const { reports, push } = bench();
   push(3);

@@ -50,6 +50,8 @@ export interface DeliveryTracker {
   sent(stream: TrackedStream, delivery: TrackedDelivery): void;
   acked(stream: TrackedStream, delivery: TrackedDelivery): void;
   nacked(stream: TrackedStream, refusal: TrackedRefusal): void;
+  /** The proxy came with what it would be sent. */
+  held(stream: TrackedStream, typeUrl: TypeUrl, generation: number): void;
   settled(stream: TrackedStream, generation: number): void;
   /** Starts to follow a change; to be called before streams hear of it. */
   pushed(push: Push): void;
@@ -104,6 +106,10 @@ export function createDeliveryTracker(options: {
     },
     nacked(stream, { delivery, names, message }) {
       states.get(stream)?.nacked(delivery.typeUrl, { names, message, atMs: clock.now() });
+      changed();
+    },
+    held(stream, typeUrl, generation) {
+      states.get(stream)?.held(typeUrl, generation);
       changed();
     },
     settled: (stream, generation) => follower.settled(stream.peer.uuid, generation),
@@ -163,6 +169,11 @@ class TrackedState implements StreamDelivery {
 
   sent(typeUrl: TypeUrl, generation: number): void {
     this.#note(typeUrl, 0, generation);
+  }
+
+  held(typeUrl: TypeUrl, generation: number): void {
+    this.#note(typeUrl, 0, generation);
+    this.#note(typeUrl, 1, generation);
   }
 
   acked({ typeUrl, generation, resources }: TrackedDelivery): void {

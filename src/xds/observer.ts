@@ -45,6 +45,8 @@ export interface DeliveryObserver {
   sent(stream: StreamInfo, delivery: Delivery): void;
   acked(stream: StreamInfo, delivery: Delivery): void;
   nacked(stream: StreamInfo, refusal: Refusal): void;
+  /** The proxy came with all that the table of this generation holds of a type for it: nothing was sent. */
+  held(stream: StreamInfo, typeUrl: TypeUrl, generation: number): void;
   /**
    * The proxy has acknowledged all that the table of this generation holds for its subscriptions, but for what it
    * refused. Called once a generation, and only for generations that became a table.

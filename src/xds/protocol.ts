@@ -57,7 +57,7 @@ export interface Response extends ResponseContent {
   readonly serial: number;
 }
 
-/** What the client said about a response. */
+/** What the client said about a response, or about what it need not be sent. */
 export type Verdict =
   | { readonly kind: "acked"; readonly response: Response }
   | {
@@ -66,6 +66,12 @@ export type Verdict =
       /** The resources that the client's words point at; all changed ones of the response when they point at none. */
       readonly names: readonly string[];
       readonly message: string;
+    }
+  | {
+      /** It claims rightly to hold all that the table of this generation has of a type for it: no response says so. */
+      readonly kind: "held";
+      readonly typeUrl: string;
+      readonly generation: number;
     };
 
 /** Why a stream has to end. `code` is the name of a gRPC status. */

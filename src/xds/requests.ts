@@ -47,7 +47,10 @@ export function takeDeltaRequest(
   subscription.names.share(namesOf(table, typeUrl));
   if (known === undefined) trySuspects(state, table, subscription);
   if (typeUrl === TYPE_URLS.endpoints) state.updatedClusters = undefined;
-  if (known === undefined) subscription.mustAnswer = owesFirstAnswer(state, subscription);
+  if (known === undefined && !owesFirstAnswer(state, subscription)) {
+    subscription.mustAnswer = false;
+    verdicts.push({ kind: "held", typeUrl, generation: table.generation });
+  }
   return undefined;
 }
 

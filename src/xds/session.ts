@@ -300,6 +300,10 @@ export class Session implements StreamHandler, StreamInfo {
 
   #report(verdict: Verdict): void {
     const { observe, metrics, clock, log } = this.#services;
+    if (verdict.kind === "held") {
+      observe.held(this, verdict.typeUrl as TypeUrl, verdict.generation);
+      return;
+    }
     const sent = this.#takeInFlight(verdict.response.nonce);
     if (sent === undefined) {
       this.end("INVALID_ARGUMENT", "acknowledges a response that was not sent yet", "request");

@@ -125,6 +125,7 @@ function recorder(proxies: ReadonlyMap<string, ProxyState>): DeliveryObserver {
     nacked({ peer }, { names, message }) {
       proxies.get(peer.uuid)?.refusals.push(`${names.join(", ")}: ${message}`);
     },
+    held: () => undefined,
     settled: () => undefined,
   };
 }

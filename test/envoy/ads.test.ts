@@ -268,6 +268,7 @@ function recorder(events: string[]): DeliveryObserver {
     },
     acked: (_stream, { typeUrl }) => void events.push(`acked ${shortOf(typeUrl)}`),
     nacked: (_stream, { names, message }) => void events.push(`nacked ${names.join(" ")}: ${message}`),
+    held: (_stream, typeUrl) => void events.push(`holds ${shortOf(typeUrl)}`),
     settled: (_stream, generation) => void events.push(`settled ${generation}`),
   };
 }

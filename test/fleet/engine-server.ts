@@ -93,6 +93,7 @@ const NO_OBSERVER: DeliveryObserver = {
   sent: () => undefined,
   acked: () => undefined,
   nacked: () => undefined,
+  held: () => undefined,
   settled: () => undefined,
 };
 

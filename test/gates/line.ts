@@ -87,6 +87,7 @@ export async function startLine(world: World, parts: Parts = {}): Promise<Line> 
       disconnected: nobody,
       sent: nobody,
       acked: nobody,
+      held: nobody,
       settled: nobody,
       nacked() {
         refused += 1;

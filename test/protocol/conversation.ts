@@ -188,6 +188,10 @@ export class Conversation {
 function told({ verdicts, responses, settledGeneration, end }: Step): string {
   const lines: string[] = [];
   for (const verdict of verdicts) {
+    if (verdict.kind === "held") {
+      lines.push(`holds ${shortOf(verdict.typeUrl)} of ${verdict.generation}`);
+      continue;
+    }
     const what = `${shortOf(verdict.response.typeUrl)} n${verdict.response.nonce}`;
     lines.push(
       verdict.kind === "acked" ? `acked ${what}` : `nacked ${what} ${verdict.names.join(" ")}: ${verdict.message}`,

@@ -372,6 +372,7 @@ function recorder(events: string[]): DeliveryObserver {
     },
     acked: () => void events.push("acked"),
     nacked: (_stream, { names, message }) => void events.push(`nacked ${names.join(" ")}: ${message}`),
+    held: (_stream, typeUrl) => void events.push(`holds ${typeUrl}`),
     settled: (_stream, generation) => void events.push(`settled ${generation}`),
   };
 }

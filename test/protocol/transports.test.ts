@@ -263,6 +263,7 @@ const nobody: XdsServerOptions["observe"] = {
   sent: nothing,
   acked: nothing,
   nacked: nothing,
+  held: nothing,
   settled: nothing,
 };
 
