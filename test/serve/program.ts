@@ -26,10 +26,10 @@ export function start(args: readonly string[]): Running {
   const stdin = args.includes("--end-with-stdin") ? "pipe" : "ignore";
   const child = spawn(process.execPath, [CLI, ...args], { stdio: [stdin, "pipe", "pipe"] });
   const text = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
     text.stdout += chunk;
   });
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     text.stderr += chunk;
   });
   const ended = once(child, "close").then(([status]) => ({ status: status as number | null, ...text }));
