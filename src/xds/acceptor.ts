@@ -5,6 +5,7 @@ import type { Clock } from "../lib/mod.ts";
 import { nextTurn, workedMs } from "../platform/mod.ts";
 import { admission } from "./admission.ts";
 import { Caller } from "./caller.ts";
+import { CallerCrowd } from "./caller-crowd.ts";
 import { type ClientCertificate, peerIdentity } from "./client-certificate.ts";
 import { splitAddress } from "./listen-address.ts";
 import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
@@ -15,6 +16,11 @@ import { trustCheck } from "./trust-check.ts";
 const HANDSHAKE_MS = 5_000;
 /** Connections that the system keeps until the loop gets to them. */
 const BACKLOG = 1024;
+/**
+ * Of the connections that those who were let in leave room for, those who were not may hold so much: the rest is there for the
+ * next ones, while these are ended. Of 24,000 it is 16,000, so that 10,000 proxies behind one address may come back at once.
+ */
+const CROWD_SHARE = 2 / 3;
 
 export interface AcceptorOptions {
   readonly credentials: XdsServerCredentials;
@@ -43,33 +49,18 @@ export interface Acceptor {
 }
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
-  const { clock } = options;
   const listeners = new Set<Server>();
-  const sockets = new Set<Socket>();
   let isClosed = false;
   const metrics = handshakeMetrics(options.metrics);
   const tls = tlsServer(options.credentials, options.ticketKeys);
   const trust = trustCheck(options.credentials.clientCaPem);
   let { ticketKeys } = options;
 
-  const line = admission<Caller>({
-    // The bytes that came already are given on by node:tls.
-    start: (caller) => void tls.emit("connection", caller.release()),
-    originOf: ({ socket }) => socket.remoteAddress ?? "",
-    later: (action) => void nextTurn().then(action),
-    workedMs,
-    isBusy: options.isBusy ?? (() => false),
-    clock,
-  });
-  options.metrics.observed(
-    "osm_xds_handshakes_queued",
-    "Connections that wait for their handshake",
-    () => line.waiting,
-  );
-  options.metrics.observed("osm_xds_handshakes_in_flight", "Handshakes under way", () => line.underWay);
+  // The bytes that came already are given on by node:tls.
+  const callers = takeIn(options, metrics, (caller) => void tls.emit("connection", caller.release()));
 
   tls.on("secureConnection", (socket: TLSSocket) => {
-    line.done();
+    callers.done();
     socket.on("error", () => undefined);
     const peer = peerIdentity(socket);
     const isResumed = socket.isSessionReused();
@@ -84,32 +75,13 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
     options.onConnection(socket, peer.read);
   });
   tls.on("tlsClientError", () => {
-    line.done();
+    callers.done();
     metrics.ended("failed");
   });
 
-  const accept = (socket: Socket) => {
-    sockets.add(socket);
-    const caller = new Caller(socket, {
-      clock,
-      onHello: () => line.add(caller),
-      onWrong() {
-        metrics.ended("failed");
-        socket.destroy();
-      },
-      onLate: () => socket.destroy(),
-    });
-    socket.once("close", () => {
-      sockets.delete(socket);
-      caller.leave();
-      line.remove(caller);
-    });
-  };
-
   return {
     async listen(address) {
-      const listener = createServer({ noDelay: true }, accept);
-      listener.maxConnections = options.connectionsMax;
+      const listener = createServer({ noDelay: true }, callers.accept);
       const place = splitAddress(address);
       listener.listen({ ...place, backlog: BACKLOG, reusePort: options.reusePort ?? false });
       await once(listener, "listening");
@@ -134,6 +106,79 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       for (const listener of listeners) listener.close();
     },
     destroy() {
+      callers.destroy();
+    },
+  };
+}
+
+interface Callers {
+  accept(socket: Socket): void;
+  /** A handshake that was begun is over. */
+  done(): void;
+  destroy(): void;
+}
+
+/** Everybody who connects, until they leave: bounds who is there, and calls `start` for one when its turn has come. */
+function takeIn(
+  { connectionsMax, isBusy, clock, metrics }: AcceptorOptions,
+  handshakes: HandshakeMetrics,
+  start: (caller: Caller) => void,
+): Callers {
+  const sockets = new Set<Socket>();
+  const crowd = new CallerCrowd<Caller>();
+  const line = admission<Caller>({
+    start(caller) {
+      crowd.remove(caller);
+      start(caller);
+    },
+    originOf,
+    later: (action) => void nextTurn().then(action),
+    workedMs,
+    isBusy: isBusy ?? (() => false),
+    clock,
+  });
+  metrics.observed("osm_xds_handshakes_queued", "Connections that wait for their handshake", () => line.waiting);
+  metrics.observed("osm_xds_handshakes_in_flight", "Handshakes under way", () => line.underWay);
+
+  const forget = (caller: Caller) => {
+    sockets.delete(caller.socket);
+    crowd.remove(caller);
+    line.remove(caller);
+    caller.leave();
+  };
+  const turnAway = (caller: Caller, reason: TurnedAway) => {
+    handshakes.turnedAway(reason);
+    caller.socket.destroy();
+    forget(caller);
+  };
+  const makeRoom = () => {
+    const letIn = sockets.size - crowd.size;
+    const room = connectionsMax - letIn;
+    while (crowd.size > Math.ceil(room * CROWD_SHARE)) {
+      const caller = crowd.takeOldestOfMost();
+      if (caller === undefined) return;
+      turnAway(caller, room > 0 ? "displaced" : "full");
+    }
+  };
+  const accept = (socket: Socket) => {
+    sockets.add(socket);
+    const caller = new Caller(socket, {
+      clock,
+      onHello: () => line.add(caller),
+      onWrong() {
+        handshakes.ended("failed");
+        socket.destroy();
+      },
+      onLate: () => turnAway(caller, "late"),
+    });
+    socket.once("close", () => forget(caller));
+    crowd.add(caller, originOf(caller));
+    makeRoom();
+  };
+  return {
+    accept,
+    done: () => line.done(),
+    destroy() {
       for (const socket of sockets) socket.destroy();
     },
   };
@@ -154,8 +199,26 @@ function tlsServer(credentials: XdsServerCredentials, ticketKeys: Buffer | undef
 
 /** How a connection fared: a full handshake, a resumed session, one that failed, or one that came to nothing all the same. */
 type HandshakeResult = "full" | "resumed" | "failed" | "refused";
+/** Why a connection got no handshake: all places are taken, its origin had the most, or it did not speak or get its turn in time. */
+type TurnedAway = "full" | "displaced" | "late";
 
-function handshakeMetrics(metrics: TransportMetrics): { ended(result: HandshakeResult): void } {
+interface HandshakeMetrics {
+  ended(result: HandshakeResult): void;
+  turnedAway(reason: TurnedAway): void;
+}
+
+function handshakeMetrics(metrics: TransportMetrics): HandshakeMetrics {
   const handshakes = metrics.counter("osm_xds_handshakes_total", "TLS handshakes of proxies, by result");
-  return { ended: (result) => handshakes.add(1, { result }) };
+  const turnedAway = metrics.counter(
+    "osm_xds_connections_turned_away_total",
+    "Connections that were ended before their handshake, by reason",
+  );
+  return {
+    ended: (result) => handshakes.add(1, { result }),
+    turnedAway: (reason) => turnedAway.add(1, { reason }),
+  };
+}
+
+function originOf({ socket }: Caller): string {
+  return socket.remoteAddress ?? "";
 }

@@ -1,0 +1,121 @@
+import { once } from "node:events";
+import { createConnection, type Socket } from "node:net";
+import { connect, type TLSSocket } from "node:tls";
+import { afterEach, expect, test } from "vitest";
+import { testAuthority } from "../../test/support/xds-mesh.ts";
+import { type ManualClock, manualClock, metricsRegistry } from "../lib/mod.ts";
+import { createAcceptor } from "./acceptor.ts";
+
+const authority = await testAuthority();
+const credentials = await authority.server();
+const proxy = await authority.sidecar({
+  uuid: "3f5c9c1e-0000-4000-8000-000000000001",
+  serviceAccount: "a",
+  namespace: "b",
+});
+const opened: { destroy(): void }[] = [];
+
+afterEach(() => {
+  for (const one of opened.splice(0)) one.destroy();
+});
+
+async function startAcceptor(connectionsMax: number) {
+  const clock: ManualClock = manualClock();
+  const metrics = metricsRegistry();
+  const letIn: TLSSocket[] = [];
+  const acceptor = createAcceptor({
+    credentials,
+    connectionsMax,
+    onConnection: (socket) => void letIn.push(socket),
+    clock,
+    metrics,
+  });
+  opened.push({
+    destroy() {
+      acceptor.close();
+      acceptor.destroy();
+    },
+  });
+  const port = Number((await acceptor.listen("127.0.0.1:0")).split(":")[1]);
+  const turnedAway = (reason: string) =>
+    metrics
+      .families()
+      .find(({ name }) => name === "osm_xds_connections_turned_away_total")
+      ?.series.find(({ labels }) => labels["reason"] === reason)?.value ?? 0;
+  return { port, clock, letIn, turnedAway };
+}
+
+/** Connects and says nothing. */
+async function stranger(port: number): Promise<Socket> {
+  const socket = createConnection(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.resume();
+  opened.push(socket);
+  await once(socket, "connect");
+  return socket;
+}
+
+function proxyConnection(port: number, { hasCertificate = true } = {}): TLSSocket {
+  const { certificatePem: cert, privateKeyPem: key, rootsPem: ca } = proxy;
+  const options = { port, host: "127.0.0.1", servername: "localhost", ca, ALPNProtocols: ["h2"] };
+  const own = hasCertificate ? { cert, key } : {};
+  const socket = connect({ ...options, ...own, checkServerIdentity: () => undefined });
+  socket.on("error", () => undefined);
+  socket.resume();
+  opened.push(socket);
+  return socket;
+}
+
+test("strangers who say nothing keep no proxy out, however many they are", async () => {
+  const { port, letIn, turnedAway } = await startAcceptor(30);
+  const strangers: Socket[] = [];
+  for (let n = 0; n < 60; n++) strangers.push(await stranger(port));
+  proxyConnection(port);
+  await until(() => letIn.length === 1);
+  // Two thirds of 30; the proxy has taken the place of one.
+  await until(() => strangers.filter(({ closed }) => closed).length >= 41);
+  expect(strangers.map(({ closed }) => closed).indexOf(false), "the oldest are gone").toBe(41);
+  expect([turnedAway("displaced"), turnedAway("full")]).toEqual([41, 0]);
+});
+
+test("who was let in is not ended for others' sake, and it is counted when there is no room for more", async () => {
+  const { port, letIn, turnedAway } = await startAcceptor(3);
+  for (let n = 1; n <= 3; n++) {
+    proxyConnection(port);
+    await until(() => letIn.length === n);
+  }
+  await once(await stranger(port), "close");
+  await until(() => turnedAway("full") === 1);
+  expect(letIn.some(({ destroyed }) => destroyed)).toBe(false);
+});
+
+test("the places of those who have left, were ended or had no certificate are free again", async () => {
+  const { port, letIn, turnedAway } = await startAcceptor(2);
+  for (let n = 1; n <= 6; n++) {
+    const client = proxyConnection(port);
+    await until(() => letIn.length === n);
+    const server = letIn.at(-1);
+    if (n % 2 === 0) client.destroy();
+    else server?.destroy();
+    await until(() => server?.closed === true);
+    const foreign = proxyConnection(port, { hasCertificate: false });
+    await until(() => foreign.closed);
+  }
+  expect([turnedAway("displaced"), turnedAway("full")]).toEqual([0, 0]);
+});
+
+test("who says nothing is let go in time, and counted", async () => {
+  const { port, clock, turnedAway } = await startAcceptor(30);
+  const silent = await stranger(port);
+  const other = await stranger(port);
+  other.write("GET /");
+  await once(other, "close");
+  const closed = once(silent, "close");
+  clock.advance(10_000);
+  await closed;
+  expect(turnedAway("late")).toBe(1);
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
