@@ -14,6 +14,8 @@ import { withOneRouteTable } from "./one-route-table.ts";
 
 /** Changes of one kind that a contender makes before it is the other one's turn. */
 const CHANGES_PER_TURN = 5;
+/** Before anything is measured: what a control plane has sent after its first minute or so, and V8 compiles for. */
+const WARM_UP_DELIVERIES = 20_000;
 const PATIENCE_MS = 60_000;
 const SMALL = 1_000;
 const SETTLE_MS = 50;
@@ -136,7 +138,8 @@ async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elaps
         kind,
       );
     };
-    for (const [, contender] of sides) await turn(contender);
+    const warmUps = Math.ceil(WARM_UP_DELIVERIES / (CHANGES_PER_TURN * proxies));
+    await warmUp(sides, warmUps, elapsedMs, turn);
     await inTurn(turns, async (side, contender) => {
       const { perProxyMs, lastMs, cpuSeconds, bytes } = await turn(contender);
       pairs.add(side, `${what} to a proxy, p50`, "ms", quantile(perProxyMs, 0.5));
@@ -164,6 +167,17 @@ async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elaps
 }
 
 /** Makes changes one after the other, each when the one before has been acknowledged by all. */
+export async function warmUp(
+  sides: Sides,
+  turns: number,
+  elapsedMs: () => number,
+  turn: (contender: Contender) => Promise<unknown>,
+): Promise<void> {
+  for (let n = 0; n < turns && (n === 0 || elapsedMs() < ENOUGH_MS); n++) {
+    for (const [, contender] of sides) await turn(contender);
+  }
+}
+
 export async function makeChanges(contender: Contender, numbers: readonly number[], kind: "endpoint" | "weight") {
   const [before, { bytes: bytesBefore }] = [await contender.usage(), await contender.fleet.counts()];
   const perProxyMs: number[] = [];
