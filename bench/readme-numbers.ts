@@ -8,29 +8,28 @@ import type { SavedRun } from "./saved-runs.ts";
  */
 type Cells = readonly string[];
 
-const PEER = "versus/go-control-plane/W2: ";
+/** Meshes in which both servers are compared, by columns. */
+const PEERS = ["W2", "W3", "X5"].map((shape) => `versus/go-control-plane/${shape}: `);
 const ONE = "fleet/endpoint-change: one at a time, ";
 const ONE_X5 = "fleet/endpoint-change/X5: ";
 const ONE_S5 = "fleet/endpoint-change/S5: one at a time, ";
 
-/** Both sides of a comparison and their ratio. */
-const pair = (what: string): Cells => [
-  `{${PEER}${what}, ours}`,
-  `{${PEER}${what}, theirs}`,
-  `**{${PEER}${what}, ratio}**`,
-];
+/** Both sides of a comparison and their ratio, for each mesh. */
+const pair = (what: string): Cells =>
+  PEERS.map((peer) => `{${peer}${what}, ours} / {${peer}${what}, theirs} = **{${peer}${what}, ratio}**`);
 
 /** Rows by how their label begins. */
 const ROWS: Readonly<Record<string, Cells>> = {
-  "one endpoint changes: to each of 500 proxies, p50": pair("endpoint change to a proxy, p50"),
+  "one endpoint changes: to each proxy, p50": pair("endpoint change to a proxy, p50"),
   "the same, p99": pair("endpoint change to a proxy, p99"),
   "server CPU for it, per proxy, acknowledgement included": pair("endpoint change, CPU per proxy"),
   "one split weight: to each proxy, p99": pair("route weight to a proxy, p99"),
   "server CPU for the weight, per proxy": pair("route weight, CPU per proxy"),
-  "all 500 connect at once: until all are warm": pair("cold start: all warm"),
+  "all connect at once: until all are warm": pair("cold start: all warm"),
   "server CPU for the cold start, per proxy": pair("cold start: CPU per proxy"),
-  "all reconnect with what they have: server CPU, per proxy": pair("reconnect with versions: CPU per proxy"),
-  "bytes for it, per proxy (0 resources)": pair("reconnect with versions: bytes per proxy"),
+  "all reconnect with what they have: until all are answered": pair("reconnect with versions: all warm"),
+  "server CPU for that, per proxy": pair("reconnect with versions: CPU per proxy"),
+  "bytes for that, per proxy (0 resources)": pair("reconnect with versions: bytes per proxy"),
   "memory added, per proxy": pair("memory per proxy, added"),
   "one endpoint, to each of 500 (W2), p50 / p99": [`{${ONE}to each proxy} / {${ONE}to each proxy|p99}`],
   "the same to 5,000 (X5)": [`{${ONE_X5}one at a time, to each proxy} / {${ONE_X5}one at a time, to each proxy|p99}`],
@@ -52,6 +51,7 @@ const ROWS: Readonly<Record<string, Cells>> = {
   "5,000 certificates replaced: to the last; CPU per proxy": [
     "{fleet/certificates: rotate-certificates, to the last proxy|max}; {fleet/certificates: rotate-certificates, server CPU per delivery}",
   ],
+  "ten minutes of churn, reconnects and rotations": ["{leaks: heap growth per second, objects and buffers}"],
   "permissive mode and back, 5,000 proxies, p50 / max of the last": [
     "{fleet/flip: flip, to the last proxy} / {fleet/flip: flip, to the last proxy|max}",
   ],
