@@ -121,13 +121,20 @@ async function peerSuites(): Promise<readonly Suite[]> {
 const suites = values.peer === undefined ? ownSuites() : await peerSuites();
 const measurements: Measurement[] = [];
 const counts: ExactCount[] = [];
+let hasFailed = false;
 // A filter names whole suites or, where there is none of its name, something inside one: then groups are made to see.
 const within = positionals.filter((filter) => !suites.some(({ name }) => name.includes(filter)));
 for (const suite of suites) {
   const isWanted = (name: string) => positionals.length === 0 || positionals.some((filter) => name.includes(filter));
   const mayHold = within.some((filter) => filter.startsWith(`${suite.name}/`) || !filter.includes("/"));
   if (!isWanted(suite.name) && !mayHold) continue;
-  const found = await suite.run(isWanted);
+  const found = await suite.run(isWanted).catch((error: unknown): Findings => {
+    // What the others have measured is not lost with it.
+    process.stderr.write(`${suite.name} failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+    hasFailed = true;
+    return { measurements: [], counts: [] };
+  });
   if (found.measurements.length + found.counts.length === 0) continue;
   measurements.push(...found.measurements);
   counts.push(...found.counts);
@@ -136,7 +143,7 @@ for (const suite of suites) {
   else for (const measurement of found.measurements) say(measurementLine(measurement));
   for (const count of found.counts) say(countLine(count));
 }
-if (measurements.length + counts.length === 0 && suites.length > 0) {
+if (measurements.length + counts.length === 0 && suites.length > 0 && !hasFailed) {
   process.stderr.write(`no bench has a name with ${positionals.join(" or ")} in it\n`);
   process.exitCode = 2;
 }
