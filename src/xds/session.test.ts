@@ -21,6 +21,7 @@ function openSession() {
   const clock = manualClock();
   const late = new Set<Session>();
   const removed: string[] = [];
+  const held: string[] = [];
   let isSpent = false;
   let table: ResourceTable | undefined;
   const services: SessionServices = {
@@ -35,7 +36,7 @@ function openSession() {
       sent: ignore,
       acked: ignore,
       nacked: ignore,
-      held: ignore,
+      held: (_stream, typeUrl, generation) => void held.push(`${typeUrl} of ${generation}`),
       settled: ignore,
     },
     metrics: xdsMetrics(metricsRegistry()),
@@ -62,6 +63,7 @@ function openSession() {
   return {
     clock,
     removed,
+    held,
     request(typeUrl: string, initialResourceVersions: Record<string, string>) {
       session.receive(DeltaDiscoveryRequest.encode({ typeUrl, initialResourceVersions }).finish());
     },
@@ -75,8 +77,8 @@ function openSession() {
         item.takeLate();
       }
     },
-    giveTable() {
-      table = EMPTY;
+    giveTable(given = EMPTY) {
+      table = given;
       session.refresh();
     },
   };
@@ -92,4 +94,17 @@ test("a proxy that comes back before there is a table, in a busy turn, loses the
   expect(removed).toEqual([]);
   clock.advance(100);
   expect(removed).toEqual(["gone"]);
+});
+
+test.each([
+  ["hears of one that came back with all its listeners and is sent none", "1", [`${TYPE_URLS.listener} of 7`]],
+  ["hears nothing of one that came back with another version, and is sent the right one", "0", []],
+])("whoever shows what proxies have %s", (_what, version, expected) => {
+  const { held, request, giveTable } = openSession();
+  const bytes = new Uint8Array();
+  const get: ResourceTable["get"] = (typeUrl, name) => ({ typeUrl, name, version: "1", bytes });
+  giveTable({ generation: 7, get, names: () => ["one"] });
+  request(TYPE_URLS.cluster, { one: "1" });
+  request(TYPE_URLS.listener, { one: version });
+  expect(held).toEqual(expected);
 });
