@@ -28,6 +28,8 @@ export default defineConfig({
     pool: "forks",
     fileParallelism: true,
     passWithNoTests: true,
+    // Conditions come about as soon as a busy machine lets them: a bound on a test that hangs, within every test's own.
+    expect: { poll: { timeout: 10_000 } },
     // Megabytes of generated code: the runtime loads them as they are.
     server: { deps: { external: [/\/proto\/gen\//] } },
     projects: [
