@@ -58,7 +58,7 @@ export default defineConfig({
           name: "runtime",
           include: ["test/{runtime,serve}/**/*.test.ts"],
           exclude: nowhere,
-          testTimeout: 60_000,
+          testTimeout: 120_000,
         },
       },
       { extends: true, test: { name: "tidy", include: ["test/tidy.test.ts"], exclude: nowhere, testTimeout: 30_000 } },

@@ -1,13 +1,14 @@
 /** Runs `osm` as a person does: as a program, over a folder, without pods. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const CLI = fileURLToPath(new URL("../../src/main/cli.ts", import.meta.url));
-const RUN_MS = 20_000;
+/** No more than a bound on a command that hangs: on a busy machine one that is refused takes seconds. */
+const RUN_MS = 60_000;
 
 export interface Ended {
   readonly status: number | null;
@@ -22,9 +23,12 @@ export interface Running {
   readonly process: ChildProcess;
 }
 
-export function start(args: readonly string[]): Running {
+export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
   const stdin = args.includes("--end-with-stdin") ? "pipe" : "ignore";
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: [stdin, "pipe", "pipe"] });
+  const child = spawn(process.execPath, [CLI, ...args], {
+    stdio: [stdin, "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
   const text = { stdout: "", stderr: "" };
   child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
     text.stdout += chunk;
@@ -49,6 +53,8 @@ export async function osm(...args: readonly string[]): Promise<Ended> {
 /** A folder for one test file, gone after {@link Workshop.close} like all that still runs. */
 export interface Workshop {
   readonly root: string;
+  /** Where what is served keeps its temporary files; nobody else's are there. */
+  readonly temporary: string;
   path(name: string): string;
   put(name: string, content: string): string;
   /** `osm serve` over `dir`, once its ready file is there. */
@@ -70,9 +76,12 @@ export function workshop(): Workshop {
   const root = mkdtempSync(join(tmpdir(), "osm-serve-"));
   const opened: Running[] = [];
   const path = (name: string) => join(root, name);
+  const temporary = path("tmp");
+  mkdirSync(temporary);
   let count = 0;
   return {
     root,
+    temporary,
     path,
     put(name, content) {
       writeFileSync(path(name), content);
@@ -82,7 +91,7 @@ export function workshop(): Workshop {
       count += 1;
       const readyFile = path(`ready-${count}.json`);
       const ports = ["--xds", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ready-file", readyFile];
-      const running = start(["serve", dir, "--no-pods", ...ports, ...flags]);
+      const running = start(["serve", dir, "--no-pods", ...ports, ...flags], { TMPDIR: temporary });
       opened.push(running);
       const { xds, admin } = await readyContent(root, readyFile, running);
       return {
