@@ -4,6 +4,11 @@
 export interface Target {
   /** `HOST:PORT` (IPv6 in brackets) or `unix:PATH`. */
   readonly address: string;
+  /**
+   * Further replicas of the same server. A proxy that is told to open begins at one by its id, and goes on to the next
+   * whenever its connection ends by itself: as behind a load balancer.
+   */
+  readonly alternatives?: readonly string[];
   /** Absent: plain text. */
   readonly tls?: {
     readonly rootsPem: string;
@@ -73,6 +78,11 @@ export interface Opened {
   /** Handshakes, and those of them that went on with an earlier session. */
   readonly handshakes: number;
   readonly resumed: number;
+}
+
+export interface WarmOptions extends OpenOptions {
+  /** Those that have all now are waited for as well: until they have lost their connection and have all again. */
+  readonly again?: boolean;
 }
 
 export type ColdStart = Opened;
@@ -182,7 +192,7 @@ export interface Fleet {
   /** Opens the streams; resolves when every proxy has all that it asked for, or at the time limit. */
   connect(options?: OpenOptions): Promise<ColdStart>;
   /** The same for streams that open by themselves: after a lost connection, as Envoy does with back-off. */
-  warm(options?: OpenOptions): Promise<Opened>;
+  warm(options?: WarmOptions): Promise<Opened>;
   /**
    * Closes and opens again; resolves when every stream had its answers. Of a type that a proxy claims rightly a delta
    * server need not say anything: such a proxy has its answers when it has what else it asked for, and the first one.
@@ -195,6 +205,8 @@ export interface Fleet {
   /** Resolves when all have acknowledged, or after `timeoutMs`. The watch is over then. */
   collect(changeId: number, timeoutMs: number): Promise<Seen>;
   setBehaviour(ids: readonly number[], behaviour: Behaviour): Promise<void>;
+  /** Ids of the proxies whose streams are open, in ascending order, for each address of the target. */
+  places(): Promise<readonly (readonly number[])[]>;
   counts(): Promise<FleetCounts>;
   tables(): Promise<readonly ProxyTable[]>;
   /** The bytes of a resource as the proxy has it. */

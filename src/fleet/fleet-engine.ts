@@ -17,6 +17,7 @@ import type {
   ReopenOptions,
   Seen,
   Target,
+  WarmOptions,
   Watch,
 } from "./fleet-api.ts";
 import { OpeningQueue, WarmWait } from "./fleet-opening.ts";
@@ -51,6 +52,7 @@ export class FleetEngine implements Fleet {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #seats: ReadonlyMap<number, Seat>;
+  readonly #addresses: number;
   readonly #counts = new ProxyCounts();
   readonly #memory = new ResourceMemory();
   readonly #watches = new WatchBook();
@@ -65,9 +67,12 @@ export class FleetEngine implements Fleet {
     this.#clock = clock;
     this.#random = random;
     this.#queue = new OpeningQueue(clock);
-    const endpoint = endpointOf(target);
+    const endpoints = [target.address, ...(target.alternatives ?? [])].map((address) =>
+      endpointOf({ ...target, address }),
+    );
+    this.#addresses = endpoints.length;
     const shared = {
-      endpoint,
+      endpoints,
       answers: new Answers((action) => void setImmediate(action)),
       random,
       memory: this.#memory,
@@ -97,8 +102,8 @@ export class FleetEngine implements Fleet {
     return this.#open(seats, options);
   }
 
-  warm(options: OpenOptions = {}): Promise<Opened> {
-    return this.#wait(this.#chosen(options.ids), options);
+  warm(options: WarmOptions = {}): Promise<Opened> {
+    return this.#wait(this.#chosen(options.ids), options, options.again ?? false);
   }
 
   reopen(options: ReopenOptions = {}): Promise<Opened> {
@@ -129,6 +134,12 @@ export class FleetEngine implements Fleet {
 
   async setBehaviour(ids: readonly number[], behaviour: Behaviour): Promise<void> {
     for (const seat of this.#chosen(ids)) seat.setBehaviour(behaviour);
+  }
+
+  async places(): Promise<readonly (readonly number[])[]> {
+    const places = Array.from({ length: this.#addresses }, (): number[] => []);
+    for (const seat of this.#seats.values()) if (seat.isOpen) places[seat.place]?.push(seat.id);
+    return places.map((ids) => ids.sort((left, right) => left - right));
   }
 
   async counts(): Promise<FleetCounts> {
@@ -167,6 +178,7 @@ export class FleetEngine implements Fleet {
     const opened = this.#wait(seats, options);
     for (const seat of seats) {
       seat.isWanted = true;
+      seat.detours = 0;
       seat.cancelRetry?.();
       seat.cancelRetry = undefined;
     }
@@ -174,14 +186,14 @@ export class FleetEngine implements Fleet {
     return opened;
   }
 
-  async #wait(seats: readonly Seat[], { timeoutMs = OPEN_MS_MAX }: OpenOptions): Promise<Opened> {
+  async #wait(seats: readonly Seat[], { timeoutMs = OPEN_MS_MAX }: OpenOptions, isAgain = false): Promise<Opened> {
     const startMs = this.#clock.monotonic();
     const wait = new WarmWait(
       seats.map(({ id }) => id),
       startMs,
       this.#counts.snapshot(),
     );
-    for (const { proxy, id } of seats) if (proxy.isWarm) wait.warm(id, startMs);
+    for (const { proxy, id } of seats) if (proxy.isWarm && !isAgain) wait.warm(id, startMs);
     this.#waits.add(wait);
     const cancel = this.#clock.after(timeoutMs, () => wait.end());
     await wait.ended;

@@ -20,7 +20,8 @@ export interface SeatEvents {
 }
 
 export interface SeatSurroundings extends ProxySurroundings {
-  readonly endpoint: Endpoint;
+  /** Of each address of the target. */
+  readonly endpoints: readonly Endpoint[];
   readonly answers: Answers;
   readonly watches: WatchBook;
   readonly events: SeatEvents;
@@ -44,6 +45,8 @@ export class Seat {
   openingSince = Number.NaN;
   /** Connections that failed one after the other. */
   failures = 0;
+  /** Connections that ended by themselves since it was told to open: the next address each time. */
+  detours = 0;
   /** Cancels the next attempt. */
   cancelRetry: (() => void) | undefined;
   isWanted = false;
@@ -57,12 +60,21 @@ export class Seat {
     return this.proxy.spec.id;
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** The address that it is connected to, or is next, counted from 0. */
+  get place(): number {
+    return (this.id + this.detours) % this.#shared.endpoints.length;
+  }
+
   get isConnected(): boolean {
     return this.#connection !== undefined;
   }
 
   open(): void {
-    const { endpoint, answers, counts, monotonic } = this.#shared;
+    const { endpoints, answers, counts, monotonic } = this.#shared;
     this.openingSince = monotonic();
     this.#isSettled = false;
     let context: ReturnType<CredentialContexts["of"]> | undefined;
@@ -76,7 +88,7 @@ export class Seat {
       return;
     }
     const connection: Connection = new Connection({
-      endpoint,
+      endpoint: endpoints[this.place] as Endpoint,
       protocol: this.proxy.spec.protocol,
       context,
       session: this.#session,
@@ -195,6 +207,7 @@ export class Seat {
     if (connection === undefined || this.#connection !== connection) return;
     this.#leave();
     this.failures++;
+    this.detours++;
     this.#shared.events.lost(this, end);
   }
 

@@ -12,6 +12,7 @@ import type {
   ReopenOptions,
   Seen,
   Target,
+  WarmOptions,
   Watch,
 } from "./fleet-api.ts";
 import { FleetProcess } from "./process-caller.ts";
@@ -73,7 +74,7 @@ class FleetOfProcesses implements Fleet {
     return this.#open("connect", options);
   }
 
-  warm(options: OpenOptions = {}): Promise<Opened> {
+  warm(options: WarmOptions = {}): Promise<Opened> {
     return this.#open("warm", options);
   }
 
@@ -103,6 +104,13 @@ class FleetOfProcesses implements Fleet {
     await this.#all((process) => process.call("setBehaviour", ids, behaviour));
   }
 
+  async places(): Promise<readonly (readonly number[])[]> {
+    const [first = [], ...others] = await this.#all((process) => process.call("places"));
+    return first.map((ids, place) =>
+      [...ids, ...others.flatMap((part) => part[place] ?? [])].sort((left, right) => left - right),
+    );
+  }
+
   async counts(): Promise<FleetCounts> {
     return addCounts(await this.#all((process) => process.call("counts")));
   }
@@ -124,7 +132,7 @@ class FleetOfProcesses implements Fleet {
     await this.#all((process) => process.stop());
   }
 
-  async #open(method: "connect" | "warm" | "reopen", options: ReopenOptions): Promise<Opened> {
+  async #open(method: "connect" | "warm" | "reopen", options: ReopenOptions & WarmOptions): Promise<Opened> {
     const { perSecond } = options;
     const own = perSecond === undefined ? options : { ...options, perSecond: perSecond / this.#processes.length };
     const parts = await this.#all((process) => process.call(method, own));
