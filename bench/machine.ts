@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { cpus, release, totalmem, type } from "node:os";
-import process from "node:process";
+
+const CHECKOUT = new URL("..", import.meta.url);
+const MEASURED = ["src", "workers", "bench", "package.json"];
 
 /** Where a run happened, without anything that names the machine or its user. */
 export interface RunContext {
@@ -16,16 +18,16 @@ export interface RunContext {
     readonly model: string;
     readonly memoryMiB: number;
   };
+  /** Of the control plane. */
   readonly runtime: { readonly name: string; readonly version: string };
   readonly command: readonly string[];
 }
 
-export function runContext(args: readonly string[]): RunContext {
+export function runContext(args: readonly string[], runtime: RunContext["runtime"]): RunContext {
   const processors = cpus();
   return {
     commit: git("rev-parse", "HEAD"),
-    isDirty:
-      git("status", "--porcelain", "--untracked-files=no", "--", "src", "workers", "bench", "package.json") !== "",
+    isDirty: git("status", "--porcelain", "--untracked-files=no", "--", ...MEASURED) !== "",
     date: new Date().toISOString(),
     machine: {
       system: type(),
@@ -34,20 +36,26 @@ export function runContext(args: readonly string[]): RunContext {
       model: processors[0]?.model ?? "unknown",
       memoryMiB: Math.round(totalmem() / 2 ** 20),
     },
-    runtime: runtime(),
+    runtime,
     command: ["npm", "run", "bench", ...(args.length === 0 ? [] : ["--", ...args])],
   };
 }
 
-function runtime(): RunContext["runtime"] {
-  const { deno, node } = process.versions;
-  return deno === undefined ? { name: "node", version: node } : { name: "deno", version: deno };
+/** Whether the control plane and what measures it are now what they were at a commit. */
+export function isUnchangedSince(commit: string): boolean {
+  try {
+    execFileSync("git", ["diff", "--quiet", commit, "--", ...MEASURED], { cwd: CHECKOUT, stdio: "ignore" });
+    return true;
+  } catch {
+    // Changed, or a commit that this clone does not have.
+    return false;
+  }
 }
 
 function git(...args: readonly string[]): string {
   try {
     return execFileSync("git", [...args], {
-      cwd: new URL("..", import.meta.url),
+      cwd: CHECKOUT,
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     }).trim();

@@ -40,7 +40,7 @@ export interface Samples {
 }
 
 /** How many values of a sample are kept. */
-const KEPT_MAX = 100;
+const KEPT_MAX = 60;
 
 /** Summarizes values; at least one. */
 export function summarize(values: readonly number[]): Samples {

@@ -1,48 +1,30 @@
 /**
- * `npm run bench [-- FILTER...] [--full] [--peer NAME] [--json | --save] [--server-flag FLAG...]`
+ * `npm run bench [-- FILTER...] [--full] [--peer NAME] [--runtime NAME] [--json | --save] [--only-missing] [--list] [--server-flag FLAG...]`
  *
  * Runs the benches whose names contain one of the filters (all of them without a filter), one after the other; `--full`
  * runs the long ones too. `--peer go-control-plane` runs the comparison with a reference server instead, on the shapes that
- * the filters name. `--json` prints the result as JSON on standard output, `--save` adds it to `perf-results/`.
+ * the filters name. `--runtime deno` runs the control plane on Deno; its clients stay on Node. `--json` prints the result as
+ * JSON on standard output. `--save` adds it to `perf-results/` as soon as a suite has ended, so that a run may be stopped at
+ * any time, and `--only-missing` leaves out what is there for the sources as they are. `--list` says what would run, and for
+ * how long.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { costSuite } from "./cost.ts";
-import { envoyMemorySuite } from "./envoy-memory.ts";
-import { hostileSuite } from "./hostile-suite.ts";
-import { httpSuite } from "./http.ts";
-import { runContext } from "./machine.ts";
+import { isUnchangedSince, runContext } from "./machine.ts";
 import type { ExactCount, Findings, Measurement } from "./measurement.ts";
-import { generateTimings } from "./micro/generate.ts";
-import { pushTimings } from "./micro/push.ts";
-import { sessionTimings } from "./micro/session.ts";
-import { signTimings } from "./micro/sign.ts";
-import { stepTimings } from "./micro/step.ts";
-import { type TimingGroup, timeGroup } from "./micro/timing.ts";
-import { translateTimings } from "./micro/translate.ts";
-import { viewTimings } from "./micro/view.ts";
-import { yardstickTimings } from "./micro/yardstick.ts";
-import { buildPeer } from "./peers/go-control-plane.ts";
-import { type Routes, versus, versusName } from "./peers/versus.ts";
-import { processSuite } from "./process-figures.ts";
+import { PEER } from "./peers/go-control-plane.ts";
 import { comparisonTable, countLine, measurementLine, measurementTable } from "./report.ts";
-import { type SavedRun, saveRun } from "./saved-runs.ts";
-import { libraryScenarios, usualScenarios } from "./scenarios.ts";
-import { soakSuite } from "./soak-suite.ts";
-
-/** The one that there is. */
-const PEER = "go-control-plane";
-
-/** Benches that are run together; `name` starts the names of all that it finds. */
-export interface Suite {
-  readonly name: string;
-  run(isWanted: (name: string) => boolean): Promise<Findings>;
-}
+import { readRuns, type SavedRun, SCHEMA, saveRun } from "./saved-runs.ts";
+import { estimateOf, scheduleOf } from "./schedule.ts";
+import { RUNTIMES, type RuntimeName, serverProgram } from "./server-program.ts";
+import { chosenSuites, ownSuites, peerSuites, type Suite } from "./suites.ts";
 
 const { values, positionals } = readArguments();
+const server = serverProgram(values.runtime, values["server-flag"]);
 const say = (text: string) => {
   if (!values.json) process.stdout.write(`${text}\n`);
 };
+const tell = (text: string) => process.stderr.write(`${text}\n`);
 
 function readArguments() {
   try {
@@ -51,103 +33,89 @@ function readArguments() {
       options: {
         full: { type: "boolean", default: false },
         peer: { type: "string" },
+        runtime: { type: "string", default: "node" },
         json: { type: "boolean", default: false },
         save: { type: "boolean", default: false },
+        "only-missing": { type: "boolean", default: false },
+        list: { type: "boolean", default: false },
         "server-flag": { type: "string", multiple: true, default: [] },
       },
     });
-    if (read.values.peer === undefined || read.values.peer === PEER) return read;
-    throw new Error(`there is no peer ${read.values.peer}; there is ${PEER}`);
+    const { peer, runtime } = read.values;
+    if (peer !== undefined && peer !== PEER) throw new Error(`there is no peer ${peer}; there is ${PEER}`);
+    const found = RUNTIMES.find((name) => name === runtime);
+    if (found === undefined) throw new Error(`there is no runtime ${runtime}; there are ${RUNTIMES.join(" and ")}`);
+    if (peer !== undefined && found !== "node") throw new Error("the comparison with a peer runs on Node");
+    return { ...read, values: { ...read.values, runtime: found satisfies RuntimeName } };
   } catch (error) {
     process.stderr.write(`npm run bench: ${(error as Error).message}\n`);
     process.exit(2);
   }
 }
 
-const microGroups: readonly TimingGroup[] = [
-  yardstickTimings,
-  translateTimings,
-  viewTimings,
-  generateTimings,
-  stepTimings,
-  sessionTimings,
-  pushTimings,
-  signTimings,
-];
-
-function ownSuites(): readonly Suite[] {
-  const flags = values["server-flag"];
-  return [
-    ...microGroups.map((group) => ({
-      name: `micro/${group.name}`,
-      run: async (isWanted: (name: string) => boolean) => ({
-        measurements: await timeGroup(group, isWanted),
-        counts: [],
-      }),
-    })),
-    ...processSuite,
-    costSuite,
-    ...usualScenarios(flags),
-    httpSuite,
-    ...(values.full ? [...libraryScenarios(flags), hostileSuite(true, flags), soakSuite(flags), envoyMemorySuite] : []),
-  ];
-}
-
-/** What a peer is compared on; with --full also the smallest and the next larger mesh. */
-const USUAL_PEER_RUNS: readonly (readonly [shape: string, routes?: Routes])[] = [["W2"], ["X5"]];
-const PEER_RUNS = {
-  usual: USUAL_PEER_RUNS,
-  full: [["W1"], ...USUAL_PEER_RUNS, ["W3"], ["W3", "one table"]] as typeof USUAL_PEER_RUNS,
-};
-
-/** None, with the reason on standard error, where the peer cannot be built. */
-async function peerSuites(): Promise<readonly Suite[]> {
-  const built = await buildPeer();
-  if ("missing" in built) {
-    process.stderr.write(`skipped: peer ${PEER}: ${built.missing}\n`);
-    return [];
-  }
-  const flags = values["server-flag"];
-  return (values.full ? PEER_RUNS.full : PEER_RUNS.usual).map(([shape, routes]) => {
-    const name = versusName(shape, routes);
-    return {
-      name,
-      run: async (isWanted) =>
-        isWanted(name) ? versus(shape, built.program, flags, routes) : { measurements: [], counts: [] },
-    };
-  });
-}
-
-const suites = values.peer === undefined ? ownSuites() : await peerSuites();
+const schedule = scheduleOf(readRuns(), server.runtime.name, isUnchangedSince);
+const suites = values.peer === undefined ? ownSuites(server, values.full) : await peerSuites(server, values.full);
+const chosen = chosenSuites(suites, positionals);
+const wanted = chosen.filter(({ name }) => !values["only-missing"] || !schedule.isKept(name));
 const measurements: Measurement[] = [];
 const counts: ExactCount[] = [];
-let hasFailed = false;
-// A filter names whole suites or, where there is none of its name, something inside one: then groups are made to see.
-const within = positionals.filter((filter) => !suites.some(({ name }) => name.includes(filter)));
-for (const suite of suites) {
-  const isWanted = (name: string) => positionals.length === 0 || positionals.some((filter) => name.includes(filter));
-  const mayHold = within.some((filter) => filter.startsWith(`${suite.name}/`) || !filter.includes("/"));
-  if (!isWanted(suite.name) && !mayHold) continue;
-  const found = await suite.run(isWanted).catch((error: unknown): Findings => {
+const ran: { readonly name: string; readonly seconds: number }[] = [];
+
+if (values.list) {
+  for (const { name } of wanted) {
+    const seconds = schedule.secondsOf(name);
+    say(
+      `${name}: ${seconds === undefined ? "no kept run has it" : `${seconds} s`}${schedule.isKept(name) ? ", kept" : ""}`,
+    );
+  }
+  say(estimateOf(namesOf(wanted), schedule));
+} else {
+  for (const [place, suite] of wanted.entries()) {
+    const toGo = estimateOf(namesOf(wanted.slice(place)), schedule);
+    if (isWanted(suite.name)) tell(`[${place + 1}/${wanted.length}] ${suite.name}; to go: ${toGo}`);
+    await runSuite(suite);
+  }
+  if (values.json) process.stdout.write(`${JSON.stringify(runOf({ measurements, counts }, ran))}\n`);
+  if (chosen.length > 0 && wanted.length === 0) tell("nothing is missing");
+  else if (measurements.length + counts.length === 0 && suites.length > 0 && process.exitCode === undefined) {
+    tell(`no bench has a name with ${positionals.join(" or ")} in it`);
+    process.exitCode = 2;
+  }
+}
+
+function isWanted(name: string): boolean {
+  return positionals.length === 0 || positionals.some((filter) => name.includes(filter));
+}
+
+async function runSuite({ name, run }: Suite): Promise<void> {
+  const startedMs = performance.now();
+  const found = await run(isWanted).catch((error: unknown): Findings => {
     // What the others have measured is not lost with it.
-    process.stderr.write(`${suite.name} failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    tell(`${name} failed: ${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = 1;
-    hasFailed = true;
     return { measurements: [], counts: [] };
   });
-  if (found.measurements.length + found.counts.length === 0) continue;
+  if (found.measurements.length + found.counts.length === 0) return;
+  const suite = { name, seconds: Math.ceil((performance.now() - startedMs) / 1000) };
+  ran.push(suite);
   measurements.push(...found.measurements);
   counts.push(...found.counts);
+  show(found);
+  // A part of a suite does not say how long it takes, nor that all of it is there.
+  if (values.save) tell(`saved in ${saveRun(runOf(found, isWanted(name) ? [suite] : []))}`);
+}
+
+function show(found: Findings): void {
   if (values.peer !== undefined) say(comparisonTable(found.measurements));
   else if (process.stdout.isTTY) say(`\n${measurementTable(found.measurements)}`);
   else for (const measurement of found.measurements) say(measurementLine(measurement));
   for (const count of found.counts) say(countLine(count));
 }
-if (measurements.length + counts.length === 0 && suites.length > 0 && !hasFailed) {
-  process.stderr.write(`no bench has a name with ${positionals.join(" or ")} in it\n`);
-  process.exitCode = 2;
+
+function runOf(found: Findings, own: SavedRun["suites"] & object): SavedRun {
+  return { schema: SCHEMA, ...runContext(process.argv.slice(2), server.runtime), suites: own, ...found };
 }
 
-const run: SavedRun = { schema: 2, ...runContext(process.argv.slice(2)), measurements, counts };
-if (values.json) process.stdout.write(`${JSON.stringify(run)}\n`);
-if (values.save && measurements.length + counts.length > 0) process.stderr.write(`saved in ${saveRun(run)}\n`);
+function namesOf(some: readonly Suite[]): readonly string[] {
+  return some.map(({ name }) => name);
+}

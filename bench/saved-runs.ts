@@ -1,19 +1,32 @@
 /** What `perf-results/` holds; its README says what each field means. */
 import { appendFileSync, readdirSync, readFileSync } from "node:fs";
 import type { RunContext } from "./machine.ts";
-import type { Findings } from "./measurement.ts";
+import { type Findings, type Measurement, summarize } from "./measurement.ts";
+
+/**
+ * 1: without quartiles, and one file for each run. Until 2 times to each proxy ended with its acknowledgement; since 3 with its
+ * receipt.
+ */
+export const SCHEMA = 3;
 
 export interface SavedRun extends RunContext, Findings {
-  /** 1: without quartiles, and one file for each run. */
-  readonly schema: 1 | 2;
+  readonly schema: 1 | 2 | typeof SCHEMA;
+  /** That have run as a whole, and how long each took. Absent until schema 3. */
+  readonly suites?: readonly { readonly name: string; readonly seconds: number }[];
 }
+
+/** A single value is its own summary. */
+type SavedMeasurement = Omit<Measurement, "samples"> & {
+  readonly samples: Measurement["samples"] | Pick<Measurement["samples"], "taken" | "kept">;
+};
 
 const FOLDER = new URL("../perf-results/", import.meta.url);
 const FILE = new URL("runs.jsonl", FOLDER);
+const SINCE_RECEIPT = 3;
 
 /** Adds a line; returns the file's path in the checkout. */
 export function saveRun(run: SavedRun): string {
-  appendFileSync(FILE, `${JSON.stringify(run)}\n`);
+  appendFileSync(FILE, `${lineOf(run)}\n`);
   return "perf-results/runs.jsonl";
 }
 
@@ -24,6 +37,31 @@ export function readRuns(): readonly SavedRun[] {
     const text = readFileSync(new URL(name, FOLDER), "utf8");
     return name.endsWith(".json") ? [text] : text.split("\n").filter(Boolean);
   });
-  const runs = texts.map((text) => JSON.parse(text) as SavedRun);
-  return runs.sort((left, right) => left.date.localeCompare(right.date));
+  return texts.map(runOf).sort((left, right) => left.date.localeCompare(right.date));
+}
+
+export function lineOf(run: SavedRun): string {
+  const measurements = run.measurements.map(({ samples, ...measurement }): SavedMeasurement => {
+    const { taken, kept } = samples;
+    return { ...measurement, samples: taken === 1 && kept.length === 1 ? { taken, kept } : samples };
+  });
+  return JSON.stringify({ ...run, measurements });
+}
+
+/** With the names that measurements have now: one name never means two things. */
+export function runOf(line: string): SavedRun {
+  const run = JSON.parse(line) as Omit<SavedRun, "measurements"> & {
+    readonly measurements: readonly SavedMeasurement[];
+  };
+  const measurements = run.measurements.map(({ name, unit, samples }) => ({
+    name: run.schema < SINCE_RECEIPT ? nameUntilAcknowledgement(name) : name,
+    unit,
+    samples: "mean" in samples ? samples : summarize(samples.kept),
+  }));
+  return { ...run, measurements };
+}
+
+function nameUntilAcknowledgement(name: string): string {
+  if (name.startsWith("fleet/")) return name.replace(/, to each proxy$/, ", to each proxy's acknowledgement");
+  return name.startsWith("versus/") ? name.replace(/ to a proxy, /, " to a proxy's acknowledgement, ") : name;
 }

@@ -3,7 +3,6 @@
  * oracle at the end. What fails the oracle has no numbers.
  */
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { progressWriter } from "../src/cli/fleet-output.ts";
 import {
   type Delays,
@@ -17,6 +16,7 @@ import {
 } from "../src/fleet/mod.ts";
 import { silentLog, systemClock } from "../src/lib/mod.ts";
 import { type ExactCount, type Findings, type Measurement, summarize, type Unit } from "./measurement.ts";
+import type { ServerProgram } from "./server-program.ts";
 
 export interface ScenarioSuite {
   readonly name: string;
@@ -26,9 +26,11 @@ export interface ScenarioSuite {
 /** A few hundred proxies, two thousand with a sparse call graph, five thousand. */
 const SHAPES = ["O400", "K", "XL"] as const;
 const SECONDS = 8;
+/** Longer than any scenario takes: what hangs costs the others no more. */
+const GIVEN_UP_MS = 20 * 60_000;
 
 /** Cold start, endpoint churn, rolling update, policy edit and certificates on each of the usual shapes. */
-export function usualScenarios(flags: readonly string[]): readonly ScenarioSuite[] {
+export function usualScenarios(server: ServerProgram): readonly ScenarioSuite[] {
   return SHAPES.map((shape) => {
     const phases = [
       { name: "endpoint churn", action: "endpoint-churn", rate: 10, for: `${SECONDS}s` },
@@ -37,7 +39,7 @@ export function usualScenarios(flags: readonly string[]): readonly ScenarioSuite
       { name: "certificates", action: "rotate-certificates" },
     ];
     const text = JSON.stringify({ name: shape, shape, patience: "60s", phases });
-    return suiteOf(`fleet/${shape}`, () => readScenario(text, shape), flags);
+    return suiteOf(`fleet/${shape}`, () => readScenario(text, shape), server);
   });
 }
 
@@ -45,19 +47,19 @@ export function usualScenarios(flags: readonly string[]): readonly ScenarioSuite
 const OTHER_SHAPES = { "endpoint-change": ["S5", "X5"] } as const;
 
 /** Every scenario that comes with the fleet. */
-export function libraryScenarios(flags: readonly string[]): readonly ScenarioSuite[] {
+export function libraryScenarios(server: ServerProgram): readonly ScenarioSuite[] {
   return [
-    ...libraryNames().map((name) => suiteOf(`fleet/${name}`, () => libraryScenario(name), flags)),
+    ...libraryNames().map((name) => suiteOf(`fleet/${name}`, () => libraryScenario(name), server)),
     ...Object.entries(OTHER_SHAPES).flatMap(([name, shapes]) =>
       shapes.map((shape) => {
         const read = () => libraryScenario(name, [{ path: "shape", value: shape }]);
-        return suiteOf(`fleet/${name}/${shape}`, read, flags);
+        return suiteOf(`fleet/${name}/${shape}`, read, server);
       }),
     ),
   ];
 }
 
-function suiteOf(name: string, read: () => Scenario, flags: readonly string[]): ScenarioSuite {
+function suiteOf(name: string, read: () => Scenario, { command, flags }: ServerProgram): ScenarioSuite {
   return {
     name,
     async run(isWanted) {
@@ -67,14 +69,11 @@ function suiteOf(name: string, read: () => Scenario, flags: readonly string[]): 
       const progress = progressWriter({ note }, process.stderr.isTTY === true);
       const report = await runScenario({
         scenario: scenario.target.kind === "serve" ? { ...scenario, target: { ...scenario.target, flags } } : scenario,
-        serve: {
-          command: [process.execPath, fileURLToPath(new URL("../src/main/cli.ts", import.meta.url))],
-          env: process.env,
-        },
+        serve: { command, env: process.env },
         clock: systemClock(),
         log: silentLog(),
         progress: progress.tell,
-        signal: new AbortController().signal,
+        signal: AbortSignal.timeout(GIVEN_UP_MS),
       }).finally(progress.end);
       return findingsOf(name, report);
     },

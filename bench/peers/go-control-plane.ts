@@ -19,6 +19,9 @@ import { cacheFolder } from "../../scripts/set-up/cache-folder.mjs";
 import { reasonIn, run } from "../../scripts/set-up/step.mjs";
 import type { MeshAuthority } from "../mesh-authority.ts";
 
+/** The one peer that there is. */
+export const PEER = "go-control-plane";
+
 const SOURCES = fileURLToPath(new URL("./go-control-plane/", import.meta.url));
 
 /** What a server served, so that another one can serve the same. */
