@@ -24,7 +24,7 @@ export interface OperationStep {
   readonly atMs: number;
   readonly action: Extract<
     Action,
-    { readonly kind: "rotate-certificates" | "restart" | "reconnect" | "behave" | "rest" }
+    { readonly kind: "rotate-certificates" | "restart" | "drain" | "reconnect" | "behave" | "rest" }
   >;
 }
 

@@ -29,6 +29,8 @@ export interface Observation {
   readonly usage: readonly ProcessUsage[];
   /** Of all cores, since the machine started; 0 where the system does not say. */
   readonly machine: MachineTimes;
+  /** Open streams of each replica; empty where there is one alone. */
+  readonly streams: readonly number[];
   readonly atMs: number;
 }
 
@@ -41,6 +43,7 @@ export interface Taken {
   readonly lateMs: number;
   readonly needed: number | undefined;
   readonly downMs: number | undefined;
+  readonly drainMs: number | undefined;
 }
 
 /** Of a phase of no steps. */
@@ -51,6 +54,7 @@ export const nothingTaken = (): Taken => ({
   lateMs: 0,
   needed: undefined,
   downMs: undefined,
+  drainMs: undefined,
 });
 
 /** Makes the report of a phase out of what was observed before and after it; `startedMs`: when the run began. */
@@ -81,7 +85,6 @@ export function reportPhase(
   }
   const spanSeconds = (after.atMs - before.atMs) / 1000;
   const clientCpu = after.usage.map((each) => each.cpuSeconds - (cpuOf(before.usage, each.pid) ?? 0));
-  const isRestarted = taken.downMs !== undefined;
   return {
     name,
     startMs: Math.round(before.atMs - startedMs),
@@ -91,14 +94,16 @@ export function reportPhase(
     deliveries: after.counts.responses - before.counts.responses,
     needed: taken.needed,
     resources: after.counts.resources - before.counts.resources,
-    generated: grown(before.figures.generated, after.figures.generated, isRestarted),
+    generated: grown(before.figures.generated, after.figures.generated),
     bytes: after.counts.bytes - before.counts.bytes,
     toEach: delaysOf(toEach),
     toLast: delaysOf(toLast),
     missing,
     opened: openedReport(taken.opened),
     downMs: taken.downMs,
-    serverCpuSeconds: grown(before.figures.cpuSeconds, after.figures.cpuSeconds, isRestarted),
+    drainMs: taken.drainMs,
+    streams: after.streams,
+    serverCpuSeconds: grown(before.figures.cpuSeconds, after.figures.cpuSeconds),
     serverRssBytes: after.figures.rssBytes,
     serverLoopDelayP999Ms: after.figures.loopDelayP999Ms,
     serverLoopDelayMaxMs: after.figures.loopDelayMaxMs,
@@ -120,10 +125,8 @@ function cpuOf(usage: readonly ProcessUsage[], pid: number): number | undefined 
   return usage.find((each) => each.pid === pid)?.cpuSeconds;
 }
 
-/** What a counter has grown by; a server that was started again counts from 0. */
-function grown(before: number | undefined, after: number | undefined, isRestarted: boolean): number | undefined {
-  if (after === undefined) return undefined;
-  return isRestarted ? after : after - (before ?? 0);
+function grown(before: number | undefined, after: number | undefined): number | undefined {
+  return after === undefined ? undefined : after - (before ?? 0);
 }
 
 function openedReport(opened: readonly Opened[]): OpenedReport | undefined {

@@ -39,6 +39,10 @@ export interface PhaseReport {
   readonly opened: OpenedReport | undefined;
   /** How long the control plane was gone until it was ready again. */
   readonly downMs: number | undefined;
+  /** How long a replica took to end when it was asked to. */
+  readonly drainMs: number | undefined;
+  /** Open streams of each replica at the end; empty where there is one alone. */
+  readonly streams: readonly number[];
   readonly serverCpuSeconds: number | undefined;
   readonly serverRssBytes: number | undefined;
   readonly serverLoopDelayP999Ms: number | undefined;

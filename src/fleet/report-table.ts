@@ -35,6 +35,8 @@ export function reportNotes(report: RunReport): readonly string[] {
     if (phase.lateMs > LATE_MS)
       notes.push(`${phase.name}: changes were made up to ${ms(phase.lateMs)} after their time`);
     if (phase.downMs !== undefined) notes.push(`${phase.name}: the control plane was back after ${ms(phase.downMs)}`);
+    if (phase.drainMs !== undefined) notes.push(`${phase.name}: the replica had ended after ${ms(phase.drainMs)}`);
+    notes.push(...comeBack(phase), ...balance(phase));
     if (phase.opened !== undefined && phase.opened.resumed > 0) {
       notes.push(`${phase.name}: ${phase.opened.resumed} of ${phase.opened.handshakes} TLS sessions were resumed`);
     }
@@ -56,6 +58,24 @@ export function reportNotes(report: RunReport): readonly string[] {
     notes.push("oracle: FAILED; there are no numbers", ...oracle.differences.map((each) => `  ${each}`));
   }
   return notes;
+}
+
+/** What it cost that proxies lost their control plane. */
+function comeBack(phase: PhaseReport): readonly string[] {
+  const { name, opened, downMs, drainMs, resources, bytes, changes } = phase;
+  if (opened?.toEach === undefined || (downMs === undefined && drainMs === undefined)) return [];
+  const { p50, max, count } = opened.toEach;
+  // Among changes nobody can say what was sent because of what.
+  const cost = changes > 0 ? "" : `; ${resources} resources and ${number(bytes / count)} bytes a proxy were sent`;
+  return [`${name}: ${count} proxies had all again after ${ms(p50)} (p50), ${ms(max)} (last)${cost}`];
+}
+
+/** How the proxies are spread: by how much the busiest replica has more than its share. */
+function balance({ name, streams }: PhaseReport): readonly string[] {
+  const all = streams.reduce((sum, each) => sum + each, 0);
+  if (streams.length < 2 || all === 0) return [];
+  const error = (Math.max(...streams) * streams.length) / all - 1;
+  return [`${name}: ${streams.join(" + ")} streams on the replicas, balance error ${Math.round(error * 100)} %`];
 }
 
 function rowOf(phase: PhaseReport, proxies: number): readonly string[] {

@@ -44,18 +44,41 @@ const NOTHING: ServerFigures = {
   loopDelayMaxMs: undefined,
 };
 
-/** Reads the figures of a server that may end, or answer no more, in the middle of a run: then it has none, and that is counted. */
+/**
+ * Reads the figures of all replicas together. One that answers no more in the middle of a run has none, and that is counted;
+ * one that is ended on purpose keeps what it has counted.
+ */
 export class FigureReader {
-  readonly #source: FigureSource;
+  readonly #sources: readonly FigureSource[];
+  readonly #ended = new Set<number>();
+  /** Of processes that are gone. */
+  readonly #past: ServerFigures[] = [];
   #failures = 0;
   #example = "";
 
-  constructor(source: FigureSource) {
-    this.#source = source;
+  constructor(sources: readonly FigureSource[]) {
+    this.#sources = sources;
   }
 
   async read(): Promise<ServerFigures> {
-    const { admin, pid } = this.#source;
+    const running = this.#sources.filter((_, replica) => !this.#ended.has(replica));
+    return together(await Promise.all(running.map((source) => this.#readOne(source))), this.#past);
+  }
+
+  /** To be awaited before the process of a replica is ended. */
+  async ending(replica: number): Promise<void> {
+    const source = this.#sources[replica];
+    if (source === undefined || this.#ended.has(replica)) return;
+    this.#past.push(await this.#readOne(source));
+    this.#ended.add(replica);
+  }
+
+  /** Another process of the replica runs. */
+  began(replica: number): void {
+    this.#ended.delete(replica);
+  }
+
+  async #readOne({ admin, pid }: FigureSource): Promise<ServerFigures> {
     const system = { ...NOTHING, ...(pid === undefined ? undefined : processFigures(pid())) };
     if (admin === undefined) return system;
     try {
@@ -72,6 +95,21 @@ export class FigureReader {
     if (this.#failures === 0) return { errors: {}, errorExamples: {} };
     return { errors: { "no-figures": this.#failures }, errorExamples: { "no-figures": this.#example } };
   }
+}
+
+/** Counters of all; gauges of those that run. Undefined where one of these does not say. */
+function together(running: readonly ServerFigures[], past: readonly ServerFigures[]): ServerFigures {
+  const of = (key: keyof ServerFigures, from: readonly ServerFigures[]) => from.map((each) => each[key] ?? Number.NaN);
+  const told = (value: number) => (Number.isFinite(value) ? value : undefined);
+  const sum = (values: readonly number[]) => told(values.reduce((total, value) => total + value, 0));
+  const everybody = [...running, ...past];
+  return {
+    cpuSeconds: sum(of("cpuSeconds", everybody)),
+    rssBytes: sum(of("rssBytes", running)),
+    generated: sum(of("generated", everybody)),
+    loopDelayP999Ms: told(Math.max(...of("loopDelayP999Ms", running))),
+    loopDelayMaxMs: told(Math.max(...of("loopDelayMaxMs", running))),
+  };
 }
 
 /** The server's own metrics, else what the system says of its process. */

@@ -34,8 +34,12 @@ export interface PhaseContext {
   readonly startedMs: number;
   readonly nextChangeId: () => number;
   readonly figures: () => Promise<ServerFigures>;
-  /** Kills the control plane and starts it again; ms until it was ready. */
-  readonly restart: () => Promise<number>;
+  /** Of the control plane. */
+  readonly replicas: number;
+  /** Kills a replica, if it runs, and starts it again; ms until it was ready. */
+  readonly restart: (replica: number) => Promise<number>;
+  /** Asks a replica to end; ms until it had. */
+  readonly drain: (replica: number) => Promise<number>;
   readonly rotate: () => Promise<void>;
   readonly progress: (text: string) => void;
   readonly signal: AbortSignal;
@@ -55,9 +59,11 @@ export async function pause(clock: Clock, ms: number, signal: AbortSignal): Prom
   });
 }
 
-async function observe({ fleet, figures, clock }: PhaseContext): Promise<Observation> {
-  const [counts, server, usage] = await Promise.all([fleet.counts(), figures(), fleet.usage()]);
-  return { counts, figures: server, usage, machine: machineTimes(), atMs: clock.monotonic() };
+async function observe({ fleet, figures, clock, replicas }: PhaseContext): Promise<Observation> {
+  const places = replicas < 2 ? [] : fleet.places();
+  const [counts, server, usage, ids] = await Promise.all([fleet.counts(), figures(), fleet.usage(), places]);
+  const streams = ids.map(({ length }) => length);
+  return { counts, figures: server, usage, machine: machineTimes(), streams, atMs: clock.monotonic() };
 }
 
 /** Opens the streams of all proxies of a run. */
@@ -121,6 +127,7 @@ class PhaseRunner {
   #needed = 0;
   #isCounted = true;
   #downMs: number | undefined;
+  #drainMs: number | undefined;
 
   constructor(phase: PlannedPhase, context: PhaseContext) {
     this.#phase = phase;
@@ -157,6 +164,7 @@ class PhaseRunner {
       lateMs: this.#lateMs,
       needed: this.#isCounted && this.#changes > 0 ? this.#needed : undefined,
       downMs: this.#downMs,
+      drainMs: this.#drainMs,
     };
   }
 
@@ -259,6 +267,29 @@ class PhaseRunner {
     this.#pending.push(work);
   }
 
+  async #restart(replica: number, timeoutMs: number): Promise<void> {
+    const { fleet, proxies, replicas, restart } = this.#context;
+    if (replicas > 1) {
+      await this.#withoutReplica(replica, timeoutMs, async () => {
+        this.#downMs = await restart(replica);
+      });
+      return;
+    }
+    this.#downMs = await restart(replica);
+    this.#opened.push(await fleet.warm({ ids: proxies.healthy(), timeoutMs }));
+  }
+
+  /** Ends a replica, and waits until its proxies have all again from others. */
+  async #withoutReplica(replica: number, timeoutMs: number, end: () => Promise<void>): Promise<void> {
+    const { fleet, proxies } = this.#context;
+    const left = ((await fleet.places())[replica] ?? []).filter((id) => !proxies.isSick(id));
+    const again = left.length === 0 ? undefined : fleet.warm({ ids: left, timeoutMs, again: true });
+    // Answers come in order: whoever waits does so by now.
+    await fleet.places();
+    await end();
+    if (again !== undefined) this.#opened.push(await again);
+  }
+
   async #operate({ action, atMs }: OperationStep): Promise<void> {
     const { fleet, proxies, patienceMs, progress } = this.#context;
     await this.#until(atMs);
@@ -276,11 +307,16 @@ class PhaseRunner {
         this.#beside(this.#context.rotate());
         break;
       }
-      case "restart": {
-        this.#downMs = await this.#context.restart();
-        this.#opened.push(await fleet.warm({ ids: proxies.healthy(), timeoutMs }));
+      case "restart":
+        this.#beside(this.#restart(action.replica, timeoutMs));
         break;
-      }
+      case "drain":
+        this.#beside(
+          this.#withoutReplica(action.replica, timeoutMs, async () => {
+            this.#drainMs = await this.#context.drain(action.replica);
+          }),
+        );
+        break;
       case "reconnect": {
         const rate = action.perSecond === undefined ? {} : { perSecond: action.perSecond };
         const { withoutFin } = action;

@@ -19,8 +19,10 @@ export interface ServerProcess {
   readonly pid: number;
   /** From the start of the process to its ready file. */
   readonly readyMs: number;
-  /** Kills it without warning and starts it again at the same addresses; ms until it was ready again. */
+  /** Kills it without warning, if it runs, and starts it again at the same addresses; ms until it was ready again. */
   restart(): Promise<number>;
+  /** Asks it to end, as whoever replaces it does; ms until it had ended. */
+  drain(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -28,7 +30,9 @@ export interface ServerOptions {
   /** What is run: `[program, ...arguments]` up to the command `serve`. */
   readonly command: readonly string[];
   readonly folder: string;
+  /** No other control plane's. */
   readonly stateDir: string;
+  readonly caDir: string;
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -55,6 +59,11 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
       child = await launch(options, { xds, admin });
       return child.readyMs;
     },
+    async drain() {
+      const startedMs = options.clock.monotonic();
+      await end(child.process, "SIGTERM", options.clock);
+      return options.clock.monotonic() - startedMs;
+    },
     stop: () => end(child.process, "SIGTERM", options.clock),
   };
 }
@@ -67,11 +76,11 @@ interface Launched {
 }
 
 async function launch(options: ServerOptions, at: { readonly xds: string; readonly admin: string }): Promise<Launched> {
-  const { clock, command, folder, stateDir } = options;
+  const { clock, command, folder, stateDir, caDir } = options;
   const readyFile = join(stateDir, "ready.json");
   rmSync(readyFile, { force: true });
   const [program = process.execPath, ...before] = command;
-  const places = ["--state-dir", join(stateDir, "state"), "--ca-dir", join(stateDir, "ca"), "--ready-file", readyFile];
+  const places = ["--state-dir", join(stateDir, "state"), "--ca-dir", caDir, "--ready-file", readyFile];
   const addresses = ["--xds", at.xds, "--admin", at.admin];
   const startedMs = clock.monotonic();
   const flags = [...addresses, ...places, ...(ENDS_WITH_FLEET ? ["--end-with-stdin"] : []), ...options.flags];

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, type HostPort, parseHostPort } from "../lib/mod.ts";
 import { requestJson } from "../platform/json-request.ts";
@@ -6,7 +6,7 @@ import { type CredentialSource, OSM_COMMON_NAME, OSM_SERVER_NAME, type Subject }
 import { FolderFeed } from "./feed.ts";
 import type { Target } from "./fleet-api.ts";
 import type { FigureSource } from "./run-figures.ts";
-import { startServer } from "./run-server.ts";
+import { type ServerProcess, startServer } from "./run-server.ts";
 import type { Scenario } from "./scenario.ts";
 import { scratchFolder } from "./scratch-folder.ts";
 
@@ -26,8 +26,10 @@ export interface Access {
 export interface OpenedTarget {
   readonly target: Target;
   readonly credentials: CredentialSource;
-  readonly figures: FigureSource;
-  readonly restart: () => Promise<number>;
+  /** Of each replica. */
+  readonly figures: readonly FigureSource[];
+  readonly restart: (replica: number) => Promise<number>;
+  readonly drain: (replica: number) => Promise<number>;
   readonly rotate: () => Promise<void>;
   /** Resolves when the control plane knows so many pods; at once where it cannot be asked. */
   readonly knows: (pods: number) => Promise<void>;
@@ -74,7 +76,7 @@ export async function openTarget(
   },
 ): Promise<OpenedTarget> {
   const { target } = scenario;
-  if (target.kind === "serve") return await ownServer(target.flags, options.folder ?? "", options);
+  if (target.kind === "serve") return await ownServers(target, options.folder ?? "", options);
   const admin = target.admin === undefined ? undefined : hostPort(target.admin, "target.admin");
   const access = options.access ?? (admin === undefined ? undefined : await accessBy(admin));
   if (access === undefined) {
@@ -86,9 +88,9 @@ export async function openTarget(
   return {
     target: { address: target.address, ...(access.tls === undefined ? {} : { tls: access.tls }) },
     credentials: access.credentials,
-    figures: { ...(admin === undefined ? {} : { admin }), ...(pid === undefined ? {} : { pid: () => pid }) },
-    restart: () =>
-      Promise.reject(new TargetError('"restart" needs a control plane that the run has started: target: serve.')),
+    figures: [{ ...(admin === undefined ? {} : { admin }), ...(pid === undefined ? {} : { pid: () => pid }) }],
+    restart: () => Promise.reject(notOurs("restart")),
+    drain: () => Promise.reject(notOurs("drain")),
     rotate: () =>
       admin === undefined
         ? Promise.reject(new TargetError('"rotate-certificates" needs target.admin.'))
@@ -98,6 +100,10 @@ export async function openTarget(
     },
     close: async () => {},
   };
+}
+
+function notOurs(action: string): TargetError {
+  return new TargetError(`"${action}" needs a control plane that the run has started: target: serve.`);
 }
 
 /** It is ready long before it has read a folder that was written just now. */
@@ -114,20 +120,34 @@ async function podsKnown(admin: HostPort, pods: number, clock: Clock): Promise<v
   }
 }
 
-async function ownServer(
-  flags: readonly string[],
+async function ownServers(
+  { flags, replicas }: { readonly flags: readonly string[]; readonly replicas: number },
   folder: string,
   { serve, clock }: { readonly serve: ServeCommand; readonly clock: Clock },
 ): Promise<OpenedTarget> {
   const stateDir = scratchFolder("osm-fleet-state-");
-  const discard = () => rmSync(stateDir, { recursive: true, force: true });
+  const caDir = join(stateDir, "ca");
+  const running = new Set<ServerProcess>();
+  const stop = async () => {
+    await Promise.all([...running].map((server) => server.stop()));
+    rmSync(stateDir, { recursive: true, force: true });
+  };
   try {
-    const server = await startServer({ ...serve, folder, stateDir, flags, clock });
-    const admin = hostPort(server.admin, "admin");
-    const certificatePem = readFileSync(join(stateDir, "ca", "ca.crt"), "utf8");
-    const privateKeyPem = readFileSync(join(stateDir, "ca", "private.key"), "utf8");
+    const servers: ServerProcess[] = [];
+    for (let n = 0; n < replicas; n++) {
+      const own = join(stateDir, `replica-${n}`);
+      mkdirSync(own, { mode: 0o700 });
+      const server = await startServer({ ...serve, folder, stateDir: own, caDir, flags, clock });
+      servers.push(server);
+      running.add(server);
+    }
+    const replica = (n: number) => servers[n] as ServerProcess;
+    const admins = servers.map((server) => hostPort(server.admin, "admin"));
+    const [address = "", ...alternatives] = servers.map(({ xds }) => xds);
+    const certificatePem = readFileSync(join(caDir, "ca.crt"), "utf8");
+    const privateKeyPem = readFileSync(join(caDir, "private.key"), "utf8");
     return {
-      target: { address: server.xds, tls: { rootsPem: certificatePem, serverName: OSM_SERVER_NAME } },
+      target: { address, alternatives, tls: { rootsPem: certificatePem, serverName: OSM_SERVER_NAME } },
       // Signed here, so that the server's figures hold nothing of it.
       credentials: {
         kind: "authority",
@@ -136,17 +156,24 @@ async function ownServer(
         dnsNames: [OSM_COMMON_NAME],
         uris: [],
       },
-      figures: { admin, pid: () => server.pid },
-      restart: () => server.restart(),
-      rotate: () => rotateBy(admin),
-      knows: async () => {},
-      async close() {
-        await server.stop();
-        discard();
+      figures: servers.map((server, n) => ({ admin: admins[n] as HostPort, pid: () => server.pid })),
+      async restart(n) {
+        const readyMs = await replica(n).restart();
+        running.add(replica(n));
+        return readyMs;
       },
+      async drain(n) {
+        running.delete(replica(n));
+        return await replica(n).drain();
+      },
+      async rotate() {
+        await Promise.all(admins.filter((_, n) => running.has(replica(n))).map(rotateBy));
+      },
+      knows: async () => {},
+      close: stop,
     };
   } catch (error) {
-    discard();
+    await stop();
     throw error;
   }
 }

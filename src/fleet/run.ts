@@ -74,11 +74,11 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
     const pods = podsWithProxy(rehearsed.pods, first, world.everyPod.length);
     fleet = await fleetOf(options, opened, pods);
     const clientPids = (await fleet.usage()).map(({ pid }) => pid);
-    const serverPid = opened.figures.pid;
-    const server = sampleProcesses(() => (serverPid === undefined ? [] : [serverPid()]), clock);
+    const sources = opened.figures;
+    const server = sampleProcesses(() => sources.flatMap(({ pid }) => pid?.() ?? []), clock);
     const clients = sampleProcesses(() => clientPids, clock);
     const proxies = new RunProxies(world, first, { size: pods.length, seed: scenario.seed });
-    const figures = new FigureReader(opened.figures);
+    const figures = new FigureReader(sources);
     const context = contextOf(options, { world, fleet, proxies, feed: input.feed, opened, figures });
     const reports = await runPhases(phases, context, scenario);
     if (signal.aborted) throw new RunStopped();
@@ -175,7 +175,17 @@ function contextOf(
     startedMs: clock.monotonic(),
     nextChangeId: () => ++changeId,
     figures: () => figures.read(),
-    restart: opened.restart,
+    replicas: opened.figures.length,
+    async restart(replica) {
+      await figures.ending(replica);
+      const downMs = await opened.restart(replica);
+      figures.began(replica);
+      return downMs;
+    },
+    async drain(replica) {
+      await figures.ending(replica);
+      return await opened.drain(replica);
+    },
     rotate: opened.rotate,
     progress,
     signal,
@@ -206,7 +216,7 @@ async function runPhases(
 }
 
 /** Kinds of trouble that a scenario makes itself. */
-const TROUBLING = new Set(["restart", "reconnect", "behave", "pods-added", "pods-removed", "rolling-update"]);
+const TROUBLING = new Set(["restart", "drain", "reconnect", "behave", "pods-added", "pods-removed", "rolling-update"]);
 
 async function judge(
   context: PhaseContext,

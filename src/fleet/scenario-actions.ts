@@ -20,6 +20,7 @@ export const ACTION_KINDS: readonly ActionKind[] = [
   "flip",
   "rotate-certificates",
   "restart",
+  "drain",
   "reconnect",
   "behave",
   "rest",
@@ -28,8 +29,17 @@ export const ACTION_KINDS: readonly ActionKind[] = [
 /** Read, and refused with the reason. */
 const NOT_AVAILABLE = ["api-trouble"] as const;
 
-/** Reads one action; `others`: fields beside the action's own. Undefined when its kind is not known. */
-export function readAction(node: ScenarioNode, others: readonly string[]): Action | undefined {
+/** Where an action stands. */
+export interface ActionPlace {
+  /** Fields beside the action's own. */
+  readonly others: readonly string[];
+  /** Of the control plane; 0: the run has not started it. */
+  readonly replicas: number;
+}
+
+/** Reads one action. Undefined when its kind is not known. */
+export function readAction(node: ScenarioNode, place: ActionPlace): Action | undefined {
+  const { others } = place;
   const which = node.peek("action");
   const kind = which.oneOf([...ACTION_KINDS, ...NOT_AVAILABLE], undefined);
   if (kind === undefined) return undefined;
@@ -64,7 +74,7 @@ export function readAction(node: ScenarioNode, others: readonly string[]): Actio
     case "pods-removed":
       return { kind, ...steady() };
     default:
-      return readSingle(node, kind, others);
+      return readSingle(node, kind, place);
   }
 }
 
@@ -79,8 +89,8 @@ function steadyOf(fields: { readonly at: ScenarioNode; readonly for: ScenarioNod
 
 function readSingle(
   node: ScenarioNode,
-  kind: "flip" | "rotate-certificates" | "restart" | "reconnect" | "behave" | "rest",
-  others: readonly string[],
+  kind: "flip" | "rotate-certificates" | "restart" | "drain" | "reconnect" | "behave" | "rest",
+  { others, replicas }: ActionPlace,
 ): Action {
   const atMs = node.peek("at").duration(0);
   const members = <K extends string>(...own: readonly K[]): Record<K, ScenarioNode> =>
@@ -97,7 +107,14 @@ function readSingle(
       members();
       return { kind, atMs };
     case "restart":
-      return { kind, atMs, ...perSecondOf(members("perSecond").perSecond) };
+    case "drain": {
+      const { replica } = members("replica");
+      if (kind === "drain" && replicas < 2) {
+        node.problem('"drain" leaves its proxies to other replicas. Write target: {serve: [], replicas: 2}.');
+      }
+      const bounds = { min: 0, max: Math.max(0, replicas - 1), isWhole: true } as const;
+      return { kind, atMs, replica: replica.number(bounds, 0) };
+    }
     case "reconnect": {
       const { share, forget, withoutFin, perSecond } = members("share", "forget", "withoutFin", "perSecond");
       return {

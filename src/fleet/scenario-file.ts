@@ -15,6 +15,7 @@ const ANY = Number.POSITIVE_INFINITY;
 const SERVICES_MAX = 10_000;
 const PROXIES_MAX = 100_000;
 const ALIASES_MAX = 100;
+const REPLICAS_MAX = 8;
 
 /** A value for a field of the scenario, in place of the file's: `phases.0.rate=20`. */
 export interface Setting {
@@ -100,7 +101,9 @@ function readRoot(root: ScenarioNode): Scenario {
   const name = fields.name.text("");
   if (fields.name.isMissing) fields.name.problem("is missing: give the scenario a name.");
   const target = readTarget(fields.target);
-  const phases = fields.phases.items().map(readPhase);
+  const replicas = target.kind === "serve" ? target.replicas : 0;
+  const phases = fields.phases.items().map((item) => readPhase(item, replicas));
+  requireServing(fields.phases, phases, replicas);
   const patienceMs = fields.patience.duration(30_000);
   if (patienceMs === 0) fields.patience.problem("is no time in which anything can come; write for example 30s.");
   if (target.kind === "address" && target.folder === undefined) requireNoChanges(fields.phases, phases);
@@ -135,6 +138,22 @@ function requireNoChanges(node: ScenarioNode, phases: readonly Phase[]): void {
   node.problem(
     `"${kind}" changes what the control plane reads, and target names an address alone. Add target.folder, or use ${[...WITHOUT_FOLDER].join(", ")}.`,
   );
+}
+
+/** Some replica has to serve at any time. */
+function requireServing(node: ScenarioNode, phases: readonly Phase[], replicas: number): void {
+  const drained = new Set<number>();
+  const nodes = node.items();
+  for (const [place, { actions }] of phases.entries()) {
+    for (const action of [...actions].sort((left, right) => left.atMs - right.atMs)) {
+      if (action.kind === "restart") drained.delete(action.replica);
+      if (action.kind !== "drain" || replicas < 2) continue;
+      const { replica } = action;
+      if (drained.has(replica)) nodes[place]?.problem(`replica ${replica} is drained already. Restart it before.`);
+      drained.add(replica);
+      if (drained.size === replicas) nodes[place]?.problem("no replica would serve any more. Restart another before.");
+    }
+  }
 }
 
 function readShape(node: ScenarioNode, seed: number): { readonly shapeName: string; readonly shape: Shape } {
@@ -198,14 +217,15 @@ function readShare(node: ScenarioNode): BehaviourShare {
 }
 
 function readTarget(node: ScenarioNode): ScenarioTarget {
-  if (node.isMissing) return { kind: "serve", flags: [] };
+  if (node.isMissing) return { kind: "serve", flags: [], replicas: 1 };
   if (node.isText) {
     const text = node.text("");
-    return text === "serve" ? { kind: "serve", flags: [] } : { kind: "address", address: text };
+    return text === "serve" ? { kind: "serve", flags: [], replicas: 1 } : { kind: "address", address: text };
   }
-  if (!node.peek("serve").isMissing) {
-    const { serve } = node.members(["serve"]);
-    return { kind: "serve", flags: serve.items().map((item) => item.text("")) };
+  if (!node.peek("serve").isMissing || !node.peek("replicas").isMissing) {
+    const { serve, replicas } = node.members(["serve", "replicas"]);
+    const flags = serve.items().map((item) => item.text(""));
+    return { kind: "serve", flags, replicas: replicas.number({ min: 1, max: REPLICAS_MAX, isWhole: true }, 1) };
   }
   const { address, folder, admin, pid } = node.members(["address", "folder", "admin", "pid"]);
   if (address.isMissing) address.problem("is missing: write HOST:PORT, or serve: [] for a control plane of its own.");
@@ -219,9 +239,9 @@ function readTarget(node: ScenarioNode): ScenarioTarget {
 }
 
 /** A phase of several actions, or one action that is a phase. */
-function readPhase(node: ScenarioNode): Phase {
+function readPhase(node: ScenarioNode, replicas: number): Phase {
   if (!node.peek("action").isMissing) {
-    const action = readAction(node, ["name"]);
+    const action = readAction(node, { others: ["name"], replicas });
     return { name: node.peek("name").text(action?.kind ?? ""), actions: action === undefined ? [] : [action] };
   }
   if (node.peek("actions").isMissing) {
@@ -231,6 +251,6 @@ function readPhase(node: ScenarioNode): Phase {
     return { name: "", actions: [] };
   }
   const { name, actions } = node.members(["name", "actions"]);
-  const read = actions.items().flatMap((item) => readAction(item, []) ?? []);
+  const read = actions.items().flatMap((item) => readAction(item, { others: [], replicas }) ?? []);
   return { name: name.text(read.map(({ kind }) => kind).join(" + ")), actions: read };
 }

@@ -46,8 +46,10 @@ export type Action =
   /** Permissive mode and back: `count` times, `everyMs` apart. */
   | ({ readonly kind: "flip"; readonly count: number; readonly everyMs: number } & Once)
   | ({ readonly kind: "rotate-certificates" } & Once)
-  /** The control plane is killed and started again at the same address. */
-  | ({ readonly kind: "restart"; readonly perSecond?: number } & Once)
+  /** A replica of the control plane is killed, unless it is drained already, and started again at the same address. */
+  | ({ readonly kind: "restart"; readonly replica: number } & Once)
+  /** A replica of the control plane is asked to end; its proxies go to the others. */
+  | ({ readonly kind: "drain"; readonly replica: number } & Once)
   /** Proxies close and come again, with the versions that they have or, `forget`, with none. */
   | ({
       readonly kind: "reconnect";
@@ -70,8 +72,11 @@ export interface Phase {
 }
 
 export type ScenarioTarget =
-  /** A control plane of this project is started over a folder that the fleet writes, with these further flags. */
-  | { readonly kind: "serve"; readonly flags: readonly string[] }
+  /**
+   * A control plane of this project is started over a folder that the fleet writes, with these further flags; `replicas` of
+   * them share folder and CA.
+   */
+  | { readonly kind: "serve"; readonly flags: readonly string[]; readonly replicas: number }
   /** One that runs already. Without `folder` nothing but connections can be changed. */
   | {
       readonly kind: "address";

@@ -26,6 +26,8 @@ const phase: PhaseReport = {
   missing: 0,
   opened: undefined,
   downMs: undefined,
+  drainMs: undefined,
+  streams: [],
   serverCpuSeconds: 0.02,
   serverRssBytes: 500 * 2 ** 20,
   serverLoopDelayP999Ms: 12,

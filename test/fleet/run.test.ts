@@ -47,6 +47,34 @@ test("a scenario runs on a real control plane: each change is delivered once, an
   expect(readFileSync(join(root, "report.html"), "utf8")).toContain("Deliveries per change");
 }, 90_000);
 
+/** A scenario that comes with osm, on a mesh of 12 pods and for a few seconds. */
+async function runSmall(name: string, ...settings: readonly string[]): Promise<RunReport> {
+  const shape = "shape={services: 4, pods: 3, namespaces: 2, mode: smi, calls: {kind: groups, size: 2}}";
+  const flags = [shape, "patience=15s", ...settings].flatMap((setting) => ["--set", setting]);
+  const { status, stdout, stderr } = await osm("fleet", "run", name, "-o", "json", ...flags);
+  expect(stderr).toContain("oracle: passed");
+  expect(status).toBe(0);
+  return JSON.parse(stdout) as RunReport;
+}
+
+test("of two control planes that share a CA one can go: its proxies go to the other, and are sent nothing", async () => {
+  const churn = ["phases.3.actions.0.for=2s", "phases.4.for=1s"];
+  const report = await runSmall("rolling-control-plane", ...churn);
+  const [, drain, again, spread, among, alone] = report.phases;
+  expect(report.phases.map(({ streams }) => streams)).toEqual([
+    [6, 6],
+    [12, 0],
+    [12, 0],
+    [6, 6],
+    [0, 12],
+    [0, 12],
+  ]);
+  expect(drain).toMatchObject({ resources: 0, opened: { proxies: 6, resumed: 6, missing: 0 } });
+  expect(again).toMatchObject({ resources: 0, deliveries: 0 });
+  expect(spread).toMatchObject({ resources: 0, opened: { proxies: 12, resumed: 12 } });
+  for (const phase of [among, alone]) expect(phase).toMatchObject({ missing: 0, resources: phase?.needed });
+}, 60_000);
+
 /** A server that accepts connections and says nothing. */
 async function silentServer(): Promise<{ readonly address: string; readonly close: () => void }> {
   const server = createServer((socket) => socket.on("error", () => {}));

@@ -67,6 +67,7 @@ describe("a scenario file", () => {
     ["target: 127.0.0.1:1", 'mine.yaml:4: phases: "endpoint-churn" changes what', "Add target.folder"],
     ["patience: 25h", "mine.yaml:5: patience: 24h at most", 'found "25h"'],
     ["patience: 0s", "mine.yaml:5: patience: is no time", "for example 30s"],
+    ["target: {serve: [], replicas: 9}", "mine.yaml:5: target.replicas: a whole number from 1 to 8", 'found "9"'],
   ])("with %s says where that is and what to write", (line, where, what) => {
     const [problem = ""] = problemsOf(`${good}${line}\n`);
     expect(problem).toContain(where);
@@ -84,6 +85,26 @@ describe("a scenario file", () => {
     expect(problems[3]).toContain(
       'mine.yaml:6: phases[2].action: "api-trouble" needs a source that is a Kubernetes API',
     );
+  });
+
+  test.each([
+    ["[{action: drain}]", "phases[0]", '"drain" leaves its proxies to other replicas'],
+    ["[{action: restart, replica: 1}]", "phases[0].replica", "a whole number from 0 to 0"],
+    ["[{action: drain, replica: 2}]\ntarget: {serve: [], replicas: 2}", "phases[0].replica", "from 0 to 1"],
+    [
+      "[{action: drain}, {action: restart}, {action: drain}, {action: drain, replica: 1}]\ntarget: {replicas: 2}",
+      "phases[3]",
+      "no replica would serve any more",
+    ],
+    [
+      "[{action: drain}, {action: drain}]\ntarget: {serve: [], replicas: 3}",
+      "phases[1]",
+      "replica 0 is drained already",
+    ],
+  ])("with phases %s leaves proxies without a control plane, and is refused", (phases, field, what) => {
+    const [problem = ""] = problemsOf(`name: mine\nshape: W1\nphases: ${phases}\n`);
+    expect(problem).toContain(`mine.yaml:3: ${field}: `);
+    expect(problem).toContain(what);
   });
 
   test("of more changes than fit into memory is refused before they are planned", () => {
