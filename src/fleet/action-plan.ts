@@ -3,16 +3,13 @@ import {
   type ChangeStep,
   churn,
   type Fresh,
-  flips,
-  grantEdits,
   noise,
   podsAdded,
   podsRemoved,
-  policyEdits,
   rollingUpdate,
-  splitEdits,
   touches,
 } from "./action-changes.ts";
+import { flips, grantEdits, policyEdits, routeEdits, settingEdits, splitEdits } from "./action-policy-changes.ts";
 import type { Action, Phase } from "./scenario.ts";
 import { randomNumbers } from "./shape.ts";
 import type { World } from "./world.ts";
@@ -66,6 +63,8 @@ function stepsOf(action: Action, context: ChangeContext): readonly Step[] {
       return policyEdits(action, context);
     case "grant-edit":
       return grantEdits(action, context);
+    case "route-edit":
+      return routeEdits(action, context);
     case "split-edit":
       return splitEdits(action, context);
     case "touch":
@@ -78,6 +77,8 @@ function stepsOf(action: Action, context: ChangeContext): readonly Step[] {
       return podsRemoved(action, context);
     case "flip":
       return flips(action, context);
+    case "edit-setting":
+      return settingEdits(action, context);
     default:
       return [{ kind: "operation", atMs: action.atMs, action }];
   }

@@ -15,6 +15,9 @@ export const TYPE_URL = {
 
 export const INBOUND_ROUTE = `rds-inbound.${TARGET_PORT}`;
 export const LEAF_SECRET = "service-cert";
+export const INBOUND_LISTENER = "inbound-listener";
+export const OUTBOUND_LISTENER = "outbound-listener";
+export const PASSTHROUGH_CLUSTER = "passthrough-outbound";
 
 /** All that a proxy of one service has to have; names in ascending order. */
 export interface Expectation {
@@ -100,12 +103,17 @@ function expect(world: World, { service, called, addresses }: Place): Expectatio
     splits.set(outboundRouteOf(world, apex), new Map(weights));
   }
   const further = world.furtherSources.get(service);
+  const passesOut = world.settings.get("spec.traffic.enableEgress") === true;
   const accounts = (world.callers[service] ?? []).map((caller) => world.account(caller));
   return {
     names: {
-      [TYPE_URL.cluster]: [...clusters, ...[...locals].map((each) => `${clusterOf(world, each)}|local`)].sort(),
+      [TYPE_URL.cluster]: [
+        ...clusters,
+        ...[...locals].map((each) => `${clusterOf(world, each)}|local`),
+        ...(passesOut ? [PASSTHROUGH_CLUSTER] : []),
+      ].sort(),
       [TYPE_URL.endpoints]: clusters,
-      [TYPE_URL.listener]: [...(routed.size > 0 ? ["outbound-listener"] : []), "inbound-listener"].sort(),
+      [TYPE_URL.listener]: [...(routed.size > 0 || passesOut ? [OUTBOUND_LISTENER] : []), INBOUND_LISTENER].sort(),
       [TYPE_URL.route]: [INBOUND_ROUTE, ...[...routed].map((each) => outboundRouteOf(world, each))].sort(),
       [TYPE_URL.secret]: ["root-cert", LEAF_SECRET],
     },

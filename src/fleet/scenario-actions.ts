@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Action, ActionKind, ScenarioBehaviour } from "./scenario.ts";
 import type { ScenarioNode } from "./scenario-node.ts";
+import { SETTINGS, type SettingField, type SettingValue } from "./world-objects.ts";
 
 const ANY = Number.POSITIVE_INFINITY;
 const RATE = { min: 0.01, max: 10_000 } as const;
@@ -12,12 +14,14 @@ export const ACTION_KINDS: readonly ActionKind[] = [
   "rolling-update",
   "policy-edit",
   "grant-edit",
+  "route-edit",
   "split-edit",
   "touch",
   "noise",
   "pods-added",
   "pods-removed",
   "flip",
+  "edit-setting",
   "rotate-certificates",
   "restart",
   "drain",
@@ -67,6 +71,7 @@ export function readAction(node: ScenarioNode, place: ActionPlace): Action | und
     }
     case "policy-edit":
     case "grant-edit":
+    case "route-edit":
     case "split-edit":
     case "touch":
     case "noise":
@@ -89,7 +94,7 @@ function steadyOf(fields: { readonly at: ScenarioNode; readonly for: ScenarioNod
 
 function readSingle(
   node: ScenarioNode,
-  kind: "flip" | "rotate-certificates" | "restart" | "drain" | "reconnect" | "behave" | "rest",
+  kind: "flip" | "edit-setting" | "rotate-certificates" | "restart" | "drain" | "reconnect" | "behave" | "rest",
   { others, replicas }: ActionPlace,
 ): Action {
   const atMs = node.peek("at").duration(0);
@@ -102,6 +107,13 @@ function readSingle(
       const { count, every } = members("count", "every");
       const times = count.number({ min: 1, max: 1000, isWhole: true }, 1);
       return { kind, atMs, count: times, everyMs: every.duration(times === 1 ? 0 : undefined) };
+    }
+    case "edit-setting": {
+      const { field, values, count, every } = members("field", "values", "count", "every");
+      const name = field.oneOf(Object.keys(SETTINGS) as SettingField[], undefined) ?? "spec.traffic.enableEgress";
+      const times = count.number({ min: 1, max: 1000, isWhole: true }, values.items().length || 1);
+      const everyMs = every.duration(times === 1 ? 0 : undefined);
+      return { kind, atMs, field: name, values: readValues(values, name, times), count: times, everyMs };
     }
     case "rotate-certificates":
       members();
@@ -136,6 +148,25 @@ function readSingle(
     case "rest":
       return { kind, atMs, forMs: members("for").for.duration() };
   }
+}
+
+/** Values of a setting, each of which changes something. */
+function readValues(node: ScenarioNode, field: SettingField, times: number): readonly SettingValue[] {
+  const first = SETTINGS[field];
+  const items = node.items();
+  const values = items.map((item): SettingValue => {
+    if (typeof first === "boolean") return item.flag(first);
+    return typeof first === "string" ? item.text(first) : item.items().map((each) => each.text(""));
+  });
+  if (values.length === 0) node.problem(`a list of what ${field} becomes in turn was expected, found ${node.shown}.`);
+  let before: SettingValue = first;
+  for (let turn = 0; turn < Math.min(times, values.length + 1) && values.length > 0; turn++) {
+    const value = values[turn % values.length] as SettingValue;
+    const item = items[turn % values.length] as ScenarioNode;
+    if (isDeepStrictEqual(value, before)) item.problem(`is what ${field} has before. Write values that differ.`);
+    before = value;
+  }
+  return values;
 }
 
 /** Reads `behaviour:` and its numbers; `others`: fields beside them. */

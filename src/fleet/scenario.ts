@@ -1,4 +1,5 @@
 import type { Shape } from "./shape.ts";
+import type { SettingField, SettingValue } from "./world-objects.ts";
 
 /** How a simulated proxy behaves; the same words as the engine's. */
 export type ScenarioBehaviour =
@@ -35,6 +36,8 @@ export type Action =
   | ({ readonly kind: "policy-edit" } & Steady)
   /** A service is allowed to call another, or no more: both sides change. */
   | ({ readonly kind: "grant-edit" } & Steady)
+  /** Another path in an HTTPRouteGroup: the proxies of one service get other routes. */
+  | ({ readonly kind: "route-edit" } & Steady)
   /** Other weights of a TrafficSplit. */
   | ({ readonly kind: "split-edit" } & Steady)
   /** A file is written again with what it says. */
@@ -45,6 +48,14 @@ export type Action =
   | ({ readonly kind: "pods-removed" } & Steady)
   /** Permissive mode and back: `count` times, `everyMs` apart. */
   | ({ readonly kind: "flip"; readonly count: number; readonly everyMs: number } & Once)
+  /** A field of the MeshConfig that every proxy's configuration depends on gets one value after the other. */
+  | ({
+      readonly kind: "edit-setting";
+      readonly field: SettingField;
+      readonly values: readonly SettingValue[];
+      readonly count: number;
+      readonly everyMs: number;
+    } & Once)
   | ({ readonly kind: "rotate-certificates" } & Once)
   /** A replica of the control plane is killed, unless it is drained already, and started again at the same address. */
   | ({ readonly kind: "restart"; readonly replica: number } & Once)

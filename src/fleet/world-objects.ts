@@ -60,14 +60,37 @@ export function namespaceObject(name: string, isMeshed: boolean): KubeObject {
   return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels, creationTimestamp: CREATED_AT } };
 }
 
-export function meshConfigObject(isPermissive: boolean): KubeObject {
+/** Settings of the mesh beside permissive mode, by their path in the MeshConfig, and what they are at first. */
+export const SETTINGS = {
+  "spec.traffic.enableEgress": false,
+  "spec.sidecar.tlsMinProtocolVersion": "TLSv1_2",
+  "spec.sidecar.cipherSuites": [],
+  "spec.sidecar.ecdhCurves": [],
+} as const satisfies Readonly<Record<string, SettingValue>>;
+
+export type SettingField = keyof typeof SETTINGS;
+export type SettingValue = boolean | string | readonly string[];
+
+export function meshConfigObject(
+  isPermissive: boolean,
+  settings: ReadonlyMap<SettingField, SettingValue> = new Map(),
+): KubeObject {
+  const value = (field: SettingField) => settings.get(field) ?? SETTINGS[field];
   return {
     apiVersion: "config.openservicemesh.io/v1alpha2",
     kind: "MeshConfig",
     metadata: meta(OSM_NAMESPACE, "osm-mesh-config"),
     spec: {
       certificate: { certKeyBitSize: 2048, serviceCertValidityDuration: "24h" },
-      traffic: { enableEgress: false, enablePermissiveTrafficPolicyMode: isPermissive },
+      traffic: {
+        enableEgress: value("spec.traffic.enableEgress"),
+        enablePermissiveTrafficPolicyMode: isPermissive,
+      },
+      sidecar: {
+        tlsMinProtocolVersion: value("spec.sidecar.tlsMinProtocolVersion"),
+        cipherSuites: value("spec.sidecar.cipherSuites"),
+        ecdhCurves: value("spec.sidecar.ecdhCurves"),
+      },
     },
   };
 }
@@ -133,14 +156,15 @@ export function sliceObject(namespace: string, service: number, n: number, pods:
   };
 }
 
-export function routeGroupObject(namespace: string, service: number): KubeObject {
+/** `path`: what reading requests begin with. */
+export function routeGroupObject(namespace: string, service: number, path: string): KubeObject {
   return {
     apiVersion: "specs.smi-spec.io/v1alpha4",
     kind: "HTTPRouteGroup",
     metadata: meta(namespace, `${serviceName(service)}-routes`),
     spec: {
       matches: [
-        { name: "read", pathRegex: "/items/.*", methods: ["GET"] },
+        { name: "read", pathRegex: `${path}/.*`, methods: ["GET"] },
         { name: "write", pathRegex: "/items", methods: ["POST"], headers: [{ "x-client": ".+" }] },
       ],
     },

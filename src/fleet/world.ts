@@ -9,6 +9,8 @@ import {
   podObject,
   proxyUuid,
   routeGroupObject,
+  type SettingField,
+  type SettingValue,
   serviceAccountObject,
   serviceName,
   serviceObject,
@@ -23,13 +25,15 @@ import {
 /**
  * What changes together, and so lies in one file:
  * `slice S N`: slice N of service S and its first pod; `pod P`: a pod that is not the first of its slice;
- * `policy S`: the TrafficTarget to service S; `split S`: the TrafficSplit of apex S; `config`: the MeshConfig;
+ * `policy S`: the TrafficTarget to service S; `routes S`: its HTTPRouteGroup; `split S`: the TrafficSplit of apex S;
+ * `config`: the MeshConfig;
  * `stranger N`: a pod that is not of the mesh.
  */
 export type FileKey =
   | `slice ${number} ${number}`
   | `pod ${number}`
   | `policy ${number}`
+  | `routes ${number}`
   | `split ${number}`
   | `stranger ${number}`
   | "config";
@@ -37,6 +41,7 @@ export type FileKey =
 /** Endpoints per slice: what Kubernetes allows at most. */
 const SLICE_MAX = 1000;
 const STRANGERS_NAMESPACE = "unmeshed";
+const FIRST_PATH = "/items";
 
 export interface Backend {
   readonly service: number;
@@ -50,10 +55,14 @@ export interface Backend {
 export class World {
   readonly shape: Shape;
   isPermissive: boolean;
+  /** Settings that are not what they were at first. */
+  readonly settings = new Map<SettingField, SettingValue>();
   /** Callers of each service, in ascending order. */
   readonly callers: number[][];
   /** Service accounts without pods that may call a service as well. */
   readonly furtherSources = new Map<number, AccountName>();
+  /** Path of the reading requests of services that do not have the first one. */
+  readonly paths = new Map<number, string>();
   /** By apex. */
   readonly splits = new Map<number, readonly Backend[]>();
   /** Every pod that there ever was, as it came. */
@@ -184,7 +193,7 @@ export class World {
         keys.push(`slice ${service} ${n}`);
         for (const id of ids.slice(1)) keys.push(`pod ${id}`);
       }
-      if (this.#hasPolicy(service)) keys.push(`policy ${service}`);
+      if (this.#hasPolicy(service)) keys.push(`policy ${service}`, `routes ${service}`);
     }
     for (const apex of this.splits.keys()) keys.push(`split ${apex}`);
     for (const n of this.#strangers.keys()) keys.push(`stranger ${n}`);
@@ -197,7 +206,7 @@ export class World {
     const n = Number(first);
     switch (kind) {
       case "config":
-        return [meshConfigObject(this.isPermissive)];
+        return [meshConfigObject(this.isPermissive, this.settings)];
       case "pod":
         return this.#podObjects(n);
       case "slice": {
@@ -210,6 +219,8 @@ export class World {
         const sources = (this.callers[n] ?? []).map((caller) => this.account(caller));
         return [trafficTargetObject(this.namespace(n), n, further === undefined ? sources : [...sources, further])];
       }
+      case "routes":
+        return [routeGroupObject(this.namespace(n), n, this.paths.get(n) ?? FIRST_PATH)];
       case "split":
         return [trafficSplitObject(this.namespace(n), n, this.splits.get(n) ?? [])];
       default:
@@ -217,14 +228,13 @@ export class World {
     }
   }
 
-  /** What never changes: namespaces, accounts, Services, route groups. */
+  /** What never changes: namespaces, accounts, Services. */
   constantObjects(): readonly KubeObject[] {
     const objects = Array.from({ length: this.shape.namespaces }, (_, n) => namespaceObject(namespaceName(n), true));
     objects.push(namespaceObject(STRANGERS_NAMESPACE, false));
     for (let service = 0; service < this.services; service++) {
       const namespace = this.namespace(service);
       objects.push(serviceAccountObject(namespace, serviceName(service)), serviceObject(namespace, service));
-      if (this.#hasPolicy(service)) objects.push(routeGroupObject(namespace, service));
     }
     return objects;
   }

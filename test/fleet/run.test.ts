@@ -75,6 +75,21 @@ test("of two control planes that share a CA one can go: its proxies go to the ot
   for (const phase of [among, alone]) expect(phase).toMatchObject({ missing: 0, resources: phase?.needed });
 }, 60_000);
 
+test.each([
+  ["global-setting", ["phases.0.every=500ms", "phases.1.every=500ms"], [2, 2]],
+  ["policy-edit", ["shape.splits=1", ...[0, 1, 2, 3].map((n) => `phases.${n}.for=1s`)], [1, 2, 1, 1]],
+])(
+  "a scenario of edits, %s, ends with everybody having what they should",
+  async (name, settings, changes) => {
+    const [, ...phases] = (await runSmall(name, ...settings)).phases;
+    expect(phases.map((phase) => phase.changes)).toEqual(changes);
+    for (const { needed, resources, missing } of phases) {
+      expect({ resources, missing }).toEqual({ resources: needed ?? resources, missing: 0 });
+    }
+  },
+  60_000,
+);
+
 /** A server that accepts connections and says nothing. */
 async function silentServer(): Promise<{ readonly address: string; readonly close: () => void }> {
   const server = createServer((socket) => socket.on("error", () => {}));

@@ -107,6 +107,22 @@ describe("a scenario file", () => {
     expect(problem).toContain(what);
   });
 
+  test.each([
+    ["{action: edit-setting, field: spec.sidecar.tlsMin, values: [a]}", "phases[0].field: one of spec.traffic.enable"],
+    ["{action: edit-setting, field: spec.traffic.enableEgress}", "phases[0].values: a list of what"],
+    [
+      "{action: edit-setting, field: spec.traffic.enableEgress, values: [yes]}",
+      "values[0]: true or false was expected",
+    ],
+    ["{action: edit-setting, field: spec.traffic.enableEgress, values: [false]}", "values[0]: is what"],
+    ["{action: edit-setting, field: spec.sidecar.ecdhCurves, values: [[P-256], [P-256]], every: 1s}", "values[1]: is"],
+    ["{action: edit-setting, field: spec.traffic.enableEgress, values: [true], count: 2, every: 1s}", "values[0]: is"],
+  ])("with %s, which changes nothing or is no setting, says so", (action, what) => {
+    const [problem = ""] = problemsOf(`name: mine\nshape: W1\nphases:\n  - ${action}\n`);
+    expect(problem).toContain("mine.yaml:4: phases[0].");
+    expect(problem).toContain(what);
+  });
+
   test("of more changes than fit into memory is refused before they are planned", () => {
     const [problem = ""] = problemsOf(good.replace("rate: 10, for: 1s", "rate: 10000, for: 20h"));
     expect(problem).toContain("mine.yaml:4: phases[0].rate: 720000000 changes are more than 1000000");
@@ -182,8 +198,9 @@ shape: {services: 4, pods: 3, namespaces: 2, mode: smi, splits: 1}
 phases:
   - name: everything
     actions:
-${["endpoint-churn", "rolling-update", "policy-edit", "grant-edit", "split-edit", "noise", "pods-added", "pods-removed", "touch"].map((action) => `      - {action: ${action}, rate: 10, for: 1s}`).join("\n")}
+${["endpoint-churn", "rolling-update", "policy-edit", "grant-edit", "route-edit", "split-edit", "noise", "pods-added", "pods-removed", "touch"].map((action) => `      - {action: ${action}, rate: 10, for: 1s}`).join("\n")}
       - {action: flip}
+      - {action: edit-setting, field: spec.traffic.enableEgress, values: [true]}
 `;
     const scenario = readScenario(text, "all.yaml");
     const rehearsal = new World(scenario.shape);
