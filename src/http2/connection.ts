@@ -50,6 +50,8 @@ class ServerConnection implements Http2Connection, FrameSink {
   readonly #receiveWindow: ReceiveWindow;
   readonly #streams = new StreamTable();
   #prefaceBytes = 0;
+  /** Of DATA for streams that we have reset. */
+  #lateBytesLeft = 0;
   #hasSettings = false;
   #isGoingAway = false;
   #isOver = false;
@@ -180,7 +182,7 @@ class ServerConnection implements Http2Connection, FrameSink {
     const isVain = stream === undefined || (from === to && !isLast);
     if (isVain && !this.#budget.spend(COST.FRAME)) return new Http2Error("ENHANCE_YOUR_CALM", FLOOD);
     if (!stream) {
-      if (this.#streams.wasResetByUs(id)) return undefined;
+      if (this.#streams.wasResetByUs(id)) return this.#lateData(end - start);
       return this.#streamError(id, "STREAM_CLOSED", "DATA on a stream that is closed");
     }
     const wrong = stream.checkBody(to - from, isLast);
@@ -190,6 +192,12 @@ class ServerConnection implements Http2Connection, FrameSink {
     if (to > from) stream.handler?.data(bytes.subarray(from, to));
     if (isLast) stream.endRemote();
     return undefined;
+  }
+
+  /** What a client had under way when we reset its stream: it cannot be more than the stream's window was. */
+  #lateData(bytes: number): Fatal {
+    this.#lateBytesLeft -= bytes;
+    return this.#lateBytesLeft >= 0 ? undefined : new Http2Error("ENHANCE_YOUR_CALM", "DATA goes on after RST_STREAM");
   }
 
   #headerFrame(frame: HeaderFrame | Fatal): Fatal {
@@ -297,9 +305,14 @@ class ServerConnection implements Http2Connection, FrameSink {
   }
 
   readonly #forget = (stream: ServerStream, wasResetByUs: boolean): void => {
-    this.#streams.close(stream.id, wasResetByUs);
+    this.#noteEnd(stream.id, wasResetByUs);
     stream.handler?.closed();
   };
+
+  #noteEnd(id: number, wasResetByUs: boolean): void {
+    this.#streams.close(id, wasResetByUs);
+    if (wasResetByUs) this.#lateBytesLeft += this.#options.limits.streamWindowBytes;
+  }
 
   #streamError(id: number, code: Http2ErrorCode, message: string): Fatal {
     if (!this.#budget.spend(COST.RESET)) return new Http2Error("ENHANCE_YOUR_CALM", "too many errors");
@@ -308,7 +321,7 @@ class ServerConnection implements Http2Connection, FrameSink {
       stream.reset(code);
     } else {
       this.#options.write(resetFrame(id, code));
-      this.#streams.close(id, true);
+      this.#noteEnd(id, true);
     }
     this.#options.onStreamError(new Http2Error(code, message));
     return undefined;

@@ -12,7 +12,9 @@ import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { KeptConnection } from "./connection-keeper.ts";
 import { Departures } from "./departures.ts";
+import type { FindExcess } from "./grpc-frames.ts";
 import { type GrpcCarrier, type GrpcStream, type GrpcStreamOptions, openGrpcStream } from "./grpc-stream.ts";
+import { requestExcess } from "./repeated-fields.ts";
 import { SocketWriter } from "./socket-writer.ts";
 import { type TransportOptions, tlsTransport } from "./tls-transport.ts";
 import type { Transport } from "./transport.ts";
@@ -22,7 +24,9 @@ export function framedTransport(options: TransportOptions): Transport {
   const framing = new DataFraming();
   const errors = options.metrics.counter("osm_xds_connection_errors_total", "Connections whose client broke HTTP/2");
   const departures = new Departures((action) => void nextTurn().then(action));
-  const shared = { framing, departures, onError: () => errors.add() };
+  const { namesMax } = options.limits;
+  const findExcess: FindExcess = (beginning, length) => requestExcess(beginning, namesMax, length);
+  const shared = { framing, departures, findExcess, onError: () => errors.add() };
   return tlsTransport(options, (socket, certificate) => new FramedConnection(socket, certificate, shared, options));
 }
 
@@ -30,6 +34,7 @@ export function framedTransport(options: TransportOptions): Transport {
 interface Shared {
   readonly framing: DataFraming;
   readonly departures: Departures;
+  readonly findExcess: FindExcess;
   readonly onError: () => void;
 }
 
@@ -54,7 +59,7 @@ class FramedConnection implements KeptConnection {
     this.#socket = socket;
     this.#certificate = certificate;
     const { accept, clock, limits } = options;
-    this.#streamOptions = { accept, clock, requestBytesMax: limits.requestBytesMax };
+    this.#streamOptions = { accept, clock, requestBytesMax: limits.requestBytesMax, findExcess: shared.findExcess };
     this.#writer = new SocketWriter(socket, () => {
       for (const stream of [...this.#streams]) stream.drained();
     });

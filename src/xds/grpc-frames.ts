@@ -2,6 +2,8 @@
 const PREFIX_BYTES = 5;
 /** Room that is made for a message whose first bytes came; it doubles as more of it comes. */
 const FIRST_ROOM_BYTES = 4096;
+/** So much of a message is looked at before more of it is taken, and twice as much each time after that. */
+const LOOKED_AT_BYTES = 32 * 1024;
 
 /** Bytes that are no message that this server takes. `code` is the gRPC status that says so. */
 export class GrpcFrameError extends Error {
@@ -14,6 +16,9 @@ export class GrpcFrameError extends Error {
   }
 }
 
+/** Says how a message of `length` bytes, of which `beginning` has come, is too large; undefined where it is not. */
+export type FindExcess = (beginning: Uint8Array, length: number) => string | undefined;
+
 /**
  * Takes the bytes of one stream, however they are split, and gives whole messages. What is kept of an unfinished message
  * grows with what has come of it, not with the length that it claims. Follows "Length-Prefixed-Message" of the gRPC over
@@ -22,6 +27,7 @@ export class GrpcFrameError extends Error {
 export class GrpcFrameReader {
   readonly #bytesMax: number;
   readonly #onMessage: (message: Uint8Array) => void;
+  readonly #findExcess: FindExcess;
   /** Of a prefix that is cut by the end of a chunk; most connections never see one. */
   #prefix: Uint8Array | undefined;
   #prefixLength = 0;
@@ -31,9 +37,10 @@ export class GrpcFrameReader {
   #isStopped = false;
 
   /** `onMessage` gets a message without its prefix, valid during the call; `bytesMax` is the length of the longest. */
-  constructor(bytesMax: number, onMessage: (message: Uint8Array) => void) {
+  constructor(bytesMax: number, onMessage: (message: Uint8Array) => void, findExcess: FindExcess) {
     this.#bytesMax = bytesMax;
     this.#onMessage = onMessage;
+    this.#findExcess = findExcess;
   }
 
   /** Whether a message has begun and not ended. */
@@ -106,6 +113,8 @@ export class GrpcFrameReader {
   #keep(part: Uint8Array): void {
     const needed = this.#bodyLength + part.length;
     if (this.#body === undefined || this.#body.length < needed) {
+      // Megabytes that are kept to be refused cost collections of the whole heap, which everybody waits for.
+      if (this.#bodyLength >= LOOKED_AT_BYTES) this.#refuseExcess();
       const room = Math.min(this.#length, Math.max(FIRST_ROOM_BYTES, needed, (this.#body?.length ?? 0) * 2));
       const grown = new Uint8Array(room);
       if (this.#body !== undefined) grown.set(this.#body.subarray(0, this.#bodyLength));
@@ -113,6 +122,12 @@ export class GrpcFrameReader {
     }
     this.#body.set(part, this.#bodyLength);
     this.#bodyLength = needed;
+  }
+
+  #refuseExcess(): void {
+    const beginning = this.#body?.subarray(0, this.#bodyLength) ?? new Uint8Array();
+    const excess = this.#findExcess(beginning, this.#length);
+    if (excess !== undefined) this.#refuse("RESOURCE_EXHAUSTED", excess);
   }
 
   #give(message: Uint8Array): void {

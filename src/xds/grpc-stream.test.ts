@@ -31,7 +31,7 @@ function openStream() {
     resumeReading: () => void paused--,
   };
   const handler = { receive: ignore, drained: ignore, halfClosed: ignore, closed: ignore };
-  const options = { accept: () => handler, clock, requestBytesMax: 1024 };
+  const options = { accept: () => handler, clock, requestBytesMax: 1024, findExcess: ignore };
   const stream = openGrpcStream(HEAD, CERTIFICATE, carrier, options) as GrpcStream;
   const flood = (requests: number) => stream.receive(Buffer.alloc(requests * 5));
   return { clock, stream, flood, paused: () => paused };

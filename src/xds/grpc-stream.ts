@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
-import { GrpcFrameError, GrpcFrameReader } from "./grpc-frames.ts";
+import { type FindExcess, GrpcFrameError, GrpcFrameReader } from "./grpc-frames.ts";
 import type { StreamInfo } from "./observer.ts";
 import { RequestBudget } from "./request-budget.ts";
 import type { AcceptStream, EndCode, StreamHandler, StreamTransport } from "./transport.ts";
@@ -36,6 +36,8 @@ export interface GrpcStreamOptions {
   readonly clock: Clock;
   /** A longer message ends its stream before it is kept. */
   readonly requestBytesMax: number;
+  /** What is asked about long messages before they are whole. */
+  readonly findExcess: FindExcess;
 }
 
 const STATUS: Readonly<Record<EndCode, number>> = {
@@ -113,10 +115,11 @@ export class GrpcStream implements StreamTransport {
     this.#carrier = carrier;
     this.#options = options;
     this.#budget = new RequestBudget(options.clock);
-    this.#reader = new GrpcFrameReader(options.requestBytesMax, (message) => {
+    const onMessage = (message: Uint8Array) => {
       this.#budget.received();
       this.#handler?.receive(message);
-    });
+    };
+    this.#reader = new GrpcFrameReader(options.requestBytesMax, onMessage, options.findExcess);
   }
 
   /** False: the stream was refused. */

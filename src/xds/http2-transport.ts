@@ -10,7 +10,9 @@ import type { TLSSocket } from "node:tls";
 import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { KeptConnection } from "./connection-keeper.ts";
+import type { FindExcess } from "./grpc-frames.ts";
 import { type GrpcCarrier, openGrpcStream } from "./grpc-stream.ts";
+import { requestExcess } from "./repeated-fields.ts";
 import { type TransportOptions, tlsTransport } from "./tls-transport.ts";
 import type { Transport } from "./transport.ts";
 
@@ -52,7 +54,9 @@ function serveSession(
   certificate: ClientCertificate,
   { accept, clock, limits }: TransportOptions,
 ): KeptConnection {
-  const streamOptions = { accept, clock, requestBytesMax: limits.requestBytesMax };
+  const { requestBytesMax, namesMax } = limits;
+  const findExcess: FindExcess = (beginning, length) => requestExcess(beginning, namesMax, length);
+  const streamOptions = { accept, clock, requestBytesMax, findExcess };
   let isClosing = false;
   const connection = {
     isHeard: true,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { envoy } from "../../proto/gen/discovery.js";
-import { hasFieldMoreOften, hasMessagesLongerThan } from "./repeated-fields.ts";
+import { hasFieldMoreOften, hasMessagesLongerThan, requestExcess } from "./repeated-fields.ts";
 
 const { DeltaDiscoveryRequest } = envoy.service.discovery.v3;
 
@@ -55,3 +55,12 @@ test.each([
     expect(hasMessagesLongerThan(request(10_000), 1024)).toBe(false);
   },
 );
+
+test("a request with too much in it is known by its beginning, one with as much as there may be is not", () => {
+  const many = request(300);
+  expect(requestExcess(many.subarray(0, 1000), 100, many.length)).toBeUndefined();
+  expect(requestExcess(many.subarray(0, (3 * many.length) / 4), 100, many.length)).toMatch("at most 100 resources");
+  expect(requestExcess(many, 300, many.length)).toBeUndefined();
+  const large = DeltaDiscoveryRequest.encode({ node: { id: "x".repeat(2 ** 20) } }).finish();
+  expect(requestExcess(large.subarray(0, 1000), 100, large.length)).toMatch("262144 bytes");
+});

@@ -1,3 +1,17 @@
+/** Of a node and an error: a node has 100 kB at most, and an error a few. */
+const NODE_AND_ERROR_BYTES_MAX = 256 * 1024;
+
+/**
+ * How a discovery request is larger than any may be; undefined where it is not. Told of a beginning of `bytesOfAll` bytes as
+ * soon as that has too much itself.
+ */
+export function requestExcess(beginning: Uint8Array, namesMax: number, bytesOfAll: number): string | undefined {
+  if (hasFieldMoreOften(beginning, namesMax)) return `a request may name at most ${namesMax} resources`;
+  const most = NODE_AND_ERROR_BYTES_MAX;
+  if (bytesOfAll <= most || !hasMessagesLongerThan(beginning, most)) return undefined;
+  return `node and error_detail of a request may have at most ${most} bytes together`;
+}
+
 /**
  * Whether a field of a protobuf message occurs more often than `max`, without decoding what it holds: a request may be a
  * list of hundreds of thousands of names, each of which would be made an object before the list could be found too long.
@@ -18,10 +32,9 @@ export function hasFieldMoreOften(message: Uint8Array, max: number): boolean {
 
 /**
  * Whether the fields of a discovery request that hold messages, its node and its error, are longer than `max` bytes all
- * together: two bytes of them may make an object of the decoder. False for what is no message.
+ * together, as they say: two bytes of them may make an object of the decoder. False for what is no message.
  */
 export function hasMessagesLongerThan(message: Uint8Array, max: number): boolean {
-  if (message.length <= max) return false;
   let bytes = 0;
   return someField(message, (field, length) => {
     if (TEXT_FIELDS.includes(field)) return false;

@@ -4,7 +4,7 @@ import { decodeDeltaRequest, decodeSotwRequest } from "./messages.ts";
 import type { Delivery, DeliveryObserver, StreamInfo } from "./observer.ts";
 import type { DeltaRequest, Response, SotwRequest, StreamInput, StreamLimits, Verdict } from "./protocol.ts";
 import type { RefusalMemory } from "./refusals.ts";
-import { hasFieldMoreOften, hasMessagesLongerThan } from "./repeated-fields.ts";
+import { requestExcess } from "./repeated-fields.ts";
 import type { Peer, ResourceTable, TableSubscription, TypeUrl } from "./resource.ts";
 import type { SharedResponses } from "./shared-responses.ts";
 import { step } from "./step.ts";
@@ -20,8 +20,6 @@ type Request = DeltaRequest | SotwRequest;
 const LATE_MAX = 8;
 /** Only the first of them may be larger. */
 const LATE_BYTES_MAX = 64 * 1024;
-/** A node has 100 kB at most, and an error a few. */
-const NODE_AND_ERROR_BYTES_MAX = 256 * 1024;
 
 /** What the sessions of one server have in common. */
 export interface SessionServices {
@@ -216,14 +214,9 @@ export class Session implements StreamHandler, StreamInfo {
   }
 
   #decode(bytes: Uint8Array) {
-    const { namesMax } = this.#services.limits;
-    if (hasFieldMoreOften(bytes, namesMax)) {
-      this.end("RESOURCE_EXHAUSTED", `a request may name at most ${namesMax} resources`, "request");
-      return undefined;
-    }
-    if (hasMessagesLongerThan(bytes, NODE_AND_ERROR_BYTES_MAX)) {
-      const most = `${NODE_AND_ERROR_BYTES_MAX} bytes`;
-      this.end("RESOURCE_EXHAUSTED", `node and error_detail of a request may have at most ${most} together`, "request");
+    const excess = requestExcess(bytes, this.#services.limits.namesMax, bytes.length);
+    if (excess !== undefined) {
+      this.end("RESOURCE_EXHAUSTED", excess, "request");
       return undefined;
     }
     try {

@@ -61,6 +61,8 @@ export interface Transport {
 export interface TransportLimits {
   /** A larger request ends its stream before it is decoded. */
   readonly requestBytesMax: number;
+  /** Most names in a request. */
+  readonly namesMax: number;
   readonly streamsPerConnectionMax: number;
   /** Connections open at once, those that wait for their handshake included. */
   readonly connectionsMax: number;

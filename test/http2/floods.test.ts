@@ -154,3 +154,11 @@ describe("a header list is bounded", () => {
     expect(driven.receive(part)).toEqual(["GOAWAY 0 ENHANCE_YOUR_CALM"]);
   });
 });
+
+test("DATA that goes on after its stream was reset ends the connection once it is more than was under way", () => {
+  const driven = driveConnection({ streamWindowBytes: 100_000, connectionWindowBytes: 100_000 });
+  driven.receive(open(1));
+  driven.stream(1).reset("CANCEL");
+  const frames = () => [frame("DATA", 0, 1, Buffer.alloc(10_000))];
+  expect(takenOf(driven, 100, frames)).toBe(10);
+});
