@@ -31,6 +31,8 @@ export interface ControlPlaneOptions {
   readonly flags?: readonly string[];
   /** Further flags of Node. */
   readonly nodeFlags?: readonly string[];
+  /** What its environment has beside this process's. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The checkout whose control plane is started; this one when absent. */
   readonly checkout?: URL;
 }
@@ -53,6 +55,7 @@ export async function startControlPlane(folder: string, options: ControlPlaneOpt
     {
       // It ends with this process, however that ends.
       stdio: ["pipe", "ignore", "pipe"],
+      env: { ...process.env, ...options.env },
     },
   );
   let words = "";

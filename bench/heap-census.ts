@@ -40,6 +40,22 @@ const NAMED_BY_CONTENT: ReadonlySet<string> = new Set([
   "regexp",
 ]);
 
+export const EMPTY_CENSUS: HeapCensus = { keptBytes: 0, engineBytes: 0, populations: new Map() };
+
+/** Two heaps as one. */
+export function addCensus(one: HeapCensus, other: HeapCensus): HeapCensus {
+  const populations = new Map(one.populations);
+  for (const [name, { count, bytes }] of other.populations) {
+    const was = populations.get(name);
+    populations.set(name, { count: count + (was?.count ?? 0), bytes: bytes + (was?.bytes ?? 0) });
+  }
+  return {
+    keptBytes: one.keptBytes + other.keptBytes,
+    engineBytes: one.engineBytes + other.engineBytes,
+    populations,
+  };
+}
+
 /** Counts a snapshot in the JSON form in which V8 writes it. */
 export function censusOf(snapshotJson: string): HeapCensus {
   const { snapshot, nodes, strings } = JSON.parse(snapshotJson) as HeapSnapshot;

@@ -1,75 +1,83 @@
-/** Looks into a running Node process through its inspector: its heap after a full collection, and what keeps it alive. */
-import { censusOf, type HeapCensus } from "./heap-census.ts";
+/** Looks into a running Node process through its inspector: its heaps after a full collection, and what keeps it alive. */
+import { addCensus, censusOf, EMPTY_CENSUS, type HeapCensus } from "./heap-census.ts";
+import { InspectorSession } from "./inspector-session.ts";
 
 export interface ProcessProbe {
-  /** Bytes that are in use after a collection: objects, and the memory of buffers. */
+  /** Bytes of the main thread that are in use after a collection: objects, and the memory of buffers. */
   heapAfterCollection(): Promise<number>;
   /** The same by kind. The process stands still for a second or more. */
   census(): Promise<HeapCensus>;
+  /** Of all worker threads together; each has a heap of its own. */
+  workerCensus(): Promise<HeapCensus>;
   /** How many of each kind of timers, sockets, ... there are. */
   activeResources(): Promise<Readonly<Record<string, number>>>;
   close(): void;
 }
 
-/** An answer has an id, a notification a method. */
-interface Message {
-  readonly id?: number;
-  readonly method?: string;
-  readonly params?: { readonly chunk: string };
-  readonly result?: unknown;
-  readonly error?: { readonly message: string };
-}
-
 /** The flag of Node with which a process can be looked into. */
 export const INSPECT = "--inspect=127.0.0.1:0";
+
+/** Threads of piscina's pools wait for work without hearing anything else, an inspector neither, unless this is in the environment. */
+export const HEARING_WORKERS = { PISCINA_DISABLE_ATOMICS: "1" } as const;
+
+/** A thread and what it has sent of a heap snapshot. */
+interface Thread {
+  readonly session: InspectorSession;
+  readonly chunks: string[];
+}
 
 /** `words` is what the process has written to standard error: it says where its inspector listens. */
 export async function openProbe(words: string): Promise<ProcessProbe> {
   const url = /ws:\/\/\S+/.exec(words)?.[0];
   if (url === undefined) throw new Error("the process does not say where its inspector is");
   const socket = new WebSocket(url);
-  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
-  const chunks: string[] = [];
-  let count = 0;
   await new Promise((resolve, reject) => {
     socket.addEventListener("open", resolve, { once: true });
     socket.addEventListener("error", () => reject(new Error(`no inspector answers at ${url}`)), { once: true });
   });
-  socket.addEventListener("message", ({ data }) => {
-    const answer = JSON.parse(String(data)) as Message;
-    if (answer.method === "HeapProfiler.addHeapSnapshotChunk") chunks.push(answer.params?.chunk ?? "");
-    if (answer.id === undefined) return;
-    const asker = waiting.get(answer.id);
-    waiting.delete(answer.id);
-    if (answer.error === undefined) asker?.resolve(answer.result);
-    else asker?.reject(new Error(`the inspector refuses: ${answer.error.message}`));
-  });
+  const workers = new Map<string, Thread>();
+  const main = threadOver(
+    (text) => socket.send(text),
+    (method, params) => hearOfWorkers(method, params as WorkerNotice),
+  );
+  socket.addEventListener("message", ({ data }) => main.session.receive(String(data)));
   socket.addEventListener("close", () => {
-    for (const asker of waiting.values()) asker.reject(new Error("the inspector's connection ended"));
+    for (const { session } of [main, ...workers.values()]) session.end();
   });
-  const call = async <Result>(method: string, params: object = {}) => {
-    const answer = Promise.withResolvers<unknown>();
-    waiting.set(++count, answer);
-    socket.send(JSON.stringify({ id: count, method, params }));
-    return (await answer.promise) as Result;
+  // Workers speak through the main thread: https://github.com/nodejs/node/blob/main/src/inspector/node_protocol.pdl
+  const hearOfWorkers = (method: string, { sessionId, message }: WorkerNotice) => {
+    if (method === "NodeWorker.attachedToWorker") {
+      const send = (text: string) => {
+        // One that has ended meanwhile is refused; its questions end with its notice of departure.
+        main.session.call("NodeWorker.sendMessageToWorker", { sessionId, message: text }).catch(() => undefined);
+      };
+      workers.set(sessionId, threadOver(send));
+    }
+    if (method === "NodeWorker.receivedMessageFromWorker") workers.get(sessionId)?.session.receive(message);
+    if (method === "NodeWorker.detachedFromWorker") {
+      workers.get(sessionId)?.session.end();
+      workers.delete(sessionId);
+    }
   };
+  await main.session.call("NodeWorker.enable", { waitForDebuggerOnStart: false });
   return {
     async heapAfterCollection() {
+      const { session } = main;
       // What a finalizer lets go is collected by the next one.
-      for (let n = 0; n < 3; n++) await call("HeapProfiler.collectGarbage");
-      const { usedSize, backingStorageSize } = await call<{ usedSize: number; backingStorageSize: number }>(
+      for (let n = 0; n < 3; n++) await session.call("HeapProfiler.collectGarbage");
+      const { usedSize, backingStorageSize } = await session.call<{ usedSize: number; backingStorageSize: number }>(
         "Runtime.getHeapUsage",
       );
       return usedSize + backingStorageSize;
     },
-    async census() {
-      // What a finalizer lets go is collected by the next one; the snapshot collects by itself.
-      await call("HeapProfiler.collectGarbage");
-      await call("HeapProfiler.takeHeapSnapshot", { reportProgress: false });
-      return censusOf(chunks.splice(0).join(""));
+    census: () => take(main),
+    async workerCensus() {
+      let all = EMPTY_CENSUS;
+      for (const worker of [...workers.values()]) all = addCensus(all, await take(worker));
+      return all;
     },
     async activeResources() {
-      const { result } = await call<{ result: { value: readonly string[] } }>("Runtime.evaluate", {
+      const { result } = await main.session.call<{ result: { value: readonly string[] } }>("Runtime.evaluate", {
         expression: "process.getActiveResourcesInfo()",
         returnByValue: true,
       });
@@ -79,4 +87,25 @@ export async function openProbe(words: string): Promise<ProcessProbe> {
     },
     close: () => socket.close(),
   };
+}
+
+interface WorkerNotice {
+  readonly sessionId: string;
+  readonly message: string;
+}
+
+function threadOver(send: (text: string) => void, hear?: (method: string, params: unknown) => void): Thread {
+  const chunks: string[] = [];
+  const session = new InspectorSession(send, (method, params) => {
+    if (method === "HeapProfiler.addHeapSnapshotChunk") chunks.push((params as { readonly chunk: string }).chunk);
+    else hear?.(method, params);
+  });
+  return { session, chunks };
+}
+
+async function take({ session, chunks }: Thread): Promise<HeapCensus> {
+  // What a finalizer lets go is collected by the next one; the snapshot collects by itself.
+  await session.call("HeapProfiler.collectGarbage");
+  await session.call("HeapProfiler.takeHeapSnapshot", { reportProgress: false });
+  return censusOf(chunks.splice(0).join(""));
 }

@@ -15,10 +15,12 @@ export function soakSuite(flags: readonly string[]) {
       const result = await soak({ ...TEN_MINUTES, flags });
       const faults = faultsOf(result, MOST);
       if (faults.length > 0) throw new Error(`leaks: ${faults.join("; ")}`);
-      const slope = (bytes: "keptBytes" | "engineBytes") => summarize([slopeOf(result.looks, bytes, "seconds")]);
+      const slope = (bytes: "keptBytes" | "workerBytes" | "engineBytes") =>
+        summarize([slopeOf(result.looks, bytes, "seconds")]);
       return {
         measurements: [
           { name: `${name}: heap growth per second, objects and buffers`, unit: "bytes", samples: slope("keptBytes") },
+          { name: `${name}: heap growth per second, worker threads`, unit: "bytes", samples: slope("workerBytes") },
           { name: `${name}: heap growth per second, compiled code`, unit: "bytes", samples: slope("engineBytes") },
         ],
         counts: [

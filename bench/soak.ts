@@ -7,7 +7,7 @@ import { invariant } from "../src/lib/mod.ts";
 import { requestJson } from "../src/platform/json-request.ts";
 import { growthBetween, type HeapCensus } from "./heap-census.ts";
 import { type BenchMesh, openMesh, requireAll } from "./mesh.ts";
-import { INSPECT, openProbe, type ProcessProbe } from "./process-probe.ts";
+import { HEARING_WORKERS, INSPECT, openProbe, type ProcessProbe } from "./process-probe.ts";
 import { type SoakChanges, soakChanges } from "./soak-changes.ts";
 
 export interface SoakOptions {
@@ -30,14 +30,17 @@ export interface SoakOptions {
 export interface SoakLook {
   readonly seconds: number;
   readonly changes: number;
-  /** What the program keeps. */
+  /** What the program keeps on its main thread. */
   readonly keptBytes: number;
+  /** The same on its worker threads, all together. */
+  readonly workerBytes: number;
   /** Code and feedback, which V8 makes more of as long as it finds something to optimize. */
   readonly engineBytes: number;
 }
 
 interface Look extends SoakLook {
   readonly heap: HeapCensus;
+  readonly workerHeap: HeapCensus;
 }
 
 export interface SoakResult {
@@ -47,6 +50,7 @@ export interface SoakResult {
   readonly looks: readonly SoakLook[];
   /** What grew most from the first of these looks to the last. */
   readonly grown: readonly string[];
+  readonly workersGrown: readonly string[];
   /** Timers at the last of these looks less those at the first. All proxies have connected anew several times. */
   readonly timersGained: number;
   /** By kind: what was there before any proxy came, and after all had gone. */
@@ -84,7 +88,7 @@ const GROWN_SHOWN = 12;
 
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   const nodeFlags = [INSPECT, ...(options.nodeFlags ?? [])];
-  const mesh = await openMesh(SHAPE, { nodeFlags, flags: options.flags ?? [] });
+  const mesh = await openMesh(SHAPE, { nodeFlags, env: HEARING_WORKERS, flags: options.flags ?? [] });
   try {
     const probe = await openProbe(mesh.plane.words());
     try {
@@ -103,7 +107,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
  */
 export function slopeOf(
   looks: readonly SoakLook[],
-  bytes: "keptBytes" | "engineBytes",
+  bytes: "keptBytes" | "workerBytes" | "engineBytes",
   per: "seconds" | "changes",
 ): number {
   const slopes = looks
@@ -118,12 +122,17 @@ export function faultsOf(
   result: SoakResult,
   most: { readonly keptBytes: number; readonly per: "seconds" | "changes" },
 ): readonly string[] {
-  const { looks, grown, timersGained, streamsLeft, repeated, refused, errors } = result;
+  const { looks, timersGained, streamsLeft, repeated, refused, errors } = result;
   const faults: string[] = [];
-  const slope = slopeOf(looks, "keptBytes", most.per);
-  if (slope > most.keptBytes) {
+  const heaps = [
+    ["the heap grows", "keptBytes", result.grown],
+    ["the heaps of the workers grow", "workerBytes", result.workersGrown],
+  ] as const;
+  for (const [what, bytes, grown] of heaps) {
+    const slope = slopeOf(looks, bytes, most.per);
+    if (slope <= most.keptBytes) continue;
     const found = `${Math.round(slope)} bytes for each of the ${most.per}, more than ${most.keptBytes}`;
-    faults.push(`the heap grows by ${found} (${looks.map(({ keptBytes }) => keptBytes)}):\n  ${grown.join("\n  ")}`);
+    faults.push(`${what} by ${found} (${looks.map((look) => look[bytes])}):\n  ${grown.join("\n  ")}`);
   }
   if (timersGained > TIMERS_MAX) faults.push(`there are ${timersGained} timers more than at the first look`);
   if (streamsLeft > 0) faults.push(`${streamsLeft} streams are left after all proxies have gone`);
@@ -149,9 +158,10 @@ async function soakMesh(mesh: BenchMesh, probe: ProcessProbe, options: SoakOptio
     count += options.changesPerLook;
     await rotate(plane.admin);
     await pause(options.restMs);
-    const [seconds, heap] = [secondsNow(), await probe.census()];
+    const [seconds, heap, workerHeap] = [secondsNow(), await probe.census(), await probe.workerCensus()];
     const { keptBytes, engineBytes } = heap;
-    if (seconds >= options.warmUpSeconds) looks.push({ seconds, changes: count, keptBytes, engineBytes, heap });
+    const look = { seconds, changes: count, keptBytes, engineBytes, workerBytes: workerHeap.keptBytes };
+    if (seconds >= options.warmUpSeconds) looks.push({ ...look, heap, workerHeap });
   }
   await fleet.disconnect();
   const isQuiet = async () => (await plane.metric("osm_proxy_connect_count")) === 0;
@@ -178,8 +188,9 @@ function findings(looks: readonly Look[]) {
   invariant(first !== undefined && last !== undefined, "a soak has looks");
   const timers = ({ heap }: Look) => heap.populations.get("object Timeout")?.count ?? 0;
   return {
-    looks: looks.map(({ heap: _, ...look }) => look),
+    looks: looks.map(({ heap: _, workerHeap: __, ...look }) => look),
     grown: growthBetween(first.heap, last.heap, GROWN_SHOWN),
+    workersGrown: growthBetween(first.workerHeap, last.workerHeap, GROWN_SHOWN),
     timersGained: timers(last) - timers(first),
   };
 }

@@ -1,0 +1,46 @@
+/** Questions to one thread of a Node process by the protocol of its inspector: https://chromedevtools.github.io/devtools-protocol/ */
+
+/** An answer has an id, a notification a method. */
+interface Message {
+  readonly id?: number;
+  readonly method?: string;
+  readonly params?: unknown;
+  readonly result?: unknown;
+  readonly error?: { readonly message: string };
+}
+
+export class InspectorSession {
+  readonly #send: (text: string) => void;
+  readonly #hear: (method: string, params: unknown) => void;
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  #count = 0;
+
+  /** `hear` is told what the thread says without being asked. */
+  constructor(send: (text: string) => void, hear: (method: string, params: unknown) => void) {
+    this.#send = send;
+    this.#hear = hear;
+  }
+
+  async call<Result>(method: string, params: object = {}): Promise<Result> {
+    const answer = Promise.withResolvers<unknown>();
+    this.#waiting.set(++this.#count, answer);
+    this.#send(JSON.stringify({ id: this.#count, method, params }));
+    return (await answer.promise) as Result;
+  }
+
+  receive(text: string): void {
+    const { id, method, params, result, error } = JSON.parse(text) as Message;
+    if (method !== undefined) this.#hear(method, params);
+    if (id === undefined) return;
+    const asker = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error === undefined) asker?.resolve(result);
+    else asker?.reject(new Error(`the inspector refuses: ${error.message}`));
+  }
+
+  /** What is asked and was not answered fails. */
+  end(): void {
+    for (const asker of this.#waiting.values()) asker.reject(new Error("the inspector's connection ended"));
+    this.#waiting.clear();
+  }
+}
