@@ -1,6 +1,12 @@
-/** The numbers of the README's tables: of each measurement the latest run on Node that has it. Pure. */
+/** The numbers of the README's tables: of each measurement the latest run that has it. Pure. */
 import type { Measurement, Unit } from "./measurement.ts";
 import type { SavedRun } from "./saved-runs.ts";
+import type { RuntimeName } from "./server-program.ts";
+
+/** Heading of the column with what a table's first column of numbers says, of a control plane on Deno. */
+const DENO = "on Deno";
+/** Where no run has it: not all that is measured is measured on Deno. */
+const NONE = "–";
 
 /**
  * Cells after the label. `{...}` is a figure: the name of a measurement, and of its samples `p50` unless another is named
@@ -62,24 +68,31 @@ export function withNumbers(
   readme: string,
   runs: readonly SavedRun[],
 ): { readonly text: string; readonly rows: readonly string[]; readonly problems: readonly string[] } {
-  const latest = latestMeasurements(runs);
+  const latest = { node: latestMeasurements(runs, "node"), deno: latestMeasurements(runs, "deno") };
   const problems: string[] = [];
   const rows: string[] = [];
   const unseen = new Set(Object.keys(ROWS));
-  const figure = (named: string) => {
-    const [name = "", key = "p50"] = named.split("|");
-    const found = latest.get(name);
-    if (found !== undefined) return shown(found.samples[key as "p50" | "p99" | "max"], found.unit);
-    problems.push(`no run in perf-results has "${name}"`);
-    return "?";
-  };
-  const lines = readme.split("\n").map((line) => {
+  const filled = (cell: string, runtime: RuntimeName) =>
+    cell.replaceAll(/\{([^}]*)\}/g, (_, named: string) => {
+      const [name = "", key = "p50"] = named.split("|");
+      const found = latest[runtime].get(name);
+      if (found !== undefined) return shown(found.samples[key as "p50" | "p99" | "max"], found.unit);
+      if (runtime === "node") problems.push(`no run in perf-results has "${name}"`);
+      return "?";
+    });
+  let headings: readonly string[] = [];
+  const lines = readme.split("\n").map((line, n, all) => {
+    if (all[n + 1]?.startsWith("| --- ")) headings = line.split(" | ");
     const label = Object.keys(ROWS).find((each) => line.startsWith(`| ${each}`));
     if (label === undefined) return line;
     unseen.delete(label);
     const cells = line.split(" | ");
-    for (const [place, cell] of (ROWS[label] ?? []).entries()) {
-      cells[place + 1] = cell.replaceAll(/\{([^}]*)\}/g, (_, named: string) => figure(named));
+    const own = ROWS[label] ?? [];
+    for (const [place, cell] of own.entries()) cells[place + 1] = filled(cell, "node");
+    const deno = headings.indexOf(DENO);
+    if (deno > 0) {
+      const cell = filled(own[0] ?? "", "deno");
+      cells[deno] = cell.includes("?") ? NONE : cell;
     }
     rows.push(cells.join(" | "));
     return cells.join(" | ");
@@ -88,10 +101,10 @@ export function withNumbers(
   return { text: lines.join("\n"), rows, problems };
 }
 
-function latestMeasurements(runs: readonly SavedRun[]): ReadonlyMap<string, Measurement> {
-  const onNode = runs.filter(({ runtime }) => runtime.name === "node");
+function latestMeasurements(runs: readonly SavedRun[], runtime: RuntimeName): ReadonlyMap<string, Measurement> {
+  const own = runs.filter((run) => run.runtime.name === runtime);
   return new Map(
-    onNode.flatMap(({ measurements }) =>
+    own.flatMap(({ measurements }) =>
       // The client's limit is told in the table's words.
       measurements.map((each) => [each.name.replace(" (bound by the client)", ""), each] as const),
     ),
