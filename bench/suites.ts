@@ -5,6 +5,7 @@ import { envoyMemorySuite } from "./envoy-memory.ts";
 import { hostileSuite } from "./hostile-suite.ts";
 import { httpSuite } from "./http.ts";
 import type { Findings } from "./measurement.ts";
+import { memorySuite } from "./memory.ts";
 import { generateTimings } from "./micro/generate.ts";
 import { pushTimings } from "./micro/push.ts";
 import { sessionTimings } from "./micro/session.ts";
@@ -55,7 +56,7 @@ export function ownSuites(server: ServerProgram, isFull: boolean): readonly Suit
     costSuite,
     httpSuite,
     ...scenarios,
-    ...(isFull ? [hostileSuite(true, flags), envoyMemorySuite, soakSuite(flags)] : []),
+    ...(isFull ? [...memorySuite, hostileSuite(true, flags), envoyMemorySuite, soakSuite(flags)] : []),
   ];
 }
 
