@@ -29,6 +29,8 @@ export interface FolderScan {
   readonly problems: readonly ScanProblem[];
   /** Folders and files that could not be looked at: what is known of them stands. */
   readonly unlisted: readonly string[];
+  /** Links that lead nowhere: what was read where they are now stands as well. */
+  readonly dangling: ReadonlySet<string>;
 }
 
 /** What one folder may hold before the rest is reported and left out. */
@@ -66,6 +68,7 @@ interface Walk {
   readonly withLinks: Set<string>;
   readonly problems: ScanProblem[];
   readonly unlisted: string[];
+  readonly dangling: Set<string>;
 }
 
 /**
@@ -81,6 +84,7 @@ export async function scanFolder(root: string, onDirectory: (path: string, id: s
     withLinks: new Set(),
     problems: [],
     unlisted: [],
+    dangling: new Set(),
   };
   await walkDirectory(walk, "", onDirectory);
   return walk;
@@ -162,7 +166,8 @@ async function walkFile(walk: Walk, path: string, isLink: boolean): Promise<void
   } catch (error) {
     const code = codeOf(error);
     if (code === "ENOENT" && !isLink) return;
-    if (code !== "ENOENT" && code !== "ELOOP") walk.unlisted.push(path);
+    if (code === "ENOENT" || code === "ELOOP") walk.dangling.add(path);
+    else walk.unlisted.push(path);
     problem(walk, path, "file-unreadable", unreadableMessage(error));
   }
 }

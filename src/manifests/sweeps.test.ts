@@ -10,6 +10,7 @@ const EMPTY: FolderScan = {
   withLinks: new Set(),
   problems: [],
   unlisted: [],
+  dangling: new Set<string>(),
 };
 
 test("a folder at rest is listed ever more rarely, and soon again when something was not told of", async () => {

@@ -18,6 +18,7 @@ import type { ObjectEvent } from "../kube/objects.ts";
 import { type Clock, silentLog, systemClock } from "../lib/mod.ts";
 import { type FolderSource, type Parse, parseManifestText, watchFolder } from "./mod.ts";
 import { SETTLE_MS } from "./settling.ts";
+import { SWEEP_MIN_MS } from "./sweeps.ts";
 
 /** A folder under test with what its source has told so far. */
 interface Followed {
@@ -243,6 +244,69 @@ describe("live edits", () => {
     expect([...followed.world.keys()]).toEqual(["small"]);
     open();
     await followed.until(() => big.every((name) => followed.world.has(name)));
+  });
+});
+
+describe("trouble with the folder", () => {
+  /** A clock on which the shortest pause between listings is over soon, and a longer one never; `trusted`: one has begun. */
+  function hastyClock(): { readonly clock: Clock; readonly trusted: Promise<void> } {
+    const real = systemClock();
+    const { promise: trusted, resolve } = Promise.withResolvers<void>();
+    const after = (ms: number, action: () => void) => {
+      if (ms < 2 * SWEEP_MIN_MS) return real.after(Math.min(ms, 50), action);
+      resolve();
+      return () => undefined;
+    };
+    return { clock: { ...real, after }, trusted };
+  }
+  const deletes = ({ batches }: Followed) => batches.flat().filter(({ type }) => type === "delete");
+
+  test("a link that leads nowhere, put in a file's place, deletes nothing", async () => {
+    const folder = makeFolder();
+    writeFileSync(folder.path("a.yaml"), config("a", "1"));
+    const followed = follow(folder);
+    await followed.source.ready;
+    symlinkSync("nowhere", folder.path("a.tmp"));
+    renameSync(folder.path("a.tmp"), folder.path("a.yaml"));
+    await followed.until(() => reasons(followed).includes("a.yaml file-unreadable"));
+    expect(followed.world.get("a")).toEqual({ v: "1" });
+    replace(folder.path("a.yaml"), config("a", "2"));
+    await followed.until(() => JSON.stringify(followed.world.get("a")) === '{"v":"2"}');
+    expect(reasons(followed)).toEqual([]);
+    expect(deletes(followed)).toEqual([]);
+  });
+
+  test("while it is moved away all stands, and another one in its place is followed", async () => {
+    const folder = makeFolder();
+    writeFileSync(folder.path("a.yaml"), config("a", "1"));
+    const followed = follow(folder, hastyClock());
+    await followed.source.ready;
+    const [away, next] = [`${folder.dir}.away`, `${folder.dir}.new`];
+    renameSync(folder.dir, away);
+    writeFileSync(join(away, "a.yaml"), config("a", "unseen"));
+    await followed.until(() => reasons(followed).includes(". folder-unreadable"));
+    mkdirSync(next);
+    writeFileSync(join(next, "a.yaml"), config("a", "2"));
+    renameSync(next, folder.dir);
+    await followed.until(() => JSON.stringify(followed.world.get("a")) === '{"v":"2"}');
+    replace(folder.path("a.yaml"), config("a", "3"));
+    await followed.until(() => JSON.stringify(followed.world.get("a")) === '{"v":"3"}');
+    expect(deletes(followed)).toEqual([]);
+  });
+
+  test("more events than the system keeps in mind, of whatever, lose no change", async () => {
+    const folder = makeFolder();
+    writeFileSync(folder.path("a.yaml"), config("a", "1"));
+    writeFileSync(folder.path("0.tmp"), "");
+    const { clock, trusted } = hastyClock();
+    const followed = follow(folder, { clock });
+    await trusted;
+    for (let round = 0; round < 10_000; round++) {
+      renameSync(folder.path("0.tmp"), folder.path("1.tmp"));
+      renameSync(folder.path("1.tmp"), folder.path("0.tmp"));
+    }
+    replace(folder.path("a.yaml"), config("a", "2"));
+    await followed.until(() => JSON.stringify(followed.world.get("a")) === '{"v":"2"}');
   });
 });
 

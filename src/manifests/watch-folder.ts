@@ -1,5 +1,5 @@
 import { lstatSync, type Stats, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Log, Rejection } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import { type DirectoryWatchers, watchDirectories } from "./directory-watchers.ts";
@@ -47,8 +47,9 @@ const SLICE_MS = 5;
 const PATHS_AT_A_TIME = 64;
 /** Big files read at a time before others wait for them: each is in memory as a whole. */
 const BIG_READINGS_MAX = 2;
-/** So many changes at once may be more than the system keeps in mind. */
+/** So many events within this time may be more than the system keeps in mind. */
 const BURST = 1000;
+const BURST_MS = 250;
 
 /**
  * Reads a folder of manifests and follows its changes. A file renamed into place is applied at once, one written in place
@@ -80,6 +81,7 @@ class FolderFollower {
   /** Big files that wait for others of their kind. */
   readonly #putOff = new Set<string>();
   #bigReadings = 0;
+  #burst = { sinceMs: 0, events: 0 };
   #scan: FolderScan | undefined;
   /** Before anything else: something has happened that the paths it was told of do not say all about. */
   #isRescanDue = true;
@@ -121,19 +123,29 @@ class FolderFollower {
   }
 
   #noteEvent(directory: string, name: string | undefined): void {
+    this.#countEvent();
     const isHidden = name?.startsWith(".") === true;
     // What a hidden entry is about is seen through links only, as in a mounted ConfigMap.
     if (isHidden && this.#scan?.withLinks.has(directory) !== true) return;
-    if (name === undefined || isHidden) {
+    // The folder itself was moved or removed: the system tells so under its own name.
+    const isItself = directory === "" && name === basename(this.#options.dir);
+    if (name === undefined || isHidden || isItself) {
       this.#isRescanDue = true;
     } else {
       const path = directory === "" ? name : `${directory}/${name}`;
       if (this.#isNoise(path)) return;
       this.#dirty.add(path);
-      if (this.#dirty.size >= BURST) this.#sweeps.distrust();
     }
     this.teller.noteEvent();
     this.#wakeUp.soon();
+  }
+
+  /** Of whatever: when the system's memory is full, it matters not with what. */
+  #countEvent(): void {
+    const nowMs = this.#options.clock.monotonic();
+    if (nowMs - this.#burst.sinceMs > BURST_MS) this.#burst = { sinceMs: nowMs, events: 0 };
+    this.#burst.events += 1;
+    if (this.#burst.events === BURST) this.#sweeps.distrust();
   }
 
   /** Whether this is a file that is no manifest, as the one that is written before it is renamed: the rename must not wait. */
@@ -214,7 +226,8 @@ class FolderFollower {
   #adopt(scan: FolderScan, isLookedAt: (path: string) => boolean): void {
     this.#scan = scan;
     if (!this.#isStopped) this.#watchers.keepOnly(scan.directories);
-    if (scan.withLinks.size > 0 || !this.#watchers.areAllWatched()) this.#sweeps.distrust();
+    const isWhole = scan.unlisted.length === 0 && scan.withLinks.size === 0;
+    if (!isWhole || !this.#watchers.areAllWatched()) this.#sweeps.distrust();
     for (const [path, seen] of scan.files) {
       const known = this.#known.get(path);
       if (known !== undefined && isSameFingerprint(known, seen)) continue;
@@ -224,7 +237,7 @@ class FolderFollower {
     const isUnlisted = (path: string) =>
       scan.unlisted.some((parent) => parent === "" || path === parent || path.startsWith(`${parent}/`));
     for (const path of this.#known.keys()) {
-      if (scan.files.has(path) || isUnlisted(path)) continue;
+      if (scan.files.has(path) || scan.dangling.has(path) || isUnlisted(path)) continue;
       this.#sweeps.distrust();
       if (!isLookedAt(path)) this.#forget(path);
     }
@@ -237,7 +250,7 @@ class FolderFollower {
   async #look(path: string): Promise<void> {
     const { dir } = this.#options;
     this.#sweeps.noteLook(path);
-    let stats: Stats;
+    let stats: Stats | undefined;
     try {
       stats = lstatSync(join(dir, path));
       if (stats.isSymbolicLink()) {
@@ -245,15 +258,24 @@ class FolderFollower {
         stats = statSync(join(dir, path));
       }
     } catch (error) {
-      this.#lookAtAbsence(path, codeOf(error) === "ENOENT");
+      // A link that leads nowhere is there all the same.
+      this.#lookAtAbsence(path, stats === undefined && codeOf(error) === "ENOENT" && this.#isSameRoot());
       return;
     }
     if (stats.isDirectory()) {
       if (this.#scan?.directories.get(path) !== directoryId(stats)) this.#isRescanDue = true;
     } else if (isManifestPath(path)) {
+      // The report of what was there before goes with the next listing.
+      if (this.#scan?.dangling.has(path) === true) this.#isRescanDue = true;
       if (stats.isFile()) await this.#lookAtFile(path, fingerprintOf(stats));
       else this.#isRescanDue = true;
     }
+  }
+
+  /** Whether the folder is the one that was listed: else events are about another one. */
+  #isSameRoot(): boolean {
+    const stats = statSync(this.#options.dir, { throwIfNoEntry: false });
+    return stats !== undefined && this.#scan?.directories.get("") === directoryId(stats);
   }
 
   #lookAtAbsence(path: string, isGone: boolean): void {
