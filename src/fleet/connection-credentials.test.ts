@@ -2,12 +2,13 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { connect } from "node:tls";
 import { expect, test } from "vitest";
+import { skipOnDeno } from "../../test/support/needs.ts";
 import { CredentialContexts } from "./connection-credentials.ts";
 
-const isDeno = "Deno" in globalThis;
 const [GROUPS, KEY_SHARES] = [10, 51];
 
-test.skipIf(isDeno)("a server is offered the ciphers, groups and key shares that Envoy offers", async () => {
+test("a server is offered the ciphers, groups and key shares that Envoy offers", async (context) => {
+  skipOnDeno(context, "choice of TLS key shares");
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const client = connect({

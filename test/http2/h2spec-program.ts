@@ -28,7 +28,7 @@ export async function h2specProgram(): Promise<{ readonly program: string } | { 
       const arguments_ = ["build", "-mod=readonly", "-o", target, "github.com/summerwind/h2spec/cmd/h2spec"];
       const { code, output } = await run("go", arguments_, { cwd: MODULE });
       if (code === 0) renameSync(target, program);
-      else problem = `h2spec cannot be built: ${reasonIn(output)}`;
+      else problem = `unobtainable: h2spec cannot be built with the Go that is here: ${reasonIn(output)}`;
     },
   );
   return problem === undefined ? { program } : { missing: problem };
