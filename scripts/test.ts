@@ -16,7 +16,10 @@ const outcomes = results.flatMap((result) => result.outcomes);
 const skipped = outcomes.filter(({ state, name }) => state === "skipped" && filter.length === 0 && name !== "");
 const forgotten = process.env["CI"] ? skipped.filter(({ note }) => !note?.startsWith("unobtainable")) : [];
 
-for (const { name, note } of skipped) console.log(`skipped: ${name}${note ? ` (${note})` : ""}`);
+for (const [reason, tests] of Map.groupBy(skipped, ({ note }) => note ?? "no reason given")) {
+  console.log(`${tests.length} skipped: ${reason}`);
+  for (const { name } of tests) console.log(`  ${name}`);
+}
 if (forgotten.length > 0) console.log(`${forgotten.length} skipped although CI can have what they need`);
 for (const { name, state } of outcomes) if (state === "failed") console.log(`failed: ${name}`);
 if (outcomes.length === 0) console.log(`No test matches ${filter.join(" ")}`);
