@@ -1,12 +1,14 @@
 /**
- * `npm run bench [-- FILTER...] [--full] [--peer NAME] [--runtime NAME] [--json | --save] [--only-missing] [--list] [--server-flag FLAG...]`
+ * `npm run bench [-- FILTER...] [--full] [--peer NAME] [--runtime NAME] [--json | --save] [--only-missing]
+ *   [--without WORD...] [--list] [--server-flag FLAG...]`
  *
  * Runs the benches whose names contain one of the filters (all of them without a filter), one after the other; `--full`
  * runs the long ones too. `--peer go-control-plane` runs the comparison with a reference server instead, on the shapes that
- * the filters name. `--runtime deno` runs the control plane on Deno; its clients stay on Node. `--json` prints the result as
- * JSON on standard output. `--save` adds it to `perf-results/` as soon as a suite has ended, so that a run may be stopped at
- * any time, and `--only-missing` leaves out what is there for the sources as they are. `--list` says what would run, and for
- * how long.
+ * the filters name. `--runtime deno` runs the control plane on Deno; its clients stay on Node.
+ *
+ * `--json` prints the result as JSON on standard output. `--save` adds it to `perf-results/` as soon as a suite has ended, so
+ * that a run may be stopped at any time. `--only-missing` leaves out what is there for the sources as they are, `--without`
+ * what has one of these words in its name. `--list` says what would run, and for how long.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -37,6 +39,7 @@ function readArguments() {
         json: { type: "boolean", default: false },
         save: { type: "boolean", default: false },
         "only-missing": { type: "boolean", default: false },
+        without: { type: "string", multiple: true, default: [] },
         list: { type: "boolean", default: false },
         "server-flag": { type: "string", multiple: true, default: [] },
       },
@@ -56,7 +59,9 @@ function readArguments() {
 const schedule = scheduleOf(readRuns(), server.runtime.name, isUnchangedSince);
 const suites = values.peer === undefined ? ownSuites(server, values.full) : await peerSuites(server, values.full);
 const chosen = chosenSuites(suites, positionals);
-const wanted = chosen.filter(({ name }) => !values["only-missing"] || !schedule.isKept(name));
+const wanted = chosen
+  .filter(({ name }) => !values.without.some((word) => name.includes(word)))
+  .filter(({ name }) => !values["only-missing"] || !schedule.isKept(name));
 const measurements: Measurement[] = [];
 const counts: ExactCount[] = [];
 const ran: { readonly name: string; readonly seconds: number }[] = [];

@@ -39,11 +39,16 @@ const microGroups: readonly TimingGroup[] = [
   signTimings,
 ];
 
+const SOAK = "fleet/soak";
+
 /** On Deno those that see the control plane from outside: the others are the bench's own process, or look into Node. */
 export function ownSuites(server: ServerProgram, isFull: boolean): readonly Suite[] {
   const { flags } = server;
-  const scenarios = [...usualScenarios(server), ...(isFull ? libraryScenarios(server) : [])];
-  if (server.runtime.name !== "node") return scenarios;
+  const library = isFull ? libraryScenarios(server) : [];
+  const scenarios = [...usualScenarios(server), ...library.filter(({ name }) => name !== SOAK)];
+  // Ten minutes each: last, so that a run can be stopped before them.
+  const soaks = library.filter(({ name }) => name === SOAK);
+  if (server.runtime.name !== "node") return [...scenarios, ...soaks];
   return [
     ...microGroups.map((group) => ({
       name: `micro/${group.name}`,
@@ -56,7 +61,7 @@ export function ownSuites(server: ServerProgram, isFull: boolean): readonly Suit
     costSuite,
     httpSuite,
     ...scenarios,
-    ...(isFull ? [...memorySuite, hostileSuite(true, flags), envoyMemorySuite, soakSuite(flags)] : []),
+    ...(isFull ? [...memorySuite, hostileSuite(true, flags), envoyMemorySuite, ...soaks, soakSuite(flags)] : []),
   ];
 }
 
