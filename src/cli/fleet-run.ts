@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import {
+  FeedTroubleError,
   FleetProcessError,
   libraryHint,
   libraryNames,
@@ -117,7 +118,7 @@ function serveCommand(): readonly string[] {
 }
 
 function explained(error: unknown): unknown {
-  if (error instanceof PlanError || error instanceof TargetError) {
+  if (error instanceof PlanError || error instanceof TargetError || error instanceof FeedTroubleError) {
     return new CommandError(`osm fleet run: ${error.message}`, EXIT.usage);
   }
   if (error instanceof RunStopped || error instanceof ServerStartError || error instanceof FleetProcessError)

@@ -1,3 +1,4 @@
+import type { FeedTrouble } from "./feed.ts";
 import { clusterOf, LEAF_SECRET, seersOfEndpoints, TYPE_URL } from "./oracle-expectation.ts";
 import type { Action, ActionKind } from "./scenario.ts";
 import type { FileKey, World } from "./world.ts";
@@ -27,6 +28,10 @@ export interface Effect {
   readonly restarted?: readonly number[];
   readonly started?: readonly number[];
   readonly ended?: readonly number[];
+  /** What goes wrong with the folder, just before the files are written. */
+  readonly trouble?: FeedTrouble;
+  /** When its signs have arrived, the control plane has got over a trouble. */
+  readonly isRecovery?: true;
 }
 
 /** A change of the world at a time of its phase. */
@@ -82,7 +87,7 @@ export function turns(services: readonly number[], random: () => number): (turn:
 export const allServices = (world: World) => Array.from({ length: world.services }, (_, service) => service);
 
 /** The endpoint of a pod that moves, as those who see it have to be told. */
-function endpointSign(world: World, service: number, address: string): Sign {
+export function endpointSign(world: World, service: number, address: string): Sign {
   const services = seersOfEndpoints(world, service);
   return { typeUrl: TYPE_URL.endpoints, name: clusterOf(world, service), contains: address, services };
 }

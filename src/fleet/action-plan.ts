@@ -10,6 +10,7 @@ import {
   touches,
 } from "./action-changes.ts";
 import { flips, grantEdits, policyEdits, routeEdits, settingEdits, splitEdits } from "./action-policy-changes.ts";
+import { sourceTroubles } from "./action-source-trouble.ts";
 import type { Action, Phase } from "./scenario.ts";
 import { randomNumbers } from "./shape.ts";
 import type { World } from "./world.ts";
@@ -77,6 +78,8 @@ function stepsOf(action: Action, context: ChangeContext): readonly Step[] {
       return podsRemoved(action, context);
     case "flip":
       return flips(action, context);
+    case "source-trouble":
+      return sourceTroubles(action, context);
     case "edit-setting":
       return settingEdits(action, context);
     default:

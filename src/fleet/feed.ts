@@ -1,11 +1,26 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { drainFlood, flood, makeUnreadable, moveAway, moveBack, rewriteAll, tear } from "./feed-trouble.ts";
 import type { FileKey, World } from "./world.ts";
 import type { KubeObject } from "./world-objects.ts";
 
 /** Objects in a file of those that do not change. */
 const OBJECTS_PER_FILE = 500;
+
+/** What is done to the folder beside the change of files, just before it. */
+export type FeedTrouble =
+  /** The file is cut short. */
+  | { readonly kind: "tear"; readonly key: FileKey }
+  /** The files of the change are written over in place. */
+  | { readonly kind: "mend" }
+  | { readonly kind: "lose"; readonly key: FileKey }
+  /** The folder is not there until it is `back`; changes made meanwhile come with it. */
+  | { readonly kind: "away" }
+  | { readonly kind: "back" }
+  | { readonly kind: "rewrite" }
+  /** More events than a reader who does not read meanwhile is told of; the files of the change are among what it misses. */
+  | { readonly kind: "flood" };
 
 /** A change of the folder that is written and not in place yet. */
 export interface PreparedChange {
@@ -21,12 +36,17 @@ export class FolderFeed {
   readonly #folder: string;
   /** Where files are written before they are in place; the same file system, and not read by the control plane. */
   readonly #beside: string;
+  readonly #away: string;
+  /** Where it is now. */
+  #place: string;
   #count = 0;
 
   /** `folder` is made when it is not there; what it holds already is left. */
   constructor(folder: string) {
     this.#folder = folder;
     this.#beside = `${folder}.next`;
+    this.#away = `${folder}.away`;
+    this.#place = folder;
     mkdirSync(folder, { recursive: true });
     mkdirSync(this.#beside, { recursive: true });
   }
@@ -55,21 +75,23 @@ export class FolderFeed {
    * Writes what the files say now, to be renamed into place later: a file that is renamed as soon as it was written looks
    * like one that is still being written, since the kernel's clock of files moves in steps of 4 ms.
    */
-  prepare(world: World, keys: readonly FileKey[]): PreparedChange {
+  prepare(world: World, keys: readonly FileKey[], trouble?: FeedTrouble): PreparedChange {
     const moves = keys.map((key) => {
-      const to = join(this.#folder, fileName(key));
+      const name = fileName(key);
       const objects = world.objectsOf(key);
-      if (objects.length === 0) return { from: undefined, to };
-      this.#count += 1;
-      const from = join(this.#beside, `${this.#count}.json`);
+      if (objects.length === 0) return { from: undefined, name };
+      const from = this.#besideName();
       writeFileSync(from, textOf(objects));
-      return { from, to };
+      return { from, name };
     });
     return {
-      commit() {
+      commit: () => {
+        if (trouble !== undefined) this.#trouble(trouble);
         const at = process.hrtime.bigint();
-        for (const { from, to } of moves) {
+        for (const { from, name } of moves) {
+          const to = join(this.#place, name);
           if (from === undefined) rmSync(to, { force: true });
+          else if (trouble?.kind === "mend") writeFileSync(to, readFileSync(from));
           else renameSync(from, to);
         }
         return at;
@@ -78,7 +100,42 @@ export class FolderFeed {
   }
 
   close(): void {
+    if (this.#place !== this.#folder) this.#trouble({ kind: "back" });
+    drainFlood(this.#folder);
     rmSync(this.#beside, { recursive: true, force: true });
+  }
+
+  #besideName(): string {
+    this.#count += 1;
+    return join(this.#beside, `${this.#count}.json`);
+  }
+
+  #trouble(trouble: FeedTrouble): void {
+    const next = `${this.#folder}.back`;
+    switch (trouble.kind) {
+      case "mend":
+        break;
+      case "tear":
+        tear(join(this.#place, fileName(trouble.key)));
+        break;
+      case "lose":
+        makeUnreadable(join(this.#place, fileName(trouble.key)), this.#besideName());
+        break;
+      case "away":
+        moveAway(this.#folder, this.#away, next);
+        this.#place = next;
+        break;
+      case "back":
+        moveBack(this.#folder, this.#away, next);
+        this.#place = this.#folder;
+        break;
+      case "rewrite":
+        rewriteAll(this.#place, this.#beside);
+        break;
+      case "flood":
+        flood(this.#place);
+        break;
+    }
   }
 }
 

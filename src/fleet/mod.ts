@@ -1,6 +1,7 @@
 export { PlanError } from "./action-changes.ts";
 export { type CredentialSource, OSM_COMMON_NAME, OSM_SERVER_NAME, TemplateError } from "./credentials.ts";
 export { FolderFeed } from "./feed.ts";
+export { FeedTroubleError } from "./feed-trouble.ts";
 export { startFleet } from "./fleet.ts";
 export type {
   Behaviour,

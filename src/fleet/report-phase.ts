@@ -34,11 +34,18 @@ export interface Observation {
   readonly atMs: number;
 }
 
+interface SeenChange {
+  readonly madeNs: bigint;
+  readonly seen: readonly Seen[];
+}
+
 /** What the steps of a phase have led to. */
 export interface Taken {
   readonly opened: Opened[];
   /** By change: when it was made, and who saw it. */
-  readonly seen: { readonly madeNs: bigint; readonly seen: readonly Seen[] }[];
+  readonly seen: readonly SeenChange[];
+  /** The same of changes that ended a trouble. */
+  readonly recovered: readonly SeenChange[];
   readonly changes: number;
   readonly lateMs: number;
   readonly needed: number | undefined;
@@ -50,6 +57,7 @@ export interface Taken {
 export const nothingTaken = (): Taken => ({
   opened: [],
   seen: [],
+  recovered: [],
   changes: 0,
   lateMs: 0,
   needed: undefined,
@@ -64,25 +72,8 @@ export function reportPhase(
   run: { readonly before: Observation; readonly after: Observation; readonly taken: Taken },
 ): PhaseReport {
   const { before, after, taken } = run;
-  const toEach: number[] = [];
-  const toLast: number[] = [];
-  const perChange: number[] = [];
-  let missing = 0;
-  for (const { madeNs, seen } of taken.seen) {
-    let last = 0;
-    let delivered = 0;
-    for (const { arrivedNs, acknowledgedNs, missing: absent } of seen) {
-      missing += absent.length;
-      for (const [proxy, at] of acknowledgedNs.entries()) {
-        if (at === 0n) continue;
-        toEach.push(Number((arrivedNs[proxy] || at) - madeNs) / 1e6);
-        last = Math.max(last, Number(at - madeNs) / 1e6);
-        delivered += 1;
-      }
-    }
-    if (delivered > 0) toLast.push(last);
-    perChange.push(delivered);
-  }
+  const { toEach, toLast, perChange, missing } = delaysBy(taken.seen);
+  const recovered = delaysBy(taken.recovered);
   const spanSeconds = (after.atMs - before.atMs) / 1000;
   const clientCpu = after.usage.map((each) => each.cpuSeconds - (cpuOf(before.usage, each.pid) ?? 0));
   return {
@@ -98,7 +89,8 @@ export function reportPhase(
     bytes: after.counts.bytes - before.counts.bytes,
     toEach: delaysOf(toEach),
     toLast: delaysOf(toLast),
-    missing,
+    missing: missing + recovered.missing,
+    recovery: delaysOf(recovered.toLast),
     opened: openedReport(taken.opened),
     downMs: taken.downMs,
     drainMs: taken.drainMs,
@@ -114,6 +106,30 @@ export function reportPhase(
     isMachineBusy: isBusy(before.machine, after.machine),
     perChange,
   };
+}
+
+/** Milliseconds from each change to those who saw it, and to the last of them. */
+function delaysBy(changes: readonly SeenChange[]) {
+  const toEach: number[] = [];
+  const toLast: number[] = [];
+  const perChange: number[] = [];
+  let missing = 0;
+  for (const { madeNs, seen } of changes) {
+    let last = 0;
+    let delivered = 0;
+    for (const { arrivedNs, acknowledgedNs, missing: absent } of seen) {
+      missing += absent.length;
+      for (const [proxy, at] of acknowledgedNs.entries()) {
+        if (at === 0n) continue;
+        toEach.push(Number((arrivedNs[proxy] || at) - madeNs) / 1e6);
+        last = Math.max(last, Number(at - madeNs) / 1e6);
+        delivered += 1;
+      }
+    }
+    if (delivered > 0) toLast.push(last);
+    perChange.push(delivered);
+  }
+  return { toEach, toLast, perChange, missing };
 }
 
 function isBusy(before: MachineTimes, after: MachineTimes): boolean {

@@ -35,6 +35,8 @@ export interface PhaseReport {
   readonly toLast: Delays | undefined;
   /** Deliveries that did not come in time. */
   readonly missing: number;
+  /** For each trouble of the source: from its end until the last proxy had acknowledged the change that came with it. */
+  readonly recovery: Delays | undefined;
   /** Streams that were opened: from the beginning to all that a proxy asked for. */
   readonly opened: OpenedReport | undefined;
   /** How long the control plane was gone until it was ready again. */

@@ -1,4 +1,4 @@
-import type { PhaseReport, RunReport } from "./report-result.ts";
+import type { Delays, PhaseReport, RunReport } from "./report-result.ts";
 
 /** Changes that are made later than that were not made at the scenario's rate. */
 const LATE_MS = 100;
@@ -36,6 +36,7 @@ export function reportNotes(report: RunReport): readonly string[] {
       notes.push(`${phase.name}: changes were made up to ${ms(phase.lateMs)} after their time`);
     if (phase.downMs !== undefined) notes.push(`${phase.name}: the control plane was back after ${ms(phase.downMs)}`);
     if (phase.drainMs !== undefined) notes.push(`${phase.name}: the replica had ended after ${ms(phase.drainMs)}`);
+    if (phase.recovery !== undefined) notes.push(recoveryNote(phase.name, phase.recovery));
     notes.push(...comeBack(phase), ...balance(phase));
     if (phase.opened !== undefined && phase.opened.resumed > 0) {
       notes.push(`${phase.name}: ${phase.opened.resumed} of ${phase.opened.handshakes} TLS sessions were resumed`);
@@ -58,6 +59,11 @@ export function reportNotes(report: RunReport): readonly string[] {
     notes.push("oracle: FAILED; there are no numbers", ...oracle.differences.map((each) => `  ${each}`));
   }
   return notes;
+}
+
+function recoveryNote(name: string, { count, p50, max }: Delays): string {
+  const times = count === 1 ? "a trouble" : `${count} troubles, each`;
+  return `${name}: after ${times} the next change had reached its last proxy in ${ms(p50)} (p50), ${ms(max)} (longest)`;
 }
 
 /** What it cost that proxies lost their control plane. */

@@ -3,7 +3,7 @@ import { fillTemplate, issueCredentials, type Subject } from "./credentials.ts";
 import { startFleet } from "./fleet.ts";
 import type { FleetCounts, ProcessUsage, ProxySpec } from "./fleet-api.ts";
 import { type Delays, delaysOf } from "./report-result.ts";
-import { pause } from "./run-phase.ts";
+import { pause } from "./run-context.ts";
 import type { Access } from "./run-target.ts";
 import { namespaceName, proxyUuid, serviceName } from "./world-objects.ts";
 

@@ -1,70 +1,20 @@
 import process from "node:process";
-import type { Clock } from "../lib/mod.ts";
 import { type ChangeStep, type Effect, rotationSign, type Sign } from "./action-changes.ts";
 import type { OperationStep, PlannedPhase } from "./action-plan.ts";
-import type { FolderFeed, PreparedChange } from "./feed.ts";
-import type { Fleet, Opened, Seen } from "./fleet-api.ts";
-import { machineTimes, nothingTaken, type Observation, reportPhase, type Taken } from "./report-phase.ts";
+import type { PreparedChange } from "./feed.ts";
+import type { Opened, Seen } from "./fleet-api.ts";
+import { nothingTaken, reportPhase, type Taken } from "./report-phase.ts";
 import type { PhaseReport } from "./report-result.ts";
-import type { ServerFigures } from "./run-figures.ts";
-import type { RunProxies } from "./run-proxies.ts";
-import type { World } from "./world.ts";
+import { observe, type PhaseContext, pause, quiet } from "./run-context.ts";
 
 /** A change is written this long before it is put in place, at least: see {@link FolderFeed.prepare}. */
 const REST_MS = 6;
 /** And as many at most before the first of them is due. */
 const AHEAD_MS = 60;
 const AHEAD_MAX = 64;
-/** Nothing more arrives when nothing has arrived for so long. */
-const QUIET_MS = 300;
-const QUIET_LOOK_MS = 100;
 
 /** A new process has neither resources nor a TLS session. */
 const AS_NEW = { forget: true, withoutResumption: true } as const;
-
-/** What a phase acts on. */
-export interface PhaseContext {
-  readonly world: World;
-  readonly fleet: Fleet;
-  readonly proxies: RunProxies;
-  /** Undefined: nothing can be changed but connections. */
-  readonly feed: FolderFeed | undefined;
-  readonly clock: Clock;
-  readonly patienceMs: number;
-  readonly startedMs: number;
-  readonly nextChangeId: () => number;
-  readonly figures: () => Promise<ServerFigures>;
-  /** Of the control plane. */
-  readonly replicas: number;
-  /** Kills a replica, if it runs, and starts it again; ms until it was ready. */
-  readonly restart: (replica: number) => Promise<number>;
-  /** Asks a replica to end; ms until it had. */
-  readonly drain: (replica: number) => Promise<number>;
-  readonly rotate: () => Promise<void>;
-  readonly progress: (text: string) => void;
-  readonly signal: AbortSignal;
-}
-
-/** Waits; ends early when the run is given up. */
-export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      cancel();
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const cancel = clock.after(ms, done);
-    signal.addEventListener("abort", done);
-  });
-}
-
-async function observe({ fleet, figures, clock, replicas }: PhaseContext): Promise<Observation> {
-  const places = replicas < 2 ? [] : fleet.places();
-  const [counts, server, usage, ids] = await Promise.all([fleet.counts(), figures(), fleet.usage(), places]);
-  const streams = ids.map(({ length }) => length);
-  return { counts, figures: server, usage, machine: machineTimes(), streams, atMs: clock.monotonic() };
-}
 
 /** Opens the streams of all proxies of a run. */
 export async function runColdStart(context: PhaseContext, perSecond: number | undefined): Promise<PhaseReport> {
@@ -85,20 +35,6 @@ export async function runPhase(phase: PlannedPhase, context: PhaseContext): Prom
   return reportPhase(phase.name, context.startedMs, { before, after: await observe(context), taken });
 }
 
-/** Waits until proxies receive nothing more. */
-async function quiet({ fleet, clock, patienceMs, signal }: PhaseContext): Promise<void> {
-  const giveUpMs = clock.monotonic() + patienceMs;
-  let responses = -1;
-  let sinceMs = clock.monotonic();
-  while (clock.monotonic() < giveUpMs && !signal.aborted) {
-    const { responses: now } = await fleet.counts();
-    if (now !== responses) sinceMs = clock.monotonic();
-    else if (clock.monotonic() - sinceMs >= QUIET_MS) return;
-    responses = now;
-    await pause(clock, QUIET_LOOK_MS, signal);
-  }
-}
-
 interface PreparedStep {
   readonly step: ChangeStep;
   readonly effect: Effect;
@@ -114,13 +50,20 @@ interface Watched {
   readonly told: Promise<unknown>;
 }
 
+interface SeenChange {
+  readonly madeNs: bigint;
+  seen: readonly Seen[];
+}
+
 class PhaseRunner {
   readonly #phase: PlannedPhase;
   readonly #context: PhaseContext;
   /** What goes on beside the changes, by their order. */
   readonly #pending: Promise<void>[] = [];
   readonly #opened: Opened[] = [];
-  readonly #seen: { madeNs: bigint; seen: readonly Seen[] }[] = [];
+  readonly #seen: SeenChange[] = [];
+  /** Changes that ended a trouble. */
+  readonly #recovered: SeenChange[] = [];
   #startMs = 0;
   #changes = 0;
   #lateMs = 0;
@@ -160,6 +103,7 @@ class PhaseRunner {
     return {
       opened: this.#opened,
       seen: this.#seen,
+      recovered: this.#recovered,
       changes: this.#changes,
       lateMs: this.#lateMs,
       needed: this.#isCounted && this.#changes > 0 ? this.#needed : undefined,
@@ -182,7 +126,7 @@ class PhaseRunner {
     const { world, feed, clock } = this.#context;
     if (feed === undefined) throw new Error(`${step.action}: there is no folder to change`);
     const effect = step.apply(world);
-    const prepared = feed.prepare(world, effect.files);
+    const prepared = feed.prepare(world, effect.files, effect.trouble);
     const preparedMs = clock.monotonic();
     return { step, effect, prepared, preparedMs, watched: this.#watch(effect.signs, effect) };
   }
@@ -214,10 +158,13 @@ class PhaseRunner {
     await this.#until(this.#ripeMs(ripe) - this.#startMs);
     await watched.told;
     this.#lateMs = Math.max(this.#lateMs, clock.monotonic() - this.#startMs - step.atMs);
-    const madeNs = prepared.commit();
+    const isFlood = effect.trouble?.kind === "flood";
+    const madeNs = isFlood ? this.#context.heldUp(() => prepared.commit()) : prepared.commit();
     if (effect.files.length > 0) this.#changes += 1;
     if (!effect.isComplete || !proxies.isAllHealthy) this.#isCounted = false;
-    if (watched.changeIds.length > 0) this.#beside(this.#collect(madeNs, watched));
+    if (watched.changeIds.length > 0) {
+      this.#beside(this.#collect(madeNs, watched, effect.isRecovery === true ? this.#recovered : this.#seen));
+    }
     const timeoutMs = patienceMs;
     if (effect.restarted !== undefined) {
       this.#open(this.#replace(proxies.only(effect.restarted)));
@@ -236,10 +183,10 @@ class PhaseRunner {
     }
   }
 
-  async #collect(madeNs: bigint, { changeIds }: Watched): Promise<void> {
+  async #collect(madeNs: bigint, { changeIds }: Watched, into: SeenChange[]): Promise<void> {
     const { fleet, patienceMs } = this.#context;
-    const entry: { madeNs: bigint; seen: readonly Seen[] } = { madeNs, seen: [] };
-    this.#seen.push(entry);
+    const entry: SeenChange = { madeNs, seen: [] };
+    into.push(entry);
     entry.seen = await Promise.all(changeIds.map((changeId) => fleet.collect(changeId, patienceMs)));
   }
 
@@ -303,7 +250,7 @@ class PhaseRunner {
         await watched.told;
         this.#changes += 1;
         const madeNs = process.hrtime.bigint();
-        this.#beside(this.#collect(madeNs, watched));
+        this.#beside(this.#collect(madeNs, watched, this.#seen));
         this.#beside(this.#context.rotate());
         break;
       }

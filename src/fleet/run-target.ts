@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { type Clock, type HostPort, parseHostPort } from "../lib/mod.ts";
 import { requestJson } from "../platform/json-request.ts";
 import { type CredentialSource, OSM_COMMON_NAME, OSM_SERVER_NAME, type Subject } from "./credentials.ts";
@@ -31,6 +32,8 @@ export interface OpenedTarget {
   readonly restart: (replica: number) => Promise<number>;
   readonly drain: (replica: number) => Promise<number>;
   readonly rotate: () => Promise<void>;
+  /** Does something while no replica goes on; just does it where the run has not started them. */
+  readonly heldUp: <T>(work: () => T) => T;
   /** Resolves when the control plane knows so many pods; at once where it cannot be asked. */
   readonly knows: (pods: number) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -95,6 +98,7 @@ export async function openTarget(
       admin === undefined
         ? Promise.reject(new TargetError('"rotate-certificates" needs target.admin.'))
         : rotateBy(admin),
+    heldUp: (work) => work(),
     knows: async (pods) => {
       if (admin !== undefined && target.folder !== undefined) await podsKnown(admin, pods, options.clock);
     },
@@ -127,13 +131,13 @@ async function ownServers(
 ): Promise<OpenedTarget> {
   const stateDir = scratchFolder("osm-fleet-state-");
   const caDir = join(stateDir, "ca");
+  const servers: ServerProcess[] = [];
   const running = new Set<ServerProcess>();
   const stop = async () => {
     await Promise.all([...running].map((server) => server.stop()));
     rmSync(stateDir, { recursive: true, force: true });
   };
   try {
-    const servers: ServerProcess[] = [];
     for (let n = 0; n < replicas; n++) {
       const own = join(stateDir, `replica-${n}`);
       mkdirSync(own, { mode: 0o700 });
@@ -169,12 +173,23 @@ async function ownServers(
       async rotate() {
         await Promise.all(admins.filter((_, n) => running.has(replica(n))).map(rotateBy));
       },
+      heldUp: (work) => heldUp([...running], work),
       knows: async () => {},
       close: stop,
     };
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** What is done in between happens while no server goes on. */
+function heldUp<T>(servers: readonly ServerProcess[], work: () => T): T {
+  for (const { pid } of servers) process.kill(pid, "SIGSTOP");
+  try {
+    return work();
+  } finally {
+    for (const { pid } of servers) process.kill(pid, "SIGCONT");
   }
 }
 

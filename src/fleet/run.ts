@@ -5,21 +5,12 @@ import { type PlannedPhase, planPhases } from "./action-plan.ts";
 import { fillTemplate, issueCredentials, OSM_COMMON_NAME, type Subject } from "./credentials.ts";
 import type { FolderFeed } from "./feed.ts";
 import { startFleet } from "./fleet.ts";
-import type { Fleet, FleetCounts, ProxySpec } from "./fleet-api.ts";
-import {
-  compareCounts,
-  compareErrors,
-  compareFresh,
-  comparePatience,
-  compareTables,
-  Differences,
-  type Expected,
-  type OracleReport,
-} from "./oracle.ts";
-import { expectations } from "./oracle-expectation.ts";
+import type { Fleet, ProxySpec } from "./fleet-api.ts";
 import type { PhaseReport, RunReport } from "./report-result.ts";
+import type { PhaseContext } from "./run-context.ts";
 import { FigureReader, sampleProcesses } from "./run-figures.ts";
-import { type PhaseContext, runColdStart, runPhase } from "./run-phase.ts";
+import { judge } from "./run-judge.ts";
+import { runColdStart, runPhase } from "./run-phase.ts";
 import { RunProxies } from "./run-proxies.ts";
 import { type Access, type OpenedTarget, openFeed, openTarget, type ServeCommand } from "./run-target.ts";
 import type { Scenario } from "./scenario.ts";
@@ -46,8 +37,6 @@ export class RunStopped extends Error {
 
 /** Proxies per process of the fleet. */
 const PROXIES_PER_PROCESS = 5000;
-/** Proxies whose table is compared with that of a fresh client. */
-const FRESH_MAX = 200;
 
 /**
  * Runs a scenario from a cold start to the oracle. Rejects with `PlanError`, `TargetError`, {@link RunStopped} or
@@ -187,6 +176,7 @@ function contextOf(
       return await opened.drain(replica);
     },
     rotate: opened.rotate,
+    heldUp: opened.heldUp,
     progress,
     signal,
   };
@@ -213,80 +203,6 @@ async function runPhases(
     reports.push(await runPhase(phase, context));
   }
   return reports;
-}
-
-/** Kinds of trouble that a scenario makes itself. */
-const TROUBLING = new Set(["restart", "drain", "reconnect", "behave", "pods-added", "pods-removed", "rolling-update"]);
-
-async function judge(
-  context: PhaseContext,
-  run: { readonly scenario: Scenario; readonly reports: readonly PhaseReport[]; readonly counts: FleetCounts },
-): Promise<OracleReport> {
-  const { world, fleet, proxies, patienceMs } = context;
-  const { scenario, reports, counts } = run;
-  const differences = new Differences();
-  for (const report of reports) {
-    if (report.missing > 0) differences.add(`${report.name}: ${report.missing} deliveries did not come in time`);
-    const late = report.opened?.missing ?? 0;
-    if (late > 0) differences.add(`${report.name}: ${late} proxies did not get all that they asked for in time`);
-  }
-  const actions = scenario.phases.flatMap((phase) => phase.actions);
-  const isTroubled = scenario.behaviours.length > 0 || actions.some(({ kind }) => TROUBLING.has(kind));
-  const isBroken = (reports[0]?.opened?.missing ?? 0) > 0;
-  compareErrors(counts, isTroubled && !isBroken, differences);
-  comparePatience(reports, differences);
-  compareCounts(counts, mayRefuse(scenario), differences);
-  if (context.feed === undefined || isBroken) {
-    return {
-      isPassed: differences.count === 0,
-      proxies: 0,
-      resources: 0,
-      fresh: 0,
-      differences: differences.sentences(),
-    };
-  }
-  const expect = expectations(world);
-  const expected = new Map<number, Expected>();
-  for (const id of proxies.healthy()) {
-    const pod = world.pod(id);
-    if (pod !== undefined) expected.set(id, { name: `${pod.namespace}/${pod.name}`, expectation: expect(pod.service) });
-  }
-  const tables = await fleet.tables();
-  const fetch = (id: number, typeUrl: string, name: string) => fleet.resource(id, typeUrl, name);
-  const resources = await compareTables(tables, expected, fetch, differences);
-  const ids = onePerService(world, [...expected.keys()]);
-  const again = await fleet.reopen({ ids, forget: true, timeoutMs: patienceMs });
-  if (again.missing.length > 0) differences.add(`${again.missing.length} fresh clients did not get all in time`);
-  const isFresh = new Set(ids);
-  const fresh = (await fleet.tables()).filter(({ id }) => isFresh.has(id));
-  compareFresh(tables, fresh, (id) => expected.get(id)?.name ?? String(id), differences);
-  return {
-    isPassed: differences.count === 0,
-    proxies: expected.size,
-    resources,
-    fresh: fresh.length,
-    differences: differences.sentences(),
-  };
-}
-
-function mayRefuse(scenario: Scenario): boolean {
-  const actions = scenario.phases.flatMap((phase) => phase.actions);
-  const behaviours = [
-    ...scenario.behaviours.map(({ behaviour }) => behaviour.kind),
-    ...actions.map((action) => (action.kind === "behave" ? action.behaviour.kind : "normal")),
-  ];
-  return behaviours.includes("nack");
-}
-
-function onePerService(world: World, ids: readonly number[]): readonly number[] {
-  const chosen = new Map<number, number>();
-  for (const id of ids) {
-    const service = world.pod(id)?.service;
-    if (service !== undefined && !chosen.has(service)) chosen.set(service, id);
-  }
-  const all = [...chosen.values()];
-  const step = Math.max(1, all.length / FRESH_MAX);
-  return Array.from({ length: Math.min(all.length, FRESH_MAX) }, (_, n) => all[Math.floor(n * step)] as number);
 }
 
 function describe(

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Action, ActionKind, ScenarioBehaviour } from "./scenario.ts";
+import type { Action, ActionKind, ScenarioBehaviour, SourceTrouble } from "./scenario.ts";
 import type { ScenarioNode } from "./scenario-node.ts";
 import { SETTINGS, type SettingField, type SettingValue } from "./world-objects.ts";
 
@@ -22,12 +22,21 @@ export const ACTION_KINDS: readonly ActionKind[] = [
   "pods-removed",
   "flip",
   "edit-setting",
+  "source-trouble",
   "rotate-certificates",
   "restart",
   "drain",
   "reconnect",
   "behave",
   "rest",
+];
+
+const SOURCE_TROUBLES: readonly SourceTrouble[] = [
+  "torn-write",
+  "unreadable",
+  "folder-away",
+  "queue-overflow",
+  "rewrite-all",
 ];
 
 /** Read, and refused with the reason. */
@@ -48,7 +57,7 @@ export function readAction(node: ScenarioNode, place: ActionPlace): Action | und
   const kind = which.oneOf([...ACTION_KINDS, ...NOT_AVAILABLE], undefined);
   if (kind === undefined) return undefined;
   if (kind === "api-trouble") {
-    which.problem('"api-trouble" needs a source that is a Kubernetes API, and a folder is none. Remove this action.');
+    which.problem('"api-trouble" needs a source that is a Kubernetes API, and a folder is none. Write source-trouble.');
     return undefined;
   }
   const steady = () => {
@@ -78,6 +87,10 @@ export function readAction(node: ScenarioNode, place: ActionPlace): Action | und
     case "pods-added":
     case "pods-removed":
       return { kind, ...steady() };
+    case "edit-setting":
+      return readSettingEdit(node, place);
+    case "source-trouble":
+      return readSourceTrouble(node, place);
     default:
       return readSingle(node, kind, place);
   }
@@ -94,7 +107,7 @@ function steadyOf(fields: { readonly at: ScenarioNode; readonly for: ScenarioNod
 
 function readSingle(
   node: ScenarioNode,
-  kind: "flip" | "edit-setting" | "rotate-certificates" | "restart" | "drain" | "reconnect" | "behave" | "rest",
+  kind: "flip" | "rotate-certificates" | "restart" | "drain" | "reconnect" | "behave" | "rest",
   { others, replicas }: ActionPlace,
 ): Action {
   const atMs = node.peek("at").duration(0);
@@ -107,13 +120,6 @@ function readSingle(
       const { count, every } = members("count", "every");
       const times = count.number({ min: 1, max: 1000, isWhole: true }, 1);
       return { kind, atMs, count: times, everyMs: every.duration(times === 1 ? 0 : undefined) };
-    }
-    case "edit-setting": {
-      const { field, values, count, every } = members("field", "values", "count", "every");
-      const name = field.oneOf(Object.keys(SETTINGS) as SettingField[], undefined) ?? "spec.traffic.enableEgress";
-      const times = count.number({ min: 1, max: 1000, isWhole: true }, values.items().length || 1);
-      const everyMs = every.duration(times === 1 ? 0 : undefined);
-      return { kind, atMs, field: name, values: readValues(values, name, times), count: times, everyMs };
     }
     case "rotate-certificates":
       members();
@@ -148,6 +154,47 @@ function readSingle(
     case "rest":
       return { kind, atMs, forMs: members("for").for.duration() };
   }
+}
+
+function readSettingEdit(node: ScenarioNode, { others }: ActionPlace): Action {
+  const atMs = node.peek("at").duration(0);
+  const { field, values, count, every } = node.members([
+    ...others,
+    "action",
+    "at",
+    "field",
+    "values",
+    "count",
+    "every",
+  ]) as Record<"field" | "values" | "count" | "every", ScenarioNode>;
+  const name = field.oneOf(Object.keys(SETTINGS) as SettingField[], undefined) ?? "spec.traffic.enableEgress";
+  const times = count.number({ min: 1, max: 1000, isWhole: true }, values.items().length || 1);
+  const everyMs = every.duration(times === 1 ? 0 : undefined);
+  return { kind: "edit-setting", atMs, field: name, values: readValues(values, name, times), count: times, everyMs };
+}
+
+function readSourceTrouble(node: ScenarioNode, { others, replicas }: ActionPlace): Action {
+  const atMs = node.peek("at").duration(0);
+  const {
+    kind: trouble,
+    lasts,
+    count,
+    every,
+  } = node.members([...others, "action", "at", "kind", "lasts", "count", "every"]) as Record<
+    "kind" | "lasts" | "count" | "every",
+    ScenarioNode
+  >;
+  const name = trouble.oneOf(SOURCE_TROUBLES, undefined) ?? "rewrite-all";
+  if (name === "queue-overflow" && replicas === 0) {
+    trouble.problem("needs a control plane that the run has started, to hold it up. Write target: serve.");
+  }
+  const isAtOnce = name === "queue-overflow" || name === "rewrite-all";
+  if (isAtOnce && !lasts.isMissing) lasts.problem(`${name} is over at once. Remove this field.`);
+  const lastsMs = isAtOnce ? 0 : lasts.duration(500);
+  const times = count.number({ min: 1, max: 1000, isWhole: true }, 1);
+  const everyMs = every.duration(times === 1 ? 0 : undefined);
+  if (times > 1 && everyMs <= lastsMs) every.problem(`more than ${lastsMs} ms, which one lasts, was expected.`);
+  return { kind: "source-trouble", atMs, trouble: name, lastsMs, count: times, everyMs };
 }
 
 /** Values of a setting, each of which changes something. */

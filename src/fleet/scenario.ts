@@ -15,6 +15,19 @@ export interface BehaviourShare {
   readonly behaviour: ScenarioBehaviour;
 }
 
+/** What goes wrong with the folder that the control plane reads. */
+export type SourceTrouble =
+  /** A file is cut short for a while, and written over in place then. */
+  | "torn-write"
+  /** A link that leads nowhere is in a file's place for a while. */
+  | "unreadable"
+  /** The folder is gone for a while; another one comes into its place, with what has changed meanwhile. */
+  | "folder-away"
+  /** So much happens at once that the system forgets to tell of the rest, a change among it. */
+  | "queue-overflow"
+  /** Every file is replaced by one that says the same. */
+  | "rewrite-all";
+
 /** Changes at a steady rate, from `atMs` of its phase on. */
 interface Steady {
   readonly atMs: number;
@@ -53,6 +66,14 @@ export type Action =
       readonly kind: "edit-setting";
       readonly field: SettingField;
       readonly values: readonly SettingValue[];
+      readonly count: number;
+      readonly everyMs: number;
+    } & Once)
+  /** `count` times, `everyMs` apart; a trouble that does not end at once takes `lastsMs`. */
+  | ({
+      readonly kind: "source-trouble";
+      readonly trouble: SourceTrouble;
+      readonly lastsMs: number;
       readonly count: number;
       readonly everyMs: number;
     } & Once)

@@ -24,6 +24,7 @@ const phase: PhaseReport = {
   toEach: delaysOf([1, 2, 3, 4]),
   toLast: delaysOf([4]),
   missing: 0,
+  recovery: undefined,
   opened: undefined,
   downMs: undefined,
   drainMs: undefined,

@@ -90,6 +90,18 @@ test.each([
   60_000,
 );
 
+test("a source in trouble costs nobody anything, and what changes meanwhile arrives", async () => {
+  const phases = [0, 1, 2, 3, 4, 5].map((n) => (n === 0 ? "phases.0.for=100ms" : `phases.${n}.actions.0.for=500ms`));
+  const troubles = [1, 2, 3, 4, 5].map((n) => `phases.${n}.actions.1.count=1`);
+  const lasting = [1, 2, 3].map((n) => `phases.${n}.actions.1.lasts=200ms`);
+  const report = await runSmall("source-trouble", ...phases, ...troubles, ...lasting);
+  for (const { missing, needed = 0, resources, recovery } of report.phases.slice(2)) {
+    expect({ missing, troubles: recovery?.count }).toEqual({ missing: 0, troubles: 1 });
+    // Changes that are found together arrive together; more than one for each would be something that did not change.
+    expect(resources).toBeLessThanOrEqual(needed);
+  }
+}, 60_000);
+
 /** A server that accepts connections and says nothing. */
 async function silentServer(): Promise<{ readonly address: string; readonly close: () => void }> {
   const server = createServer((socket) => socket.on("error", () => {}));

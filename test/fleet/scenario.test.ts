@@ -123,6 +123,18 @@ describe("a scenario file", () => {
     expect(problem).toContain(what);
   });
 
+  test.each([
+    ["kind: torn-wrte", "kind: one of torn-write", 'Did you mean "torn-write"?'],
+    ["lasts: 1s", "kind: is missing", "folder-away"],
+    ["kind: rewrite-all, lasts: 1s", "lasts: rewrite-all is over at once", "Remove this field"],
+    ["kind: torn-write, count: 3, every: 500ms", "every: more than 500 ms", "was expected"],
+    ["kind: torn-write, count: 3", "every: is missing", "10s"],
+  ])("with source-trouble of {%s} says what is wrong with it", (fields, where, what) => {
+    const [problem = ""] = problemsOf(`name: mine\nshape: W1\nphases:\n  - {action: source-trouble, ${fields}}\n`);
+    expect(problem).toContain(`mine.yaml:4: phases[0].${where}`);
+    expect(problem).toContain(what);
+  });
+
   test("of more changes than fit into memory is refused before they are planned", () => {
     const [problem = ""] = problemsOf(good.replace("rate: 10, for: 1s", "rate: 10000, for: 20h"));
     expect(problem).toContain("mine.yaml:4: phases[0].rate: 720000000 changes are more than 1000000");
@@ -201,6 +213,7 @@ phases:
 ${["endpoint-churn", "rolling-update", "policy-edit", "grant-edit", "route-edit", "split-edit", "noise", "pods-added", "pods-removed", "touch"].map((action) => `      - {action: ${action}, rate: 10, for: 1s}`).join("\n")}
       - {action: flip}
       - {action: edit-setting, field: spec.traffic.enableEgress, values: [true]}
+${["torn-write", "unreadable", "folder-away", "rewrite-all"].map((kind, n) => `      - {action: source-trouble, kind: ${kind}, at: ${n * 200}ms${n < 3 ? ", lasts: 100ms" : ""}}`).join("\n")}
 `;
     const scenario = readScenario(text, "all.yaml");
     const rehearsal = new World(scenario.shape);
@@ -212,7 +225,11 @@ ${["endpoint-churn", "rolling-update", "policy-edit", "grant-edit", "route-edit"
     feed.writeAll(world, new Set(changing));
     expect(objectsIn(folder)).toEqual(sorted(world.objects()));
     for (const { steps } of planPhases(scenario.phases, world, 1)) {
-      for (const step of steps) if (step.kind === "change") feed.prepare(world, step.apply(world).files).commit();
+      for (const step of steps)
+        if (step.kind === "change") {
+          const { files, trouble } = step.apply(world);
+          feed.prepare(world, files, trouble).commit();
+        }
     }
     expect(objectsIn(folder)).toEqual(sorted(world.objects()));
   });
