@@ -40,12 +40,15 @@ ${runs.map(runRow).join("\n")}
 function seriesOf(runs: readonly SavedRun[]): readonly Series[] {
   const byName = new Map<string, { readonly unit: Unit; readonly points: Point[] }>();
   for (const run of runs) {
-    for (const { name, unit, samples } of run.measurements) {
+    const runtime = run.runtime.name === "node" ? "" : `, on ${run.runtime.name}`;
+    for (const { name: measured, unit, samples } of run.measurements) {
+      const name = `${measured}${runtime}`;
       const series = byName.get(name) ?? { unit, points: [] };
       byName.set(name, series);
       series.points.push({ run, samples });
     }
-    for (const { name, value } of run.counts) {
+    for (const { name: counted, value } of run.counts) {
+      const name = `${counted}${runtime}`;
       const series = byName.get(name) ?? { unit: "count" as const, points: [] };
       byName.set(name, series);
       const same = { p50: value, q1: value, q3: value, p99: value };
