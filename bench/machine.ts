@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { cpus, release, totalmem, type } from "node:os";
 
 const CHECKOUT = new URL("..", import.meta.url);
-const MEASURED = ["src", "workers", "bench", "package.json"];
+/** What a number depends on. */
+const MEASURED = ["src", "workers", "bench", "package.json", ":(exclude)*.test.ts"];
 
 /** Where a run happened, without anything that names the machine or its user. */
 export interface RunContext {
