@@ -1,40 +1,82 @@
-/** The siege as a bench: how much honest proxies notice of hostile sessions. */
-import { delays, siege } from "./hostile/siege.ts";
-import { type Findings, summarize } from "./measurement.ts";
+/** The siege as a bench: how much honest proxies notice of hostile sessions, and up to how many a second. */
+import { randomNumbers } from "../src/fleet/shape.ts";
+import { type ChangeDelays, delays, type SiegeOptions, type SiegeResult, siege } from "./hostile/siege.ts";
+import { type Findings, type Measurement, quantile, summarize } from "./measurement.ts";
+import { resampledRatios } from "./ratio-interval.ts";
+
+const AT_ONCE = 40;
+const ROUNDS = 3;
+/** Sessions a second, and how long a round of them takes (s). */
+const RATES = [100, 50, 20] as const;
+const ROUND_SECONDS = 9;
+
+const NOTHING: Findings = { measurements: [], counts: [] };
 
 /** 10,000 with `--full`. */
 export function hostileSuite(isFull: boolean, flags: readonly string[]) {
-  const name = "hostile";
+  const sessions = isFull ? 2_500 : 250;
+  return suiteOf("hostile", { sessions, rounds: ROUNDS, atOnce: AT_ONCE, perSecond: 100, flags });
+}
+
+/**
+ * The same at several rates, and beside what the sessions cost when another server of this machine is their victim: who
+ * attacks from elsewhere takes nothing of it.
+ */
+export function hostileRateSuites(flags: readonly string[]) {
+  return RATES.map((perSecond) =>
+    suiteOf(`hostile/${perSecond} a second`, {
+      sessions: perSecond * ROUND_SECONDS,
+      rounds: ROUNDS,
+      atOnce: AT_ONCE,
+      perSecond,
+      isComparedWithElsewhere: true,
+      flags,
+    }),
+  );
+}
+
+function suiteOf(name: string, options: SiegeOptions) {
   return {
     name,
-    async run(isWanted: (name: string) => boolean): Promise<Findings> {
-      if (!isWanted(name)) return { measurements: [], counts: [] };
-      const sessions = isFull ? 2_500 : 250;
-      const result = await siege({ sessions, rounds: 3, atOnce: 40, perSecond: 100, flags });
-      const quiet = result.quietMs.flat();
-      const besieged = result.besiegedMs.flat();
-      const ratios = result.besiegedMs.map(
-        (during, round) => delays(during).p99 / delays(result.quietMs[round] ?? []).p99,
-      );
-      const heap = (result.heap.at(-1) ?? 0) - (result.heap[0] ?? 0);
-      return {
-        measurements: [
-          { name: `${name}: change to an honest proxy, before`, unit: "ms", samples: summarize(quiet) },
-          { name: `${name}: change to an honest proxy, besieged`, unit: "ms", samples: summarize(besieged) },
-          {
-            name: `${name}: p99, besieged to before`,
-            unit: "ratio",
-            samples: summarize([delays(besieged).p99 / delays(quiet).p99]),
-          },
-          { name: `${name}: p99, besieged to before, each round`, unit: "ratio", samples: summarize(ratios) },
-          { name: `${name}: hostile sessions a second`, unit: "count", samples: summarize([result.rate]) },
-          { name: `${name}: heap, last round less first`, unit: "MiB", samples: summarize([heap / 2 ** 20]) },
-        ],
-        counts: [
-          { name: `${name}: sessions`, value: result.endedByServer + result.endedByUs },
-          { name: `${name}: hostile streams left`, value: result.strangersLeft },
-        ],
-      };
-    },
+    run: async (isWanted: (name: string) => boolean): Promise<Findings> =>
+      isWanted(name) ? findingsOf(name, await siege(options)) : NOTHING,
   };
+}
+
+function findingsOf(name: string, result: SiegeResult): Findings {
+  const { quietMs, elsewhereMs, besiegedMs, heap, rate } = result;
+  const change = `${name}: change to an honest proxy`;
+  const elsewhere: readonly Measurement[] =
+    elsewhereMs.length === 0
+      ? []
+      : [
+          { name: `${change}, another server besieged`, unit: "ms", samples: summarize(elsewhereMs.flat()) },
+          ...ratiosOf(`${name}: p99, besieged to another server besieged`, besiegedMs, elsewhereMs),
+        ];
+  const grown = (heap.at(-1) ?? 0) - (heap[0] ?? 0);
+  return {
+    measurements: [
+      { name: `${change}, before`, unit: "ms", samples: summarize(quietMs.flat()) },
+      { name: `${change}, besieged`, unit: "ms", samples: summarize(besiegedMs.flat()) },
+      ...ratiosOf(`${name}: p99, besieged to before`, besiegedMs, quietMs),
+      ...elsewhere,
+      { name: `${name}: hostile sessions a second`, unit: "count", samples: summarize([rate]) },
+      { name: `${name}: heap, last round less first`, unit: "MiB", samples: summarize([grown / 2 ** 20]) },
+    ],
+    counts: [
+      { name: `${name}: sessions`, value: result.endedByServer + result.endedByUs },
+      { name: `${name}: hostile streams left`, value: result.strangersLeft },
+    ],
+  };
+}
+
+/** The ratio, and between which ratios it lies with 95 % certainty. */
+function ratiosOf(name: string, ours: ChangeDelays, theirs: ChangeDelays): readonly Measurement[] {
+  const ratios = resampledRatios(ours, theirs, 0.99, randomNumbers(1));
+  const single = (what: string, value: number) => ({ name: what, unit: "ratio" as const, samples: summarize([value]) });
+  return [
+    single(name, delays(ours.flat()).p99 / delays(theirs.flat()).p99),
+    single(`${name}, at least`, quantile(ratios, 0.025)),
+    single(`${name}, at most`, quantile(ratios, 0.975)),
+  ];
 }

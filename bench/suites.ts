@@ -2,7 +2,7 @@
 import process from "node:process";
 import { costSuite } from "./cost.ts";
 import { envoyMemorySuite } from "./envoy-memory.ts";
-import { hostileSuite } from "./hostile-suite.ts";
+import { hostileRateSuites, hostileSuite } from "./hostile-suite.ts";
 import { httpSuite } from "./http.ts";
 import type { Findings } from "./measurement.ts";
 import { memorySuite } from "./memory.ts";
@@ -20,6 +20,7 @@ import { type Routes, versus, versusName } from "./peers/versus.ts";
 import { processSuite } from "./process-figures.ts";
 import { libraryScenarios, usualScenarios } from "./scenarios.ts";
 import type { ServerProgram } from "./server-program.ts";
+import { slowReaderSuites } from "./slow-readers.ts";
 import { soakSuite } from "./soak-suite.ts";
 
 /** Benches that are run together; `name` starts the names of all that it finds. */
@@ -61,7 +62,18 @@ export function ownSuites(server: ServerProgram, isFull: boolean): readonly Suit
     costSuite,
     httpSuite,
     ...scenarios,
-    ...(isFull ? [...memorySuite, hostileSuite(true, flags), envoyMemorySuite, ...soaks, soakSuite(flags)] : []),
+    ...(isFull ? longSuites(flags) : []),
+    ...(isFull ? [...soaks, soakSuite(flags)] : []),
+  ];
+}
+
+function longSuites(flags: readonly string[]): readonly Suite[] {
+  return [
+    ...memorySuite,
+    hostileSuite(true, flags),
+    ...hostileRateSuites(flags),
+    ...slowReaderSuites(flags),
+    envoyMemorySuite,
   ];
 }
 

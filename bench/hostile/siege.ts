@@ -5,7 +5,7 @@ import { quantile } from "../measurement.ts";
 import { type BenchMesh, openMesh, requireAll } from "../mesh.ts";
 import { makeAuthority, SERVER_NAME } from "../mesh-authority.ts";
 import { INSPECT, openProbe } from "../process-probe.ts";
-import { startAttacker } from "./attacker.ts";
+import { type Attacker, startAttacker } from "./attacker.ts";
 import type { HostileTarget } from "./run-sessions.ts";
 
 export interface SiegeOptions {
@@ -14,13 +14,20 @@ export interface SiegeOptions {
   readonly rounds: number;
   readonly atOnce: number;
   readonly perSecond: number;
+  /** Measures also what the same sessions cost honest proxies when they attack another server of ours on this machine. */
+  readonly isComparedWithElsewhere?: boolean;
   readonly flags?: readonly string[];
 }
 
+/** From a change to its ACK, ms, by honest proxies: for each change. */
+export type ChangeDelays = readonly (readonly number[])[];
+
 export interface SiegeResult {
-  /** From a change to its ACK, ms, by honest proxies: in rest before each round, for as long as the rounds before took on average, and during it. */
-  readonly quietMs: readonly (readonly number[])[];
-  readonly besiegedMs: readonly (readonly number[])[];
+  /** In rest before each round, for as long as the rounds before took on average. */
+  readonly quietMs: ChangeDelays;
+  /** While another server is attacked: what attackers take of the machine that all share. Empty when that was not asked for. */
+  readonly elsewhereMs: ChangeDelays;
+  readonly besiegedMs: ChangeDelays;
   /** Bytes of the server's objects and buffers after a collection, after the first round and each further one. */
   readonly heap: readonly number[];
   readonly residentBytes: readonly number[];
@@ -59,20 +66,35 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
     close.push(() => foreign.close());
     const probe = await openProbe(mesh.plane.words());
     close.push(() => probe.close());
-    const attacker = startAttacker(await targetOf(mesh, foreign));
-    close.push(() => attacker.close());
+    const attackerOf = async (victim: BenchMesh) => {
+      const attacker = startAttacker(await targetOf(victim, foreign));
+      close.push(() => attacker.close());
+      return attacker;
+    };
+    const attacker = await attackerOf(mesh);
+    const diversion = options.isComparedWithElsewhere ? await attackerOf(await openOther(close)) : undefined;
     // The last proxy is the one that behaves badly; the others are honest.
     const honest = mesh.proxies.slice(0, -1).map(({ id }) => id);
     requireAll("siege", await mesh.fleet.connect({ ids: honest }));
     const residentBytes: number[] = [];
     const heap: number[] = [];
     const quietMs: number[][] = [];
+    const elsewhereMs: number[][] = [];
     const besiegedMs: number[][] = [];
     let changes = 0;
     const changeWhile = async (goesOn: () => boolean) => {
-      const delays: number[] = [];
-      while (goesOn()) delays.push(...(await changeOnce(mesh, honest, changes++)));
+      const delays: number[][] = [];
+      while (goesOn()) delays.push(await changeOnce(mesh, honest, changes++));
       return delays;
+    };
+    const changeDuring = async (by: Attacker, round: number) => {
+      let isOver = false;
+      const { sessions: count, atOnce, perSecond } = options;
+      const attack = by.attack({ count, atOnce, perSecond, lingerMs: LINGER_MS, seed: round + 1 }).finally(() => {
+        isOver = true;
+      });
+      const [outcome, delays] = await Promise.all([attack, changeWhile(() => !isOver)]);
+      return { outcome, delays };
     };
     let endedByServer = 0;
     let endedByUs = 0;
@@ -80,22 +102,11 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
     for (let round = 0; round <= options.rounds; round++) {
       if (round > 0) {
         const endsAt = performance.now() + (seconds / round) * 1000;
-        quietMs.push(await changeWhile(() => performance.now() < endsAt));
+        quietMs.push(...(await changeWhile(() => performance.now() < endsAt)));
+        if (diversion !== undefined) elsewhereMs.push(...(await changeDuring(diversion, round)).delays);
       }
-      let isOver = false;
-      const attack = attacker
-        .attack({
-          count: options.sessions,
-          atOnce: options.atOnce,
-          perSecond: options.perSecond,
-          lingerMs: LINGER_MS,
-          seed: round + 1,
-        })
-        .finally(() => {
-          isOver = true;
-        });
-      const [outcome, besieged] = await Promise.all([attack, changeWhile(() => !isOver)]);
-      if (round > 0) besiegedMs.push(besieged);
+      const { outcome, delays } = await changeDuring(attacker, round);
+      if (round > 0) besiegedMs.push(...delays);
       endedByServer += outcome.endedByServer;
       endedByUs += outcome.endedByUs;
       seconds += outcome.seconds;
@@ -107,6 +118,7 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
     const { errors } = await mesh.fleet.counts();
     return {
       quietMs,
+      elsewhereMs,
       besiegedMs,
       heap,
       residentBytes,
@@ -119,6 +131,13 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
   } finally {
     for (const action of close.reverse()) await action();
   }
+}
+
+/** A server like the one that is besieged, whose proxies stay away. */
+async function openOther(close: (() => unknown)[]): Promise<BenchMesh> {
+  const other = await openMesh(SHAPE);
+  close.push(() => other.close());
+  return other;
 }
 
 /** The middle of the pooled delays, and the value that one of a hundred exceeds. */
