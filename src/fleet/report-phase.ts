@@ -89,6 +89,7 @@ export function reportPhase(
     bytes: after.counts.bytes - before.counts.bytes,
     toEach: delaysOf(toEach),
     toLast: delaysOf(toLast),
+    staleProxySeconds: Math.round([...toEach, ...recovered.toEach].reduce((sum, each) => sum + each, 0)) / 1000,
     missing: missing + recovered.missing,
     recovery: delaysOf(recovered.toLast),
     opened: openedReport(taken.opened),

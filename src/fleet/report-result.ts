@@ -33,6 +33,8 @@ export interface PhaseReport {
   readonly toEach: Delays | undefined;
   /** Until the last of them had acknowledged it, for each change. */
   readonly toLast: Delays | undefined;
+  /** How long proxies together held what was over, in seconds of one proxy. */
+  readonly staleProxySeconds: number;
   /** Deliveries that did not come in time. */
   readonly missing: number;
   /** For each trouble of the source: from its end until the last proxy had acknowledged the change that came with it. */

@@ -23,6 +23,7 @@ const phase: PhaseReport = {
   bytes: 150_000,
   toEach: delaysOf([1, 2, 3, 4]),
   toLast: delaysOf([4]),
+  staleProxySeconds: 0.01,
   missing: 0,
   recovery: undefined,
   opened: undefined,
