@@ -39,7 +39,7 @@ export default defineConfig({
           name: "unit",
           include: ["{src,workers,bench,scripts,demo,test}/**/*.test.ts"],
           exclude: [...nowhere, ...own],
-          testTimeout: 15_000,
+          testTimeout: 30_000,
         },
       },
       {
