@@ -57,6 +57,9 @@ async function runSmall(name: string, ...settings: readonly string[]): Promise<R
   return JSON.parse(stdout) as RunReport;
 }
 
+/** Deno's sockets do not resume TLS sessions. */
+const resumed = (sessions: number) => ("Deno" in globalThis ? {} : { resumed: sessions });
+
 test("of two control planes that share a CA one can go: its proxies go to the other, and are sent nothing", async () => {
   const churn = ["phases.3.actions.0.for=2s", "phases.4.for=1s"];
   const report = await runSmall("rolling-control-plane", ...churn);
@@ -69,9 +72,9 @@ test("of two control planes that share a CA one can go: its proxies go to the ot
     [0, 12],
     [0, 12],
   ]);
-  expect(drain).toMatchObject({ resources: 0, opened: { proxies: 6, resumed: 6, missing: 0 } });
+  expect(drain).toMatchObject({ resources: 0, opened: { proxies: 6, missing: 0, ...resumed(6) } });
   expect(again).toMatchObject({ resources: 0, deliveries: 0 });
-  expect(spread).toMatchObject({ resources: 0, opened: { proxies: 12, resumed: 12 } });
+  expect(spread).toMatchObject({ resources: 0, opened: { proxies: 12, ...resumed(12) } });
   for (const phase of [among, alone]) expect(phase).toMatchObject({ missing: 0, resources: phase?.needed });
 }, 60_000);
 
