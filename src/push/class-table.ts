@@ -71,9 +71,11 @@ export class ClassTable implements ResourceTable {
     if (!(previous instanceof ClassTable) || previous.parts.length !== this.parts.length) return undefined;
     if (typeUrl === TYPE_URLS.secret) return previous.secrets.of === this.secrets.of ? [] : undefined;
     const changed: string[] = [];
-    for (const [position, next] of this.parts.entries()) {
+    // A plain loop: it runs for each class and type, and nearly all of hundreds of parts are as they were.
+    for (let position = 0; position < this.parts.length; position++) {
+      const next = this.parts[position];
       const before = previous.parts[position];
-      if (before === undefined) return undefined;
+      if (before === undefined || next === undefined) return undefined;
       if (before.serial === next.serial) continue;
       if (before.index !== next.index) {
         if (before.index.positions.has(typeUrl) || next.index.positions.has(typeUrl)) return undefined;

@@ -50,7 +50,7 @@ export function createPushFollower(clock: Clock, onReport: (report: PushReport) 
     const [entry] = followed.splice(position, 1);
     if (entry !== undefined) onReport(reportOf(entry, clock.monotonic()));
   };
-  // Plain loops here and in `sent`: they run for each proxy that a change concerns.
+  // Plain loops here and below: they run for each proxy that a change concerns.
   const settled = (uuid: string, generation: number) => {
     for (let position = 0; position < followed.length; ) {
       const entry = followed[position];
@@ -66,7 +66,7 @@ export function createPushFollower(clock: Clock, onReport: (report: PushReport) 
   return {
     pushed(push) {
       const waiting = new Map<string, boolean>();
-      for (const { uuid } of push.peers) waiting.set(uuid, false);
+      for (let n = 0; n < push.peers.length; n++) waiting.set((push.peers[n] as Peer).uuid, false);
       followed.push({ push, waiting, touched: [], responses: 0, resources: 0, bytes: 0 });
       if (waiting.size === 0) report(followed.length - 1);
       else if (followed.length > FOLLOWED_MAX) report(0);

@@ -95,6 +95,11 @@ export class HeldNames {
     this.#name = undefined;
   }
 
+  /** The name, where one is noted by itself: to look at it takes no iterator, and most changes are about one name. */
+  get only(): string | undefined {
+    return this.#all === undefined && this.#map === undefined ? this.#name : undefined;
+  }
+
   /** Entries that are deleted on the way do no harm. */
   entries(): Iterable<readonly [name: string, held: Held]> {
     if (this.#all !== undefined) return alike(this.#all, this.#held);

@@ -12,27 +12,21 @@ const REMOVED_AFTER: Readonly<Record<string, readonly string[]>> = {
   [TYPE_URLS.secret]: [TYPE_URLS.cluster, TYPE_URLS.listener],
 };
 
-/** What may be sent of one type now. */
-interface Selection {
-  resources: Resource[];
-  /** What the client holds of each of `resources`. */
-  held: Held[];
-  removed: readonly string[];
-  /** Differences that have to wait for another type, or for the next response. */
-  waiting: number;
-  /** How many of them wait for a resource that is being made. */
-  awaited: number;
-}
-
 const NOTHING: readonly Response[] = [];
 const NO_NAMES: readonly string[] = [];
+const NO_RESOURCES: readonly Resource[] = [];
 
 /** What can be sent now, in the order in which it must be sent. At most one response of a type is left un-ACKed. */
 export function nextResponses(state: StreamState, table: ResourceTable): readonly Response[] {
   const { subscriptions } = state;
   let responses: Response[] | undefined;
   // Plain loops, and no array before there is something to hold: nearly every call is about one resource or none.
-  for (let n = 0; n < subscriptions.length; n++) dropSettled(table, subscriptions[n] as Subscription);
+  for (let n = 0; n < subscriptions.length; n++) {
+    const subscription = subscriptions[n] as Subscription;
+    if (subscription.pending.size === 0) continue;
+    dropSettled(table, subscription);
+    if (subscription.pending.size === 0) subscription.withheld = 0;
+  }
   for (let n = 0; n < subscriptions.length; n++) {
     const subscription = subscriptions[n] as Subscription;
     if (subscription.outstanding !== undefined) continue;
@@ -47,61 +41,99 @@ export function nextResponses(state: StreamState, table: ResourceTable): readonl
 }
 
 /** Forgets differences that are none any more, so that nothing waits for them. */
-function dropSettled(table: ResourceTable, subscription: Subscription): void {
-  const { typeUrl, pending } = subscription;
-  if (pending.size === 0) return;
-  for (const [name, held] of pending.entries()) {
-    // Most of a first request: an answer is owed, whatever the table says.
-    if (held === ASKED) continue;
-    if ((resourceOf(table, typeUrl, name)?.version ?? ABSENT) === held) pending.delete(name);
+function dropSettled(table: ResourceTable, { typeUrl, pending }: Subscription): void {
+  const { only } = pending;
+  if (only !== undefined) {
+    if (isSettledBy(table, typeUrl, only, pending.get(only))) pending.delete(only);
+    return;
   }
-  if (pending.size === 0) subscription.withheld = 0;
+  for (const [name, held] of pending.entries()) if (isSettledBy(table, typeUrl, name, held)) pending.delete(name);
+}
+
+function isSettledBy(table: ResourceTable, typeUrl: string, name: string, held: Held | undefined): boolean {
+  // Most of a first request: an answer is owed, whatever the table says.
+  return held !== ASKED && (resourceOf(table, typeUrl, name)?.version ?? ABSENT) === held;
+}
+
+/** What may be sent of one type now. One object for each delivery, without closures: this is most of what a response allocates. */
+class Selection {
+  resources: readonly Resource[] = NO_RESOURCES;
+  /** What the client holds of each of `resources`. */
+  held: readonly Held[] = NO_NAMES;
+  removed: readonly string[] = NO_NAMES;
+  /** Differences that have to wait for another type, or for the next response. */
+  waiting = 0;
+  /** How many of them wait for a resource that is being made. */
+  awaited = 0;
+  readonly #state: StreamState;
+  readonly #table: ResourceTable;
+  readonly #subscription: Subscription;
+  readonly #mayBring: (held: Held) => boolean;
+  /** Looked up when it is asked for the first time. */
+  #mayRemove: boolean | undefined;
+  #bytes = 0;
+  #isAlone = false;
+
+  constructor(state: StreamState, table: ResourceTable, subscription: Subscription) {
+    this.#state = state;
+    this.#table = table;
+    this.#subscription = subscription;
+    this.#mayBring = bringRule(state, table, subscription);
+  }
+
+  /** Takes in a name, unless it has to wait. */
+  consider(name: string, held: Held): void {
+    const { typeUrl, onTrial } = this.#subscription;
+    const { memory, protocol } = this.#state.options;
+    const resource = resourceOf(this.#table, typeUrl, name);
+    const bytes = this.#bytes + name.length + (resource?.bytes.length ?? 0);
+    const isTooMuch = protocol === "delta" && bytes > this.#state.limits.responseBytesMax;
+    if (resource !== undefined && !memory.isEmpty() && memory.isRefused(typeUrl, name, resource.version)) {
+      this.#subscription.withheld++;
+    } else if (this.#bytes > 0 && (this.#isAlone || isTooMuch || onTrial?.has(name))) {
+      this.waiting++;
+    } else if (resource === undefined && this.#table.isAwaited?.(typeUrl as TypeUrl, name)) {
+      this.waiting++;
+      this.awaited++;
+    } else if (!(resource === undefined ? held === ASKED || this.#canRemove() : this.#mayBring(held))) {
+      this.waiting++;
+    } else {
+      this.#bytes = bytes;
+      this.#isAlone = onTrial?.has(name) ?? false;
+      if (resource !== undefined) this.#choose(resource, held);
+      else if (this.removed.length === 0) this.removed = [name];
+      else (this.removed as string[]).push(name);
+    }
+  }
+
+  /** An array that begins with one element has room for that one; one that grows begins with room for 17. */
+  #choose(resource: Resource, held: Held): void {
+    if (this.resources.length === 0) {
+      this.resources = [resource];
+      this.held = [held];
+    } else {
+      (this.resources as Resource[]).push(resource);
+      (this.held as Held[]).push(held);
+    }
+  }
+
+  #canRemove(): boolean {
+    this.#mayRemove ??= (REMOVED_AFTER[this.#subscription.typeUrl] ?? []).every((parent) =>
+      isOutOfTheWay(this.#state, parent),
+    );
+    return this.#mayRemove;
+  }
 }
 
 function select(state: StreamState, table: ResourceTable, subscription: Subscription): Selection {
-  const { typeUrl, pending, onTrial } = subscription;
-  const { memory, protocol } = state.options;
-  const mayRemove = removalRule(state, typeUrl);
-  const mayBring = bringRule(state, table, subscription);
-  const bytesMax = protocol === "delta" ? state.limits.responseBytesMax : Number.POSITIVE_INFINITY;
-  const selection: Selection = { resources: [], held: [], removed: NO_NAMES, waiting: 0, awaited: 0 };
-  const hasRefused = !memory.isEmpty();
-  let bytes = 0;
-  let isAlone = false;
+  const { typeUrl, pending } = subscription;
+  const selection = new Selection(state, table, subscription);
   subscription.withheld = 0;
-  for (const [name, held] of pending.entries()) {
-    const resource = resourceOf(table, typeUrl, name);
-    const size = name.length + (resource?.bytes.length ?? 0);
-    if (resource !== undefined && hasRefused && memory.isRefused(typeUrl, name, resource.version)) {
-      subscription.withheld++;
-    } else if (bytes > 0 && (isAlone || onTrial?.has(name) || bytes + size > bytesMax)) {
-      selection.waiting++;
-    } else if (resource === undefined && table.isAwaited?.(typeUrl as TypeUrl, name)) {
-      selection.waiting++;
-      selection.awaited++;
-    } else if (!(resource === undefined ? held === ASKED || mayRemove() : mayBring(held))) {
-      selection.waiting++;
-    } else {
-      bytes += size;
-      isAlone = onTrial?.has(name) ?? false;
-      if (resource !== undefined) choose(selection, resource, held);
-      else if (selection.removed.length === 0) selection.removed = [name];
-      else (selection.removed as string[]).push(name);
-    }
-  }
-  if (protocol === "sotw" && !hasLegacyWildcard(typeUrl)) forget(selection, pending);
+  const { only } = pending;
+  if (only !== undefined) selection.consider(only, pending.get(only) ?? ABSENT);
+  else for (const [name, held] of pending.entries()) selection.consider(name, held);
+  if (state.options.protocol === "sotw" && !hasLegacyWildcard(typeUrl)) forget(selection, pending);
   return selection;
-}
-
-/** An array that begins with one element has room for that one; one that grows begins with room for 17. */
-function choose(selection: Selection, resource: Resource, held: Held): void {
-  if (selection.resources.length === 0) {
-    selection.resources = [resource];
-    selection.held = [held];
-  } else {
-    selection.resources.push(resource);
-    selection.held.push(held);
-  }
 }
 
 /** These types have no way to say "gone" on a state-of-the-world stream. */
@@ -114,15 +146,6 @@ function forget(selection: Selection, pending: HeldNames): void {
 function isWorthSending({ mustAnswer }: Subscription, { resources, removed, waiting, awaited }: Selection): boolean {
   if (mustAnswer && awaited > 0) return false;
   return resources.length > 0 || removed.length > 0 || (mustAnswer && waiting === 0);
-}
-
-/** Whether resources of the type may be removed now; looked up when it is asked for the first time. */
-function removalRule(state: StreamState, typeUrl: string): () => boolean {
-  let answer: boolean | undefined;
-  return () => {
-    answer ??= (REMOVED_AFTER[typeUrl] ?? []).every((parent) => isOutOfTheWay(state, parent));
-    return answer;
-  };
 }
 
 /** Nothing that the client holds of this type may still name what is to be removed. */

@@ -1,10 +1,10 @@
 import { ABSENT, ASKED, type Held, HeldNames, owed, UNCERTAIN } from "./held-names.ts";
-import type { DeltaRequest, SotwRequest, StreamEnd, Verdict } from "./protocol.ts";
+import type { DeltaRequest, SotwRequest, StreamEnd } from "./protocol.ts";
 import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
 import { addSubscription, namesOf, resourceOf, type StreamState, subscriptionOf } from "./stream-state.ts";
 import { allNamed, isNameSet } from "./subscribed-names.ts";
 import { hasLegacyWildcard, isSubscribed, newSubscription, type Subscription } from "./subscription.ts";
-import { judge } from "./verdicts.ts";
+import { judge, type Verdicts } from "./verdicts.ts";
 
 /** Subscribes to everything of a type. */
 const WILDCARD = "*";
@@ -15,7 +15,7 @@ export function takeDeltaRequest(
   state: StreamState,
   table: ResourceTable,
   request: DeltaRequest,
-  verdicts: Verdict[],
+  verdicts: Verdicts,
 ): StreamEnd | undefined {
   const { typeUrl, initialVersions, subscribe: named, unsubscribe: leaving } = request;
   const known = subscriptionOf(state, typeUrl);
@@ -49,7 +49,7 @@ export function takeDeltaRequest(
   if (typeUrl === TYPE_URLS.endpoints) state.updatedClusters = undefined;
   if (known === undefined && !owesFirstAnswer(state, subscription)) {
     subscription.mustAnswer = false;
-    verdicts.push({ kind: "held", typeUrl, generation: table.generation });
+    verdicts.add({ kind: "held", typeUrl, generation: table.generation });
   }
   return undefined;
 }
@@ -68,7 +68,7 @@ export function takeSotwRequest(
   state: StreamState,
   table: ResourceTable,
   request: SotwRequest,
-  verdicts: Verdict[],
+  verdicts: Verdicts,
 ): StreamEnd | undefined {
   const known = subscriptionOf(state, request.typeUrl);
   if (known !== undefined && request.nonce !== "" && request.nonce !== known.lastNonce) return undefined;

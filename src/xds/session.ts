@@ -256,12 +256,13 @@ export class Session implements StreamHandler, StreamInfo {
   #give(input: StreamInput): void {
     if (this.#isOver) return;
     const { verdicts, responses, settledGeneration, end } = step(this.#stream, input);
-    for (const verdict of verdicts) this.#report(verdict);
+    for (let n = 0; n < verdicts.length; n++) this.#report(verdicts[n] as Verdict);
     if (end !== undefined) {
       this.end(end.code, end.message, end.code === "PERMISSION_DENIED" ? "node-id" : "request");
       return;
     }
-    for (const response of responses) {
+    for (let n = 0; n < responses.length; n++) {
+      const response = responses[n] as Response;
       if (this.#hasRoom && this.#queue === undefined && !this.#isOver) this.#send(response);
       else this.#wait(response);
     }

@@ -1,10 +1,11 @@
 import { nextResponses } from "./order.ts";
-import type { DeltaRequest, SotwRequest, Step, StreamEnd, StreamInput, Verdict } from "./protocol.ts";
+import type { DeltaRequest, SotwRequest, Step, StreamEnd, StreamInput } from "./protocol.ts";
 import { boundedMessage } from "./refusals.ts";
 import { moveToTable, takeDeltaRequest, takeSotwRequest } from "./requests.ts";
 import type { ResourceTable } from "./resource.ts";
 import type { StreamState } from "./stream-state.ts";
 import { isAcknowledged, type Subscription } from "./subscription.ts";
+import { Verdicts } from "./verdicts.ts";
 
 /**
  * Gives one input to a stream and says what follows. Total and deterministic; reads no clock and does no I/O. The state
@@ -13,20 +14,20 @@ import { isAcknowledged, type Subscription } from "./subscription.ts";
  * Follows https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol.
  */
 export function step(state: StreamState, input: StreamInput): Step {
-  const verdicts: Verdict[] = [];
+  const verdicts = new Verdicts();
   const end = state.isEnded ? undefined : take(state, input, verdicts);
   if (end !== undefined) {
     state.isEnded = true;
-    return { responses: [], verdicts, settledGeneration: undefined, end };
+    return { responses: [], verdicts: verdicts.list, settledGeneration: undefined, end };
   }
   if (state.isEnded || state.table === undefined) {
-    return { responses: [], verdicts, settledGeneration: undefined, end };
+    return { responses: [], verdicts: verdicts.list, settledGeneration: undefined, end };
   }
   const responses = nextResponses(state, state.table);
-  return { responses, verdicts, settledGeneration: newlySettled(state, state.table), end };
+  return { responses, verdicts: verdicts.list, settledGeneration: newlySettled(state, state.table), end };
 }
 
-function take(state: StreamState, input: StreamInput, verdicts: Verdict[]): StreamEnd | undefined {
+function take(state: StreamState, input: StreamInput, verdicts: Verdicts): StreamEnd | undefined {
   switch (input.kind) {
     case "quiet":
       state.isQuiet = true;
@@ -60,7 +61,7 @@ function take(state: StreamState, input: StreamInput, verdicts: Verdict[]): Stre
   }
 }
 
-function takeWaiting(state: StreamState, table: ResourceTable, verdicts: Verdict[]): StreamEnd | undefined {
+function takeWaiting(state: StreamState, table: ResourceTable, verdicts: Verdicts): StreamEnd | undefined {
   const waiting = state.waiting ?? [];
   state.waiting = undefined;
   for (const request of waiting) {
@@ -74,7 +75,7 @@ function takeRequest(
   state: StreamState,
   table: ResourceTable,
   request: DeltaRequest | SotwRequest,
-  verdicts: Verdict[],
+  verdicts: Verdicts,
 ): StreamEnd | undefined {
   if (!state.hasRequested) {
     state.hasRequested = true;

@@ -4,6 +4,17 @@ import { boundedMessage, namesIn } from "./refusals.ts";
 import type { StreamState } from "./stream-state.ts";
 import { hasLegacyWildcard, isSubscribed, type Outstanding, type Subscription } from "./subscription.ts";
 
+const NONE: readonly Verdict[] = [];
+
+/** What the verdicts of one input are gathered in: nearly always one or none, for which no array has to grow. */
+export class Verdicts {
+  list: readonly Verdict[] = NONE;
+
+  add(verdict: Verdict): void {
+    this.list = this.list.length === 0 ? [verdict] : [...this.list, verdict];
+  }
+}
+
 /**
  * Takes the client's verdict on the outstanding response. A nonce of another response, another type or another stream
  * is no verdict.
@@ -13,12 +24,12 @@ export function judge(
   subscription: Subscription,
   nonce: string,
   error: string | undefined,
-  verdicts: Verdict[],
+  verdicts: Verdicts,
 ): void {
   const outstanding = subscription.outstanding;
   if (outstanding === undefined || nonce !== outstanding.response.nonce) return;
   subscription.outstanding = undefined;
-  verdicts.push(
+  verdicts.add(
     error === undefined
       ? accept(state, subscription, outstanding)
       : refuse(state, subscription, outstanding, boundedMessage(error)),
