@@ -18,8 +18,10 @@ export interface EncodedResponses {
   age(): void;
 }
 
-/** What is kept for streams that send the same a little later: the first tables of a few hundred workload classes. */
-const BYTES_MAX = 32 * 1024 * 1024;
+/** What is kept for streams that send the same a little later: the first tables of some fifty workload classes. */
+const BYTES_MAX = 16 * 1024 * 1024;
+/** A response is kept twice: as gRPC has it, and in HTTP/2 frames. */
+const COPIES = 2;
 const ENTRY_OVERHEAD_BYTES = 512;
 
 /** Creates the {@link EncodedResponses} of one protocol. */
@@ -31,7 +33,9 @@ export function encodedResponses(encode: (response: Response) => Buffer): Encode
       if (known !== undefined) return known;
       const prefixed = encode(response);
       const made = { prefixed, delivery: deliveryOf(response, prefixed.length - PREFIX_BYTES) };
-      recent.set(response, made, prefixed.length + ENTRY_OVERHEAD_BYTES);
+      const bytes = COPIES * prefixed.length + ENTRY_OVERHEAD_BYTES;
+      // However long it is, thousands may be about to be sent it: of those that alone take more there are two at most.
+      recent.set(response, made, Math.min(bytes, BYTES_MAX / 2));
       return made;
     },
     age: () => recent.age(),

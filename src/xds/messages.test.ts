@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/discovery.js";
+import { DataFraming } from "../http2/mod.ts";
 import {
   decodeDeltaRequest,
   decodeSotwRequest,
@@ -34,6 +35,14 @@ const response: Response = {
 };
 
 describe("messages", () => {
+  test("what is kept for other streams keeps no more memory alive than its own bytes", () => {
+    const small = { ...response, resources: [] };
+    for (const message of [encodeDeltaResponse(small), encodeSotwResponse(small)]) {
+      expect(message.buffer.byteLength).toBe(message.length);
+      new DataFraming().write(message, 1, (framed) => expect(framed.buffer.byteLength).toBe(framed.length));
+    }
+  });
+
   test("another encoder reads from a delta response what was put in, at every size", () => {
     const read = discovery.DeltaDiscoveryResponse.decode(encodeDeltaResponse(response).subarray(PREFIX_BYTES));
     expect(read.systemVersionInfo).toBe("42");

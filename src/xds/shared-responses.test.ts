@@ -80,3 +80,9 @@ test("responses that never end cost bounded memory", () => {
   cache.set(1, 1, 1000);
   expect(cache.get(1)).toBeUndefined();
 });
+
+test("a response is encoded once for thousands of streams, however long it is", () => {
+  const encoded = encodedResponses(encodeDeltaResponse);
+  const response = sharedResponses().respond(content([resource("mesh", "v1", 20 * 1024 * 1024)]), 0);
+  expect(encoded.encoded(response)).toBe(encoded.encoded(response));
+});
