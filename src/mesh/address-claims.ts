@@ -21,6 +21,11 @@ export interface AddressClaims {
   readonly inputs: readonly unknown[];
 }
 
+/** Whether pods had a say in claims that were settled among so many namespaces. */
+export function dependOnPods({ inputs }: AddressClaims, namespaces: number): boolean {
+  return inputs.length > namespaces;
+}
+
 interface Claim {
   readonly port: PortModel;
   readonly service: ServiceRecord;

@@ -47,7 +47,8 @@ const INPUT_KINDS = [
 /** A step through several rooms costs as much as a Service that is as before. */
 const SERVICES_IN_A_STEP = 32;
 
-interface NamespaceContext {
+/** What is read beside the records of the namespace. */
+export interface NamespaceContext {
   readonly clusterDomain: string;
   readonly namespaceNames: ReadonlyMap<string, MeshRecord>;
 }

@@ -1,10 +1,10 @@
 import type { Rejection, Steps } from "../lib/mod.ts";
 import { objectKey } from "../lib/mod.ts";
 import type { AccessGrant } from "./access-policy.ts";
-import { type AddressClaims, addressClaims } from "./address-claims.ts";
+import { type AddressClaims, addressClaims, dependOnPods } from "./address-claims.ts";
 import { keepElements, keepIfSame, keepSameValues } from "./content-equality.ts";
 import { DEFAULT_SETTINGS, MESH_CONFIG_NAME } from "./default-settings.ts";
-import { isModelOf, type NamespaceModel, namespaceModel } from "./namespace-model.ts";
+import { isModelOf, type NamespaceContext, type NamespaceModel, namespaceModel } from "./namespace-model.ts";
 import { createOnce, type Once } from "./once.ts";
 import { scopeRejections } from "./outbound-scope.ts";
 import { comparePrecedence, compareText } from "./precedence.ts";
@@ -58,7 +58,13 @@ export function* createSnapshot(
   generation: number,
   previous?: MeshSnapshot,
 ): Steps<MeshSnapshot> {
-  const namespaces = yield* meshNamespaces(world, options, previous);
+  const { namespaces, moved } = yield* meshNamespaces(world, options, previous);
+  // Most changes: whatever is put together of all namespaces would be looked through for nothing, in memory that is cold.
+  if (previous !== undefined && moved?.every((change) => isSameToOthers(change, previous)) === true) {
+    if (hasSameSettings(previous.world, world, options)) {
+      return { ...previous, generation, world, namespaces, derived: createOnce() };
+    }
+  }
   const claims = yield* addressClaims(namespaces.values(), previous?.claims);
   const settings = keepIfSame(previous?.settings, settingsOf(world, options));
   yield;
@@ -104,13 +110,30 @@ function settingsOf(world: World, options: MeshOptions): MeshSettings {
   return record?.settings ?? DEFAULT_SETTINGS;
 }
 
+/** The namespaces of the mesh; `moved` are those that differ from `previous`, where all others are known to be as before. */
+interface MeshNamespaces {
+  readonly namespaces: MeshSnapshot["namespaces"];
+  readonly moved?: readonly MovedNamespace[];
+}
+
+interface MovedNamespace {
+  readonly before: NamespaceModel;
+  readonly after: NamespaceModel;
+}
+
 function* meshNamespaces(
   world: World,
   options: MeshOptions,
   previous: MeshSnapshot | undefined,
-): Steps<ReadonlyMap<string, NamespaceModel>> {
+): Steps<MeshNamespaces> {
   const namespaceNames = recordsOf(world, "Namespace", "");
   const context = { clusterDomain: options.clusterDomain, namespaceNames };
+  if (
+    previous?.world.namespaces === world.namespaces &&
+    recordsOf(previous.world, "Namespace", "") === namespaceNames
+  ) {
+    return yield* movedNamespaces(world, context, previous);
+  }
   const models = new Map<string, NamespaceModel>();
   let isSame = true;
   for (const namespace of world.namespaces) {
@@ -125,7 +148,47 @@ function* meshNamespaces(
     isSame &&= model === before;
     models.set(namespace, model);
   }
-  return isSame && previous?.namespaces.size === models.size ? previous.namespaces : models;
+  return { namespaces: isSame && previous?.namespaces.size === models.size ? previous.namespaces : models };
+}
+
+/** The same where the namespaces are those of `previous`: only those that hold other records are looked at. */
+function* movedNamespaces(
+  world: World,
+  context: NamespaceContext,
+  previous: MeshSnapshot,
+): Steps<Required<MeshNamespaces>> {
+  const moved: MovedNamespace[] = [];
+  for (const [namespace, records] of world.groups) {
+    if (previous.world.groups.get(namespace) === records) continue;
+    const before = previous.namespaces.get(namespace);
+    // A namespace that is not of the mesh.
+    if (before === undefined) continue;
+    const after = yield* namespaceModel(records, namespace, context, before);
+    if (after !== before) moved.push({ before, after });
+  }
+  if (moved.length === 0) return { namespaces: previous.namespaces, moved };
+  const namespaces = new Map(previous.namespaces);
+  for (const { after } of moved) namespaces.set(after.namespace, after);
+  return { namespaces, moved };
+}
+
+/**
+ * Whether the rest of the mesh knows nothing of what changed in a namespace: endpoints, or its pods. Services and their
+ * ports are among what claims are made of, and how splits are laid out follows from the splits.
+ */
+function isSameToOthers({ before, after }: MovedNamespace, { claims, namespaces }: MeshSnapshot): boolean {
+  return (
+    before.claiming === after.claiming &&
+    (before.membership.pods === after.membership.pods || !dependOnPods(claims, namespaces.size)) &&
+    before.splits.byApex === after.splits.byApex &&
+    before.splits.apexesByBackend === after.splits.apexesByBackend &&
+    before.access.grants === after.access.grants &&
+    before.rejections === after.rejections
+  );
+}
+
+function hasSameSettings(before: World, after: World, { osmNamespace }: MeshOptions): boolean {
+  return recordsOf(before, "MeshConfig", osmNamespace) === recordsOf(after, "MeshConfig", osmNamespace);
 }
 
 function rejectionsOf(

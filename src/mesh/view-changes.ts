@@ -31,6 +31,8 @@ export interface ViewChanges {
 const ALL_STAGES: readonly PartStage[] = ["base", "endpoints", "routes", "inbound"];
 const OUTBOUND_STAGES: readonly PartStage[] = ["base", "endpoints", "routes"];
 
+const NO_NAMESPACES: MeshSnapshot["namespaces"] = new Map<string, never>();
+
 interface Found {
   readonly stages: Set<PartStage>;
   readonly parts: Set<string>;
@@ -46,12 +48,18 @@ export function viewChanges(before: MeshSnapshot | undefined, after: MeshSnapsho
   if (isAllNew || haveClaimsChanged(before, after)) for (const stage of ALL_STAGES) found.stages.add(stage);
   const both = { before, after };
   if (before?.namespaces !== after.namespaces) {
+    const earlierOnes = before?.namespaces ?? NO_NAMESPACES;
+    let kept = 0;
     for (const [namespace, model] of after.namespaces) {
-      const earlier = before?.namespaces.get(namespace);
+      const earlier = earlierOnes.get(namespace);
+      if (earlier !== undefined) kept += 1;
       if (earlier !== model) compareNamespace({ ...both, namespace, earlier, model }, found);
     }
-    for (const [namespace, earlier] of before?.namespaces ?? []) {
-      if (!after.namespaces.has(namespace)) compareNamespace({ ...both, namespace, earlier, model: undefined }, found);
+    if (kept < earlierOnes.size) {
+      for (const [namespace, earlier] of earlierOnes) {
+        if (!after.namespaces.has(namespace))
+          compareNamespace({ ...both, namespace, earlier, model: undefined }, found);
+      }
     }
   }
   const hasOtherParts = isAllNew || compareScopes(before, after, found);
