@@ -22,4 +22,8 @@ test("the same response is read once, also when a later nonce is shorter or long
   expect(read("7", "one")).toBe(first);
   expect(memory.nonce).toBe("7");
   expect(read("7", "two")).not.toBe(first);
+  expect(read("98", "one")).toBe(first);
+  expect(memory.nonce).toBe("98");
+  expect(read("98", "one")).toBe(first);
+  expect(memory.nonce).toBe("98");
 });

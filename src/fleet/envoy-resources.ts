@@ -135,8 +135,10 @@ const RESPONSES_MAX = 1024;
 const RESPONSE_BYTES_MAX = 32 * 1024 * 1024;
 
 interface KeptResponse {
+  /** With the nonce that it had last. */
   readonly bytes: Buffer;
   readonly nonce: NonceRange;
+  nonceText: string;
   readonly response: ReadResponse;
 }
 
@@ -146,6 +148,8 @@ export class ResourceMemory {
   readonly #nonce: NonceRange = { start: 0, end: 0, textStart: 0 };
   readonly #responses = new Map<string, KeptResponse>();
   #responseBytes = 0;
+  /** Of those, by length, the one that came last: what the next proxy gets is mostly the same to the last byte. */
+  readonly #latest = new Map<number, KeptResponse>();
   readonly #resources = new WeakMemory<Resource>();
 
   /** The nonce of the response that was read last. */
@@ -153,6 +157,11 @@ export class ResourceMemory {
 
   /** Throws `EnvelopeError` for what is no response. The bytes are the caller's again afterwards. */
   read(protocol: Protocol, bytes: Buffer): ReadResponse {
+    const latest = this.#latest.get(bytes.length);
+    if (latest?.response.protocol === protocol && latest.bytes.equals(bytes)) {
+      this.nonce = latest.nonceText;
+      return latest.response;
+    }
     const range = this.#nonce;
     findNonce(bytes, range);
     this.nonce = bytes.toString("utf8", range.textStart, range.end);
@@ -161,6 +170,11 @@ export class ResourceMemory {
     if (known !== undefined && isEqual(known, bytes, range)) {
       this.#responses.delete(key);
       this.#responses.set(key, known);
+      if (known.bytes.length === bytes.length) {
+        bytes.copy(known.bytes, range.start, range.start, range.end);
+        known.nonceText = this.nonce;
+        this.#latest.set(bytes.length, known);
+      }
       return known.response;
     }
     const kept = Buffer.from(bytes);
@@ -169,23 +183,26 @@ export class ResourceMemory {
     const resources = raw.resources.map((resource) => this.#intern(type, resource));
     const response = new ReadResponse(protocol, raw, resources);
     // Secrets are one proxy's own: they would push out what others get as well.
-    if (type !== SECRET) this.#keep(key, { bytes: kept, nonce: { ...range }, response });
+    if (type !== SECRET) this.#keep(key, { bytes: kept, nonce: { ...range }, nonceText: this.nonce, response });
     return response;
   }
 
   #keep(key: string, kept: KeptResponse): void {
     const before = this.#responses.get(key);
-    if (before !== undefined) {
-      this.#responseBytes -= before.bytes.length;
-      this.#responses.delete(key);
-    }
+    if (before !== undefined) this.#drop(key, before);
     this.#responses.set(key, kept);
+    this.#latest.set(kept.bytes.length, kept);
     this.#responseBytes += kept.bytes.length;
-    for (const [each, { bytes }] of this.#responses) {
+    for (const [each, old] of this.#responses) {
       if (this.#responses.size <= RESPONSES_MAX && this.#responseBytes <= RESPONSE_BYTES_MAX) return;
-      this.#responses.delete(each);
-      this.#responseBytes -= bytes.length;
+      this.#drop(each, old);
     }
+  }
+
+  #drop(key: string, kept: KeptResponse): void {
+    this.#responses.delete(key);
+    this.#responseBytes -= kept.bytes.length;
+    if (this.#latest.get(kept.bytes.length) === kept) this.#latest.delete(kept.bytes.length);
   }
 
   #intern(type: number, { name, version, value }: RawResource): Resource {
