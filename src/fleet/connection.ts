@@ -3,6 +3,7 @@ import { connect as connectTls, type SecureContext, type TLSSocket } from "node:
 import { parseHostPort } from "../lib/mod.ts";
 import type { Answers } from "./connection-answers.ts";
 import type { Target } from "./fleet-api.ts";
+import type { MessageBuffers } from "./http2-buffers.ts";
 import { type CallEnd, Http2Client, PeerError } from "./http2-client.ts";
 import { opening } from "./http2-frames.ts";
 
@@ -60,6 +61,7 @@ export interface ConnectionOptions {
   readonly session: Buffer | undefined;
   /** Those of all connections of this thread. */
   readonly answers: Answers;
+  readonly buffers: MessageBuffers;
   readonly events: ConnectionEvents;
 }
 
@@ -82,15 +84,16 @@ export class Connection {
   #bytesPerSecond = Number.POSITIVE_INFINITY;
   #allowance = 0;
 
-  constructor({ endpoint, protocol, context, session, answers, events }: ConnectionOptions) {
+  constructor({ endpoint, protocol, context, session, answers, buffers, events }: ConnectionOptions) {
     this.#answers = answers;
     this.#events = events;
     this.#opening = endpoint.openings[protocol];
-    this.#call = new Http2Client({
-      write: (bytes) => void this.#unwritten.push(bytes),
-      message: (bytes) => this.#events.message(bytes),
-      ended: (end) => this.#end(end),
-    });
+    const callEvents = {
+      write: (bytes: Buffer) => void this.#unwritten.push(bytes),
+      message: (bytes: Buffer) => this.#events.message(bytes),
+      ended: (end: CallEnd) => this.#end(end),
+    };
+    this.#call = new Http2Client(callEvents, buffers);
     const onread = { buffer: readBuffer, callback: (count: number, bytes: Uint8Array) => this.#read(count, bytes) };
     if (endpoint.tls === undefined) {
       this.#socket = connectTcp({ ...endpoint.address, onread });

@@ -24,11 +24,13 @@ import { OpeningQueue, WarmWait } from "./fleet-opening.ts";
 import { Seat } from "./fleet-seat.ts";
 import { DigestMemory } from "./fleet-tables.ts";
 import { WatchBook } from "./fleet-watches.ts";
+import { MessageBuffers } from "./http2-buffers.ts";
 import type { CallEnd } from "./http2-client.ts";
 import { processUsage } from "./process-usage.ts";
 import { ProxyCounts } from "./proxy-counts.ts";
 
-const TICK_MS = 100;
+const TICK_MS = 500;
+const REFILL_MS = 100;
 const HANDSHAKE_MS_MAX = 30_000;
 const OPEN_MS_MAX = 120_000;
 /** A server has said what it had to say of an opening when it said nothing for so long. */
@@ -59,6 +61,7 @@ export class FleetEngine implements Fleet {
   readonly #queue: OpeningQueue;
   readonly #waits = new Set<WarmWait>();
   readonly #halfOpen: Connection[] = [];
+  readonly #slow = new Set<Seat>();
   readonly #usage = processUsage();
   #isStopped = false;
 
@@ -74,6 +77,7 @@ export class FleetEngine implements Fleet {
     const shared = {
       endpoints,
       answers: new Answers((action) => void setImmediate(action)),
+      buffers: new MessageBuffers(),
       random,
       memory: this.#memory,
       counts: this.#counts,
@@ -94,7 +98,9 @@ export class FleetEngine implements Fleet {
       },
     };
     this.#seats = new Map(proxies.map((spec) => [spec.id, new Seat(spec, shared)]));
-    this.#tick(clock.monotonic());
+    for (const seat of this.#seats.values()) if (seat.proxy.behaviour.kind === "slow-reader") this.#slow.add(seat);
+    this.#tick();
+    this.#refill(clock.monotonic());
   }
 
   connect(options: OpenOptions = {}): Promise<Opened> {
@@ -133,7 +139,24 @@ export class FleetEngine implements Fleet {
   }
 
   async setBehaviour(ids: readonly number[], behaviour: Behaviour): Promise<void> {
-    for (const seat of this.#chosen(ids)) seat.setBehaviour(behaviour);
+    const seats = this.#chosen(ids);
+    const returning = behaviour.kind === "normal" ? seats.filter((seat) => this.#prepareReturn(seat)) : [];
+    for (const seat of seats) {
+      seat.setBehaviour(behaviour);
+      if (behaviour.kind === "slow-reader") this.#slow.add(seat);
+      else this.#slow.delete(seat);
+    }
+    if (returning.length > 0) await this.#open(returning, {});
+  }
+
+  /** Whether it is well again only on a new stream: the old one is closed then. */
+  #prepareReturn(seat: Seat): boolean {
+    const { kind } = seat.proxy.behaviour;
+    if (kind === "normal" || kind === "slow-reader" || !(seat.isWanted || seat.isConnected)) return false;
+    // A server does not send the same process again what it has refused.
+    if (kind === "nack") seat.proxy.forget();
+    this.#close(seat, "fin");
+    return true;
   }
 
   async places(): Promise<readonly (readonly number[])[]> {
@@ -238,16 +261,25 @@ export class FleetEngine implements Fleet {
     });
   }
 
-  #tick(beforeMs: number): void {
+  #tick(): void {
     this.#clock.after(TICK_MS, () => {
       if (this.#isStopped) return;
       const nowMs = this.#clock.monotonic();
       for (const seat of this.#seats.values()) {
-        seat.tick(nowMs - beforeMs);
+        seat.tick();
         if (!(nowMs - seat.openingSince > HANDSHAKE_MS_MAX)) continue;
         seat.giveUp({ kind: "timeout", message: `no handshake within ${HANDSHAKE_MS_MAX} ms` });
       }
-      this.#tick(nowMs);
+      this.#tick();
+    });
+  }
+
+  #refill(beforeMs: number): void {
+    this.#clock.after(REFILL_MS, () => {
+      if (this.#isStopped) return;
+      const nowMs = this.#clock.monotonic();
+      for (const seat of this.#slow) seat.refill(nowMs - beforeMs);
+      this.#refill(nowMs);
     });
   }
 }

@@ -5,6 +5,7 @@ import { EnvelopeError } from "./envoy-discovery.ts";
 import { encodeNode } from "./envoy-node.ts";
 import type { Behaviour, ProxySpec } from "./fleet-api.ts";
 import type { Hits, WatchBook } from "./fleet-watches.ts";
+import type { MessageBuffers } from "./http2-buffers.ts";
 import { type CallEnd, PeerError } from "./http2-client.ts";
 import { type ProxySurroundings, SimulatedProxy } from "./proxy.ts";
 
@@ -23,6 +24,7 @@ export interface SeatSurroundings extends ProxySurroundings {
   /** Of each address of the target. */
   readonly endpoints: readonly Endpoint[];
   readonly answers: Answers;
+  readonly buffers: MessageBuffers;
   readonly watches: WatchBook;
   readonly events: SeatEvents;
   /** Undefined: plain text. */
@@ -74,7 +76,7 @@ export class Seat {
   }
 
   open(): void {
-    const { endpoints, answers, counts, monotonic } = this.#shared;
+    const { endpoints, answers, buffers, counts, monotonic } = this.#shared;
     this.openingSince = monotonic();
     this.#isSettled = false;
     let context: ReturnType<CredentialContexts["of"]> | undefined;
@@ -93,6 +95,7 @@ export class Seat {
       context,
       session: this.#session,
       answers,
+      buffers,
       events: {
         opened: (isResumed) => {
           this.#settle();
@@ -145,11 +148,15 @@ export class Seat {
     if (this.#connection !== undefined && this.#isOpen) this.#behave(this.#connection, behaviour);
   }
 
+  /** To be called regularly, of one that reads slowly. */
+  refill(elapsedMs: number): void {
+    this.#connection?.refill(elapsedMs);
+  }
+
   /** To be called regularly: for what waits for time to pass. */
-  tick(elapsedMs: number): void {
-    if (this.proxy.behaviour.kind === "slow-reader") this.#connection?.refill(elapsedMs);
+  tick(): void {
     const wasWarm = this.proxy.isWarm;
-    this.proxy.giveUpWarming();
+    if (!this.proxy.giveUpWarming()) return;
     this.#connection?.flush();
     this.#flushed();
     if (this.proxy.isWarm && !wasWarm) this.#shared.events.becameWarm(this);

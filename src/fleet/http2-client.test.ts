@@ -1,17 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type CallEnd, Http2Client, PeerError } from "./http2-client.ts";
+import { MessageBuffers } from "./http2-buffers.ts";
+import { type CallEnd, type ClientCallEvents, Http2Client, PeerError } from "./http2-client.ts";
 import { dataFrame, FLAG, FRAME, frame, STREAM } from "./http2-frames.ts";
 
-function client() {
+function client(buffers = new MessageBuffers()) {
   const messages: string[] = [];
   const written: Buffer[] = [];
   const ends: CallEnd[] = [];
-  const call = new Http2Client({
+  const events: ClientCallEvents = {
     write: (bytes) => void written.push(Buffer.from(bytes)),
     message: (bytes) => void messages.push(bytes.toString("latin1")),
     ended: (end) => void ends.push(end),
-  });
+  };
+  const call = new Http2Client(events, buffers);
   return { call, messages, written, ends };
 }
 
@@ -69,6 +71,25 @@ test("messages are the same however the bytes are cut", () => {
       expect(ends).toEqual([]);
     }),
   );
+});
+
+test("messages of several connections that arrive by turns are each their own", () => {
+  const buffers = new MessageBuffers();
+  const clients = Array.from({ length: 4 }, () => client(buffers));
+  const texts = clients.map((_, index) => String(index).repeat(40_000 * (index + 1)));
+  const parts = texts.map((text) => {
+    const bytes = prefixed(text);
+    return Array.from({ length: Math.ceil(bytes.length / 16_000) }, (_, at) =>
+      frame(FRAME.data, 0, STREAM, bytes.subarray(at * 16_000, (at + 1) * 16_000)),
+    );
+  });
+  for (const { call } of clients) call.receive(Buffer.concat([settings(), headers]));
+  for (let round = 0; round < 2; round++) {
+    for (let turn = 0; parts.some((each) => turn < each.length); turn++) {
+      for (const [index, { call }] of clients.entries()) call.receive(parts[index]?.[turn] ?? Buffer.alloc(0));
+    }
+  }
+  for (const [index, { messages }] of clients.entries()) expect(messages).toEqual([texts[index], texts[index]]);
 });
 
 test("whatever a server sends, it is an answer or a PeerError", () => {

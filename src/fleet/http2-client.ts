@@ -1,4 +1,5 @@
 import { decodeHeaders, HpackError } from "./hpack.ts";
+import type { MessageBuffers } from "./http2-buffers.ts";
 import {
   FLAG,
   FRAME,
@@ -46,6 +47,7 @@ const UNSEEN_BYTES_MAX = 512 * 1024;
  */
 export class Http2Client {
   readonly #events: ClientCallEvents;
+  readonly #buffers: MessageBuffers;
   /** A frame, or the beginning of one, that has not arrived whole; never payload of DATA. */
   #rest: Buffer | undefined;
   /** Of the DATA frame that is being read. */
@@ -69,8 +71,9 @@ export class Http2Client {
   #initialWindow = INITIAL_WINDOW;
   #unsent: Buffer[] = [];
 
-  constructor(events: ClientCallEvents) {
+  constructor(events: ClientCallEvents, buffers: MessageBuffers) {
     this.#events = events;
+    this.#buffers = buffers;
   }
 
   /** Sends DATA frames as soon as the peer takes them. They may be shared by many connections. */
@@ -176,7 +179,7 @@ export class Http2Client {
         return at + length;
       }
       // Beyond this it grows with what arrives: a length alone must not take much memory.
-      this.#message = Buffer.allocUnsafeSlow(Math.min(length, UNSEEN_BYTES_MAX));
+      this.#message = this.#buffers.take(Math.min(length, UNSEEN_BYTES_MAX));
       this.#messageLength = length;
       this.#messageFilled = 0;
     }
@@ -188,8 +191,9 @@ export class Http2Client {
     const count = Math.min(this.#messageLength - this.#messageFilled, end - at);
     if (this.#messageFilled + count > message.length) {
       const size = Math.min(this.#messageLength, Math.max(message.length * 4, this.#messageFilled + count));
-      const larger = Buffer.allocUnsafeSlow(size);
+      const larger = this.#buffers.take(size);
       larger.set(message.subarray(0, this.#messageFilled));
+      this.#buffers.give(message);
       message = larger;
       this.#message = larger;
     }
@@ -198,6 +202,7 @@ export class Http2Client {
     if (this.#messageFilled === this.#messageLength) {
       this.#message = undefined;
       this.#events.message(message.subarray(0, this.#messageLength));
+      this.#buffers.give(message);
     }
     return at + count;
   }

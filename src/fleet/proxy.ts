@@ -125,10 +125,10 @@ export class SimulatedProxy {
     return verdict;
   }
 
-  /** Gives up on what clusters need and did not get in Envoy's time. */
-  giveUpWarming(): void {
-    if (Number.isNaN(this.#warmingSince) || this.#stream === undefined) return;
-    if (this.#shared.monotonic() - this.#warmingSince < WARMING_MS) return;
+  /** Gives up on what clusters need and did not get in Envoy's time. Whether there was such a thing. */
+  giveUpWarming(): boolean {
+    if (Number.isNaN(this.#warmingSince) || this.#stream === undefined) return false;
+    if (this.#shared.monotonic() - this.#warmingSince < WARMING_MS) return false;
     const missing = [ENDPOINTS, SECRET].flatMap((type) =>
       [...(this.#awaited[type] ?? [])].map((name) => ({ type, name })),
     );
@@ -142,6 +142,7 @@ export class SimulatedProxy {
     this.#awaited[SECRET] = undefined;
     this.#becomeWarm();
     this.#setWarm(this.#hasAll());
+    return true;
   }
 
   #setWarm(isWarm: boolean): void {

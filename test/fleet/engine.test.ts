@@ -180,6 +180,27 @@ describe.each(XDS_TRANSPORTS)("simulated Envoys against our own server on %s", (
     expect((await fleet.counts()).errors).toEqual({});
   });
 
+  test.each([
+    { kind: "vanish", afterMs: 0 },
+    { kind: "nack", share: 1 },
+    { kind: "never-ack" },
+  ] as const satisfies readonly Behaviour[])(
+    "one that was ill ($kind) is well again when it is told to",
+    async (ill) => {
+      await start();
+      await fleet.connect({ timeoutMs: 5000 });
+      await fleet.setBehaviour([3], ill);
+      if (ill.kind === "vanish") await expect.poll(async () => (await fleet.counts()).warm).toBe(3);
+      expect((await move(2, "10.0.0.8", [0, 1, 2])).missing).toEqual([]);
+      if (ill.kind === "nack") await expect.poll(async () => (await fleet.counts()).nacks).toBe(1);
+      await fleet.setBehaviour([3], { kind: "normal" });
+      expect(await fleet.counts()).toMatchObject({ open: 4, warm: 4, errors: {} });
+      const [first, , , last] = await fleet.tables();
+      expect(last?.types).toEqual(first?.types);
+      expect((await move(3, "10.0.0.9")).missing).toEqual([]);
+    },
+  );
+
   test("are one fleet in several processes, and say so when one of these is gone", async (context) => {
     // Only Node sends arrays of numbers between processes as they are.
     skipOnDeno(context, "way to send arrays of numbers to another process");
