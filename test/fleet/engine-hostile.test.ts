@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/discovery.js";
 import { startFleet } from "../../src/fleet/fleet.ts";
 import type { Fleet, FleetCounts, Target } from "../../src/fleet/fleet-api.ts";
-import { silentLog, systemClock } from "../../src/lib/mod.ts";
+import { type Clock, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { testAuthority } from "../support/xds-mesh.ts";
 
 const { DeltaDiscoveryResponse } = envoy.service.discovery.v3;
@@ -35,22 +35,34 @@ async function listen(server: Server): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Errors by kind after proxies tried for a while. */
-async function errorsAt(target: Target, timeoutMs = 200): Promise<FleetCounts> {
+/** Of the wait, and of the way back to a lost server: both end when the test says so. */
+const LIMIT_MS = 3_600_000;
+const RETRY_MS = 499;
+
+/** Errors by kind after each of two proxies has failed once, or has had time to. */
+async function errorsAt(target: Target, waitsFor: "failures" | "nothing" = "failures"): Promise<FleetCounts> {
   const proxies = [0, 1].map((id) => {
     return { id, nodeId: `node-${id}`, protocol: "delta", behaviour: { kind: "normal" } } as const;
   });
-  fleet = await startFleet({
-    target,
-    proxies,
-    processes: 0,
-    clock: systemClock(),
-    log: silentLog(),
-    random: () => 0.99,
-  });
-  const cold = await fleet.connect({ timeoutMs });
-  expect(cold.missing).toEqual([0, 1]);
-  return await fleet.counts();
+  const system = systemClock();
+  let expire = (): void => undefined;
+  const clock: Clock = {
+    ...system,
+    after(delayMs, action) {
+      if (delayMs === LIMIT_MS) expire = action;
+      return delayMs === LIMIT_MS || delayMs === RETRY_MS ? () => undefined : system.after(delayMs, action);
+    },
+  };
+  const random = () => RETRY_MS / 500;
+  const tried = await startFleet({ target, proxies, processes: 0, clock, log: silentLog(), random });
+  fleet = tried;
+  const connecting = tried.connect({ timeoutMs: LIMIT_MS });
+  const failures = async () => Object.values((await tried.counts()).errors).reduce((sum, count) => sum + count, 0);
+  if (waitsFor === "failures") await expect.poll(failures).toBeGreaterThanOrEqual(proxies.length);
+  else await new Promise<void>((resolve) => system.after(200, resolve));
+  expire();
+  expect((await connecting).missing).toEqual([0, 1]);
+  return await tried.counts();
 }
 
 /** Answers the first bytes of a client with these. */
@@ -85,7 +97,7 @@ describe("a fleet whose server", () => {
 
   test("takes connections and never answers ends its wait", async () => {
     const address = await listen(createServer());
-    expect((await errorsAt({ address })).errors).toEqual({ timeout: 2 });
+    expect((await errorsAt({ address }, "nothing")).errors).toEqual({ timeout: 2 });
   });
 
   test("ends connections says so", async () => {
@@ -192,8 +204,8 @@ test("a server with tiny windows, frames in pieces, Huffman-coded words and ping
     });
   });
   const address = await listen(server as unknown as Server);
-  const { errors, errorExamples, responses, acks } = await errorsAt({ address }, 1000);
-  // Each stream ends like that, and the proxies come back.
+  const { errors, errorExamples, responses, acks } = await errorsAt({ address });
+  // Each stream ends like that.
   const streams = errors["grpc-status-8"] ?? 0;
   expect(streams).toBeGreaterThanOrEqual(2);
   expect(acks).toBe(responses);

@@ -118,7 +118,7 @@ test("a restart of the control plane costs unchanged proxies nothing, and sick o
     join(root, "trouble.yaml"),
     `name: trouble
 shape: {services: 4, pods: 3, namespaces: 2, mode: smi, calls: {kind: groups, size: 2}}
-patience: 15s
+patience: 30s
 phases:
   - {action: restart}
   - name: illness
