@@ -2,9 +2,9 @@ import process from "node:process";
 import { keepCompiledCode } from "../platform/compiled-code.ts";
 import { beginWithYoungHeap } from "../platform/process-memory.ts";
 
+keepCompiledCode();
 // With pods the control plane is a child, which is given the same.
 if (process.argv[2] === "serve" && process.argv.includes("--no-pods")) beginWithYoungHeap();
-keepCompiledCode();
 const { runCli } = await import("../cli/mod.ts");
 
 const stopped = new AbortController();
