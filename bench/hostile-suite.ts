@@ -1,8 +1,9 @@
 /** The siege as a bench: how much honest proxies notice of hostile sessions, and up to how many a second. */
 import { randomNumbers } from "../src/fleet/shape.ts";
 import { type ChangeDelays, delays, type SiegeOptions, type SiegeResult, siege } from "./hostile/siege.ts";
-import { type Findings, type Measurement, quantile, summarize } from "./measurement.ts";
+import { type Findings, type Measurement, quantile, summarize, type Unit } from "./measurement.ts";
 import { resampledRatios } from "./ratio-interval.ts";
+import { workUnderWay } from "./turn-work.ts";
 
 const AT_ONCE = 40;
 const ROUNDS = 3;
@@ -53,6 +54,8 @@ function findingsOf(name: string, result: SiegeResult): Findings {
           { name: `${change}, another server besieged`, unit: "ms", samples: summarize(elsewhereMs.flat()) },
           ...ratiosOf(`${name}: p99, besieged to another server besieged`, besiegedMs, elsewhereMs),
         ];
+  const single = (what: string, unit: Unit, value: number) => ({ name: what, unit, samples: summarize([value]) });
+  const underWay = `${name}: work that one change of a hundred finds under way`;
   const grown = (heap.at(-1) ?? 0) - (heap[0] ?? 0);
   return {
     measurements: [
@@ -60,8 +63,10 @@ function findingsOf(name: string, result: SiegeResult): Findings {
       { name: `${change}, besieged`, unit: "ms", samples: summarize(besiegedMs.flat()) },
       ...ratiosOf(`${name}: p99, besieged to before`, besiegedMs, quietMs),
       ...elsewhere,
-      { name: `${name}: hostile sessions a second`, unit: "count", samples: summarize([rate]) },
-      { name: `${name}: heap, last round less first`, unit: "MiB", samples: summarize([grown / 2 ** 20]) },
+      single(`${underWay}, before`, "ms", workUnderWay(result.quietTurns, 0.01)),
+      single(`${underWay}, besieged`, "ms", workUnderWay(result.besiegedTurns, 0.01)),
+      single(`${name}: hostile sessions a second`, "count", rate),
+      single(`${name}: heap, last round less first`, "MiB", grown / 2 ** 20),
     ],
     counts: [
       { name: `${name}: sessions`, value: result.endedByServer + result.endedByUs },

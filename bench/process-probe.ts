@@ -1,6 +1,7 @@
 /** Looks into a running Node process through its inspector: its heaps after a full collection, and what keeps it alive. */
 import { addCensus, censusOf, EMPTY_CENSUS, type HeapCensus } from "./heap-census.ts";
 import { InspectorSession } from "./inspector-session.ts";
+import { noteTurns, type Turns, takeNotedTurns } from "./turn-work.ts";
 
 export interface ProcessProbe {
   /** Bytes of the main thread that are in use after a collection: objects, and the memory of buffers. */
@@ -11,6 +12,8 @@ export interface ProcessProbe {
   workerCensus(): Promise<HeapCensus>;
   /** How many of each kind of timers, sockets, ... there are. */
   activeResources(): Promise<Readonly<Record<string, number>>>;
+  /** What the main thread works in each turn of its event loop, from the first call on: of the time since the last one. */
+  turns(): Promise<Turns>;
   close(): void;
 }
 
@@ -60,6 +63,7 @@ export async function openProbe(words: string): Promise<ProcessProbe> {
     }
   };
   await main.session.call("NodeWorker.enable", { waitForDebuggerOnStart: false });
+  let turnsTakenMs: number | undefined;
   return {
     async heapAfterCollection() {
       const { session } = main;
@@ -84,6 +88,17 @@ export async function openProbe(words: string): Promise<ProcessProbe> {
       const counts: Record<string, number> = {};
       for (const kind of result.value) counts[kind] = (counts[kind] ?? 0) + 1;
       return counts;
+    },
+    async turns() {
+      const nowMs = performance.now();
+      const ms = nowMs - (turnsTakenMs ?? nowMs);
+      const run = turnsTakenMs === undefined ? noteTurns : takeNotedTurns;
+      turnsTakenMs = nowMs;
+      const { result } = await main.session.call<{ result: { value?: readonly number[] } }>("Runtime.evaluate", {
+        expression: `(${run.toString()})()`,
+        returnByValue: true,
+      });
+      return { workedMs: result.value ?? [], ms };
     },
     close: () => socket.close(),
   };

@@ -5,6 +5,7 @@ import { quantile } from "../measurement.ts";
 import { type BenchMesh, openMesh, requireAll } from "../mesh.ts";
 import { makeAuthority, SERVER_NAME } from "../mesh-authority.ts";
 import { INSPECT, openProbe } from "../process-probe.ts";
+import type { Turns } from "../turn-work.ts";
 import { type Attacker, startAttacker } from "./attacker.ts";
 import type { HostileTarget } from "./run-sessions.ts";
 
@@ -28,6 +29,9 @@ export interface SiegeResult {
   /** While another server is attacked: what attackers take of the machine that all share. Empty when that was not asked for. */
   readonly elsewhereMs: ChangeDelays;
   readonly besiegedMs: ChangeDelays;
+  /** What the server's thread worked in each turn meanwhile; its own measure of both, whatever else the machine does. */
+  readonly quietTurns: Turns;
+  readonly besiegedTurns: Turns;
   /** Bytes of the server's objects and buffers after a collection, after the first round and each further one. */
   readonly heap: readonly number[];
   readonly residentBytes: readonly number[];
@@ -96,17 +100,26 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
       const [outcome, delays] = await Promise.all([attack, changeWhile(() => !isOver)]);
       return { outcome, delays };
     };
+    let quietTurns = NO_TURNS;
+    let besiegedTurns = NO_TURNS;
     let endedByServer = 0;
     let endedByUs = 0;
     let seconds = 0;
     for (let round = 0; round <= options.rounds; round++) {
       if (round > 0) {
         const endsAt = performance.now() + (seconds / round) * 1000;
+        await probe.turns();
         quietMs.push(...(await changeWhile(() => performance.now() < endsAt)));
+        quietTurns = joined(quietTurns, await probe.turns());
         if (diversion !== undefined) elsewhereMs.push(...(await changeDuring(diversion, round)).delays);
       }
+      await probe.turns();
       const { outcome, delays } = await changeDuring(attacker, round);
-      if (round > 0) besiegedMs.push(...delays);
+      const turns = await probe.turns();
+      if (round > 0) {
+        besiegedMs.push(...delays);
+        besiegedTurns = joined(besiegedTurns, turns);
+      }
       endedByServer += outcome.endedByServer;
       endedByUs += outcome.endedByUs;
       seconds += outcome.seconds;
@@ -120,6 +133,8 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
       quietMs,
       elsewhereMs,
       besiegedMs,
+      quietTurns,
+      besiegedTurns,
       heap,
       residentBytes,
       strangersLeft: streams - honest.length,
@@ -131,6 +146,12 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
   } finally {
     for (const action of close.reverse()) await action();
   }
+}
+
+const NO_TURNS: Turns = { workedMs: [], ms: 0 };
+
+function joined(left: Turns, right: Turns): Turns {
+  return { workedMs: left.workedMs.concat(right.workedMs), ms: left.ms + right.ms };
 }
 
 /** A server like the one that is besieged, whose proxies stay away. */
