@@ -4,6 +4,7 @@ import {
   DataFraming,
   DEFAULT_HTTP2_LIMITS,
   type Http2Connection,
+  type Http2Limits,
   type Http2Request,
   type Http2Stream,
   type Http2StreamHandler,
@@ -13,9 +14,16 @@ import type { ClientCertificate } from "./client-certificate.ts";
 import type { KeptConnection } from "./connection-keeper.ts";
 import { Departures } from "./departures.ts";
 import type { FindExcess } from "./grpc-frames.ts";
-import { type GrpcCarrier, type GrpcStream, type GrpcStreamOptions, openGrpcStream } from "./grpc-stream.ts";
+import {
+  type GrpcCarrier,
+  type GrpcStream,
+  type GrpcStreamOptions,
+  type Headers,
+  openGrpcStream,
+} from "./grpc-stream.ts";
 import { requestExcess } from "./repeated-fields.ts";
-import { SocketWriter } from "./socket-writer.ts";
+import { readSocket } from "./socket-reader.ts";
+import { SocketWriter, WriteTurn } from "./socket-writer.ts";
 import { type TransportOptions, tlsTransport } from "./tls-transport.ts";
 import type { Transport } from "./transport.ts";
 
@@ -24,17 +32,28 @@ export function framedTransport(options: TransportOptions): Transport {
   const framing = new DataFraming();
   const errors = options.metrics.counter("osm_xds_connection_errors_total", "Connections whose client broke HTTP/2");
   const departures = new Departures((action) => void nextTurn().then(action));
-  const { namesMax } = options.limits;
-  const findExcess: FindExcess = (beginning, length) => requestExcess(beginning, namesMax, length);
-  const shared = { framing, departures, findExcess, onError: () => errors.add() };
-  return tlsTransport(options, (socket, certificate) => new FramedConnection(socket, certificate, shared, options));
+  const { accept, clock, limits } = options;
+  const findExcess: FindExcess = (beginning, length) => requestExcess(beginning, limits.namesMax, length);
+  const shared = {
+    framing,
+    departures,
+    writes: new WriteTurn(),
+    now: clock.monotonic,
+    streamOptions: { accept, clock, requestBytesMax: limits.requestBytesMax, findExcess },
+    http2Limits: { ...DEFAULT_HTTP2_LIMITS, concurrentStreams: limits.streamsPerConnectionMax },
+    onError: () => errors.add(),
+  };
+  return tlsTransport(options, (socket, certificate) => new FramedConnection(socket, certificate, shared));
 }
 
 /** What the connections of a server have in common. */
 interface Shared {
   readonly framing: DataFraming;
   readonly departures: Departures;
-  readonly findExcess: FindExcess;
+  readonly writes: WriteTurn;
+  readonly now: () => number;
+  readonly streamOptions: GrpcStreamOptions;
+  readonly http2Limits: Http2Limits;
   readonly onError: () => void;
 }
 
@@ -42,42 +61,45 @@ interface Shared {
 const READ_BYTES = 64 * 1024;
 const PING_PAYLOAD = Buffer.from("osm-ping");
 
+const ignore = () => undefined;
+const NO_STREAMS: readonly FramedStream[] = [];
+
 class FramedConnection implements KeptConnection {
   hasHadStream = false;
+  readonly writer: SocketWriter;
   #isHeard = true;
   readonly #socket: TLSSocket;
   readonly #certificate: ClientCertificate;
-  readonly #streamOptions: GrpcStreamOptions;
-  readonly #writer: SocketWriter;
+  readonly #shared: Shared;
   readonly #http2: Http2Connection;
-  readonly #streams = new Set<GrpcStream>();
+  /** Nearly always one: a set of one costs ten times as much. */
+  #streams = NO_STREAMS;
   #resting = 0;
   #unread = READ_BYTES;
   #isClosing = false;
 
-  constructor(socket: TLSSocket, certificate: ClientCertificate, shared: Shared, options: TransportOptions) {
+  constructor(socket: TLSSocket, certificate: ClientCertificate, shared: Shared) {
     this.#socket = socket;
     this.#certificate = certificate;
-    const { accept, clock, limits } = options;
-    this.#streamOptions = { accept, clock, requestBytesMax: limits.requestBytesMax, findExcess: shared.findExcess };
-    this.#writer = new SocketWriter(socket, () => {
-      for (const stream of [...this.#streams]) stream.drained();
+    this.#shared = shared;
+    this.writer = new SocketWriter(socket, shared.writes, () => {
+      for (const stream of this.#streams) stream.drained();
     });
     this.#http2 = createHttp2Connection({
-      limits: { ...DEFAULT_HTTP2_LIMITS, concurrentStreams: limits.streamsPerConnectionMax },
+      limits: shared.http2Limits,
       framing: shared.framing,
-      now: clock.monotonic,
-      write: this.#writer.write,
+      now: shared.now,
+      write: this.writer.write,
       onRequest: (request) => this.#open(request),
-      onPong: () => undefined,
-      onGoAway: () => undefined,
-      onStreamError: () => undefined,
+      onPong: ignore,
+      onGoAway: ignore,
+      onStreamError: ignore,
       onError: () => {
         shared.onError();
         this.#endSoon();
       },
     });
-    socket.on("data", (bytes: Buffer) => {
+    readSocket(socket, (bytes) => {
       this.#isHeard = true;
       this.#http2.receive(bytes);
       this.#unread -= bytes.length;
@@ -119,50 +141,98 @@ class FramedConnection implements KeptConnection {
 
   /** After what is written in this turn has been given to the socket. */
   #endSoon(): void {
-    this.#writer.whenEmpty(() => this.#socket.destroySoon());
+    this.writer.whenEmpty(() => this.#socket.destroySoon());
   }
 
   #open({ method, path, headers, stream }: Http2Request): Http2StreamHandler | undefined {
     this.hasHadStream = true;
     const head = { method, path, contentType: headers.get("content-type") };
-    const grpc = openGrpcStream(head, this.#certificate, this.#carrier(stream), this.#streamOptions);
+    const framed = new FramedStream(this, stream);
+    const grpc = openGrpcStream(head, this.#certificate, framed, this.#shared.streamOptions);
     if (grpc === undefined) return undefined;
-    this.#streams.add(grpc);
-    return {
-      data: (bytes) => grpc.receive(bytes),
-      end: () => grpc.halfClosed(),
-      drained: () => grpc.drained(),
-      closed: () => {
-        this.#streams.delete(grpc);
-        grpc.closed();
-        if (this.#isClosing && this.#http2.streamCount === 0) this.#endSoon();
-      },
-    };
+    framed.grpc = grpc;
+    this.#streams = this.#streams.concat(framed);
+    return framed;
   }
 
-  #carrier(stream: Http2Stream): GrpcCarrier {
-    const writer = this.#writer;
-    return {
-      respond: (headers) => stream.respond(headers),
-      respondAlone: (headers) => stream.trailers(headers),
-      write: (bytes) => stream.sendData(bytes) && writer.hasRoom(),
-      trailers: (headers) => stream.trailers(headers),
-      abandon: () => stream.reset("CANCEL"),
-      pauseReading: () => this.#rest(1),
-      resumeReading: () => this.#rest(-1),
-    };
+  /** A stream of it is over. */
+  forget(stream: FramedStream): void {
+    this.#streams = this.#streams.filter((other) => other !== stream);
+  }
+
+  /** To be called when the stream has told everybody that it is over. */
+  streamIsOver(): void {
+    if (this.#isClosing && this.#http2.streamCount === 0) this.#endSoon();
   }
 
   #giveWay(): void {
     this.#unread = READ_BYTES;
-    this.#rest(1);
-    void nextTurn().then(() => this.#rest(-1));
+    this.rest(1);
+    void nextTurn().then(() => this.rest(-1));
   }
 
   /** A connection is read while none of its streams rests. */
-  #rest(change: 1 | -1): void {
+  rest(change: 1 | -1): void {
     this.#resting += change;
     if (this.#resting === 0) this.#socket.resume();
     else this.#socket.pause();
+  }
+}
+
+/** What HTTP/2 and gRPC are to each other on one stream. A class, because thousands of them share its functions. */
+class FramedStream implements Http2StreamHandler, GrpcCarrier {
+  grpc: GrpcStream | undefined;
+  readonly #connection: FramedConnection;
+  readonly #http2: Http2Stream;
+
+  constructor(connection: FramedConnection, http2: Http2Stream) {
+    this.#connection = connection;
+    this.#http2 = http2;
+  }
+
+  data(bytes: Uint8Array): void {
+    this.grpc?.receive(bytes);
+  }
+
+  end(): void {
+    this.grpc?.halfClosed();
+  }
+
+  drained(): void {
+    this.grpc?.drained();
+  }
+
+  closed(): void {
+    this.#connection.forget(this);
+    this.grpc?.closed();
+    this.#connection.streamIsOver();
+  }
+
+  respond(headers: Headers): void {
+    this.#http2.respond(headers);
+  }
+
+  respondAlone(headers: Headers): void {
+    this.#http2.trailers(headers);
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.#http2.sendData(bytes) && this.#connection.writer.hasRoom();
+  }
+
+  trailers(headers: Headers): void {
+    this.#http2.trailers(headers);
+  }
+
+  abandon(): void {
+    this.#http2.reset("CANCEL");
+  }
+
+  pauseReading(): void {
+    this.#connection.rest(1);
+  }
+
+  resumeReading(): void {
+    this.#connection.rest(-1);
   }
 }

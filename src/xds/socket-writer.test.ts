@@ -1,24 +1,29 @@
 import type { TLSSocket } from "node:tls";
 import { expect, test } from "vitest";
-import { SocketWriter } from "./socket-writer.ts";
+import { SocketWriter, WriteTurn } from "./socket-writer.ts";
 
 /** A socket that takes a write when the test says so. */
-function socketAndWriter() {
+function socketAndWriter(turn = new WriteTurn()) {
   const writes: Buffer[] = [];
   const socket = {
     writable: true,
+    writableLength: 0,
     take: undefined as ((error?: Error) => void) | undefined,
     isDestroyed: false,
-    write(bytes: Uint8Array, taken: () => void) {
+    write(bytes: Uint8Array, taken?: () => void) {
       writes.push(Buffer.from(bytes));
-      socket.take = taken;
+      socket.writableLength += bytes.length;
+      socket.take = () => {
+        socket.writableLength = 0;
+        taken?.();
+      };
     },
     destroy() {
       socket.isDestroyed = true;
     },
   };
   let rooms = 0;
-  const writer = new SocketWriter(socket as unknown as TLSSocket, () => void rooms++);
+  const writer = new SocketWriter(socket as unknown as TLSSocket, turn, () => void rooms++);
   return { socket, writer, writes, rooms: () => rooms };
 }
 
@@ -58,4 +63,50 @@ test("a peer that makes us answer and reads nothing loses its connection", async
   expect(socket.isDestroyed).toBe(true);
   socket.writable = false;
   await turn();
+});
+
+test("a peer that is slow to take a write is given one more, and the rest together when it has taken both", async () => {
+  const { socket, writer, writes } = socketAndWriter();
+  for (const text of ["1", "2", "3", "4"]) {
+    writer.write(Buffer.from(text));
+    await turn();
+  }
+  expect(writes.map(String)).toEqual(["1", "2"]);
+  socket.take?.();
+  expect(writes.map(String)).toEqual(["1", "2", "34"]);
+});
+
+test("who waits until everything is out hears of it, also when one piece is everything", async () => {
+  const { socket, writer } = socketAndWriter();
+  let isEmpty = false;
+  writer.write(Buffer.from("status"));
+  writer.whenEmpty(() => {
+    isEmpty = true;
+  });
+  await turn();
+  expect(isEmpty).toBe(false);
+  socket.take?.();
+  expect(isEmpty).toBe(true);
+});
+
+test("one connection that is gone keeps nothing from those that are written to in the same turn", async () => {
+  const writes = new WriteTurn();
+  const gone = socketAndWriter(writes);
+  const there = socketAndWriter(writes);
+  gone.socket.writable = false;
+  for (const { writer } of [gone, there]) writer.write(Buffer.from("news"));
+  await turn();
+  expect([gone.writes.length, there.writes.map(String)]).toEqual([0, ["news"]]);
+});
+
+test("who was asked to wait hears that there is room when the last piece is out", async () => {
+  const { socket, writer, writes, rooms } = socketAndWriter();
+  writer.write(Buffer.alloc(200_000));
+  expect(writer.hasRoom()).toBe(false);
+  await turn();
+  for (let count = 1; writes.length === count; count++) {
+    expect(rooms()).toBe(0);
+    socket.take?.();
+  }
+  expect(rooms()).toBe(1);
 });

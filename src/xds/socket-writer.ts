@@ -11,12 +11,33 @@ const ENOUGH_BYTES = 128 * 1024;
 /** So many small writes without the peer reading any: it sends what has to be answered and does not read the answers. */
 const CHUNKS_MAX = 20_000;
 
+/**
+ * Has the writers of a server give what was written in one go to their sockets at its end: all of them by one microtask,
+ * for one each costs more than the write itself does in JavaScript.
+ */
+export class WriteTurn {
+  #writers: SocketWriter[] = [];
+
+  add(writer: SocketWriter): void {
+    if (this.#writers.push(writer) === 1) queueMicrotask(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    const writers = this.#writers;
+    this.#writers = [];
+    for (let n = 0; n < writers.length; n++) writers[n]?.flush();
+  };
+}
+
+const NOTHING: Uint8Array[] = [];
+
 /** Gathers what is written to a connection in one turn, and gives it to the socket in pieces. */
 export class SocketWriter {
   readonly #socket: TLSSocket;
+  readonly #turn: WriteTurn;
   readonly #onRoom: () => void;
   #onEmpty: (() => void) | undefined;
-  #chunks: Uint8Array[] = [];
+  #chunks = NOTHING;
   /** The first chunk that is not out, and how much of it is. */
   #first = 0;
   #sentOfFirst = 0;
@@ -26,8 +47,9 @@ export class SocketWriter {
   #isAsked = false;
 
   /** `onRoom` is called when everything is out after {@link hasRoom} was false. */
-  constructor(socket: TLSSocket, onRoom: () => void) {
+  constructor(socket: TLSSocket, turn: WriteTurn, onRoom: () => void) {
     this.#socket = socket;
+    this.#turn = turn;
     this.#onRoom = onRoom;
   }
 
@@ -46,7 +68,9 @@ export class SocketWriter {
 
   /** Keeps `bytes` by reference. */
   readonly write = (bytes: Uint8Array): void => {
-    if (this.#chunks.push(bytes) - this.#first > CHUNKS_MAX) {
+    // An array that begins with one element has room for that one; one that grows begins with room for 17.
+    if (this.#chunks === NOTHING) this.#chunks = [bytes];
+    else if (this.#chunks.push(bytes) - this.#first > CHUNKS_MAX) {
       this.#socket.destroy();
       this.#drop();
       return;
@@ -54,32 +78,40 @@ export class SocketWriter {
     this.#bytes += bytes.length;
     if (this.#isScheduled || this.#isWriting) return;
     this.#isScheduled = true;
-    queueMicrotask(this.#flush);
+    this.#turn.add(this);
   };
 
   #drop(): void {
-    this.#chunks = [];
+    this.#chunks = NOTHING;
     this.#first = 0;
     this.#sentOfFirst = 0;
     this.#bytes = 0;
   }
 
-  readonly #flush = (): void => {
+  /** To be called at the end of the turn in which something was written. */
+  flush(): void {
     this.#isScheduled = false;
     if (this.#isWriting || this.#bytes === 0) return;
     if (!this.#socket.writable) {
       this.#drop();
       return;
     }
+    const piece = this.#nextPiece();
+    const isLast = this.#bytes === 0 && !this.#isAsked && this.#onEmpty === undefined;
+    if (isLast && this.#socket.writableLength === 0) {
+      // Nobody waits for it: what is written before it is out will be.
+      this.#socket.write(piece);
+      return;
+    }
     this.#isWriting = true;
-    this.#socket.write(this.#nextPiece(), this.#written);
-  };
+    this.#socket.write(piece, this.#written);
+  }
 
   readonly #written = (error?: Error | null): void => {
     this.#isWriting = false;
     if (error) this.#drop();
     if (this.#bytes > 0) {
-      this.#flush();
+      this.flush();
       return;
     }
     this.#onEmpty?.();
@@ -115,7 +147,7 @@ export class SocketWriter {
     }
     this.#sentOfFirst = 0;
     if (++this.#first === this.#chunks.length) {
-      this.#chunks = [];
+      this.#chunks = NOTHING;
       this.#first = 0;
     }
     return from === 0 ? chunk : chunk.subarray(from);
