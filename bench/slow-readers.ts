@@ -66,9 +66,13 @@ function measurementsOf(name: string, result: SlowReadersResult): readonly Measu
   const ratios = resampledRatios(illMs, wellMs, 0.99, randomNumbers(1));
   const mib = (values: readonly number[]) => summarize(values.map((bytes) => bytes / 2 ** 20));
   const single = (value: number) => summarize([value]);
+  // A machine that stands still for a moment spoils one change, and with it the p99 of hundreds.
+  const ofEach = (changes: SlowReadersResult["wellMs"]) => summarize(changes.map((each) => delays(each).p99));
   return [
     { name: `${name}: to those that are well, all well`, unit: "ms", samples: summarize(wellMs.flat()) },
     { name: `${name}: to those that are well, a tenth ill`, unit: "ms", samples: summarize(illMs.flat()) },
+    { name: `${name}: p99 of each change, all well`, unit: "ms", samples: ofEach(wellMs) },
+    { name: `${name}: p99 of each change, a tenth ill`, unit: "ms", samples: ofEach(illMs) },
     {
       name: `${name}: p99, ill to well`,
       unit: "ratio",
