@@ -166,8 +166,8 @@ export class Connection {
   /** Ends it, with nothing told to the listener. */
   close(how: "fin" | "rst"): void {
     this.#isOver = true;
-    if (how === "rst") this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    if (how === "rst") resetHandle(this.#socket);
+    this.#socket.destroy();
   }
 
   #openSecure(socket: TLSSocket): void {
@@ -216,6 +216,19 @@ export class Connection {
     this.#socket.destroy();
     this.#events.ended(end);
   }
+}
+
+/** The TCP handle inside a socket, below TLS: no public interface, so it is looked at before it is used. */
+interface NativeHandle {
+  readonly _parent?: NativeHandle;
+  reset?(closed: () => void): number;
+}
+
+/** Sends RST where the runtime can: `resetAndDestroy` refuses TLS sockets. Deno, and a Unix socket, send FIN instead. */
+function resetHandle(socket: Socket): void {
+  const handle = (socket as unknown as { readonly _handle?: NativeHandle | null })._handle;
+  const tcp = handle?._parent ?? handle;
+  if (typeof tcp?.reset === "function") tcp.reset(() => undefined);
 }
 
 function asBuffer(bytes: Uint8Array, count: number): Buffer {

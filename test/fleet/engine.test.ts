@@ -143,6 +143,14 @@ describe.each(XDS_TRANSPORTS)("simulated Envoys against our own server on %s", (
     expect((await move(2, "10.0.0.9")).missing).toEqual([]);
   });
 
+  test("open again after their connections were reset", async () => {
+    await start();
+    await fleet.connect({ timeoutMs: PATIENCE_MS });
+    const again = await fleet.reopen({ reset: true, timeoutMs: PATIENCE_MS });
+    expect(again).toMatchObject({ missing: [], resources: 0, handshakes: 4 });
+    expect(await fleet.counts()).toMatchObject({ open: 4, warm: 4, errors: {} });
+  });
+
   test("come back by themselves after a restart of the server", async () => {
     await start();
     await fleet.connect({ timeoutMs: PATIENCE_MS });
