@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -52,20 +52,5 @@ test("a file that was gone, or says something else, is written again", async () 
   expect(entry()).toBeUndefined();
   lastGood.save("a.json", says("1"));
   await lastGood.flushed();
-  expect(await open().load("a.json")).toEqual(says("1"));
-});
-
-test("half of an entry, as a full disk leaves it, is not taken for the file, and written again", async () => {
-  const first = open();
-  first.save("a.json", says("1"));
-  await first.flushed();
-  const [name = ""] = readdirSync(join(top, "state"));
-  const path = join(top, "state", name);
-  const whole = readFileSync(path, "utf8");
-  writeFileSync(path, whole.slice(0, whole.indexOf("\n")));
-  expect(await open().load("a.json")).toBeUndefined();
-  const second = open();
-  second.save("a.json", says("1"));
-  await second.flushed();
   expect(await open().load("a.json")).toEqual(says("1"));
 });

@@ -1,8 +1,6 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Clock, contentHash, type Log } from "../lib/mod.ts";
-import { nextTurn } from "../platform/mod.ts";
 import { codeOf } from "./folder-scan.ts";
 import type { ManifestObject } from "./manifest-text.ts";
 
@@ -30,8 +28,6 @@ interface Header {
 const HEADER_MAX_BYTES = 8192;
 /** What changes again in this time is written once. */
 const BEHIND_MS = 1000;
-/** Looking at entries lets everything else go first after this long. */
-const SLICE_MS = 2;
 
 /** Keeps entries in `dir`, which is created when the first one is written. */
 export function createLastGood(dir: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): LastGood {
@@ -61,10 +57,9 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
         await rm(entryPath(file), { force: true });
         return;
       }
-      const path = entryPath(file);
-      const text = entryText({ file, digest }, objects);
-      const isNew = !isKnown && !existsSync(path);
-      if (isKnown || isNew || !isWritten(path, digest, text)) await writeEntry(path, text, isNew);
+      if (isKnown || (await readHeader(entryPath(file)))?.digest !== digest) {
+        await writeEntry(entryPath(file), { file, digest }, objects);
+      }
       digests.set(file, digest);
     } catch (error) {
       if (!hasWarned) log.warn("last good manifests are not kept", { dir, error: codeOf(error) });
@@ -72,16 +67,12 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
     }
   };
   const work = async () => {
-    let sliceEndMs = clock.monotonic() + SLICE_MS;
     while (kept !== undefined || wishes.size > 0) {
       await prune();
       for (const [file, objects] of wishes) {
         await grant(file, objects);
         break;
       }
-      if (clock.monotonic() < sliceEndMs) continue;
-      await nextTurn();
-      sliceEndMs = clock.monotonic() + SLICE_MS;
     }
     worker = undefined;
   };
@@ -131,37 +122,36 @@ function digestOf(objects: readonly ManifestObject[]): string {
   return contentHash(objects.map(({ line, hash }) => `${line} ${hash}`).join("\n"));
 }
 
-function entryText(header: Header, objects: readonly ManifestObject[]): string {
-  return [JSON.stringify(header), ...objects.map(({ line, json }) => `${line} ${json}`)].join("\n");
-}
-
-/** A new entry takes nobody's place: at a start there are thousands, and half of one is found out when it is looked at. */
-async function writeEntry(path: string, text: string, isNew: boolean): Promise<void> {
-  const first = isNew ? path : `${path}.new`;
-  const write = () => writeFile(first, text, { mode: 0o600 });
+async function writeEntry(path: string, header: Header, objects: readonly ManifestObject[]): Promise<void> {
+  const lines = [JSON.stringify(header), ...objects.map(({ line, json }) => `${line} ${json}`)];
+  const text = lines.join("\n");
+  const write = () => writeFile(`${path}.new`, text, { mode: 0o600 });
   await write().catch(async (error: unknown) => {
     if (codeOf(error) !== "ENOENT") throw error;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await write();
   });
-  if (!isNew) await rename(first, path);
+  await rename(`${path}.new`, path);
 }
 
-/** Whether an entry says this, by its size and the digest in its header. On the spot: after a restart thousands are looked at. */
-function isWritten(path: string, digest: string, text: string): boolean {
-  let handle: number | undefined;
+async function readHeader(path: string): Promise<Header | undefined> {
+  let handle: Awaited<ReturnType<typeof open>>;
   try {
-    handle = openSync(path, "r");
-    if (fstatSync(handle).size !== Buffer.byteLength(text)) return false;
-    const buffer = new Uint8Array(HEADER_MAX_BYTES);
-    const bytesRead = readSync(handle, buffer, 0, buffer.length, 0);
-    const [line] = new TextDecoder().decode(buffer.subarray(0, bytesRead)).split("\n");
-    return (JSON.parse(line ?? "") as Header).digest === digest;
+    handle = await open(path);
   } catch {
-    // What is broken is written anew.
-    return false;
+    // No entry yet.
+    return undefined;
+  }
+  try {
+    const buffer = new Uint8Array(HEADER_MAX_BYTES);
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+    const [line] = new TextDecoder().decode(buffer.subarray(0, bytesRead)).split("\n");
+    return JSON.parse(line ?? "") as Header;
+  } catch {
+    // Broken entries are written anew.
+    return undefined;
   } finally {
-    if (handle !== undefined) closeSync(handle);
+    await handle.close();
   }
 }
 
@@ -169,9 +159,8 @@ function isWritten(path: string, digest: string, text: string): boolean {
 function parseEntry(text: string, file: string): readonly ManifestObject[] | undefined {
   const [first, ...lines] = text.split("\n");
   try {
-    const header = JSON.parse(first ?? "") as Header;
-    if (header.file !== file) return undefined;
-    const objects = lines.map((line) => {
+    if ((JSON.parse(first ?? "") as Header).file !== file) return undefined;
+    return lines.map((line) => {
       const json = line.slice(line.indexOf(" ") + 1);
       const { apiVersion, kind, metadata } = JSON.parse(json) as {
         apiVersion: string;
@@ -189,7 +178,6 @@ function parseEntry(text: string, file: string): readonly ManifestObject[] | und
         hash: contentHash(json),
       };
     });
-    return digestOf(objects) === header.digest ? objects : undefined;
   } catch {
     return undefined;
   }
