@@ -1,14 +1,16 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import process from "node:process";
 import { connect } from "node:tls";
 import { expect, test } from "vitest";
 import { skipOnDeno } from "../../test/support/needs.ts";
-import { CredentialContexts } from "./connection-credentials.ts";
+import { CredentialContexts, offersKeyShares } from "./connection-credentials.ts";
 
 const [GROUPS, KEY_SHARES] = [10, 51];
 
 test("a server is offered the ciphers, groups and key shares that Envoy offers", async (context) => {
   skipOnDeno(context, "choice of TLS key shares");
+  if (!offersKeyShares(process.versions.openssl)) context.skip("unobtainable: OpenSSL has no choice of TLS key shares");
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const client = connect({
@@ -25,6 +27,11 @@ test("a server is offered the ciphers, groups and key shares that Envoy offers",
   expect(hello.ciphers).toEqual([0x1301, 0x1302, 0x1303]);
   expect(hello.groups).toEqual([0x11ec, 0x1d, 0x17]);
   expect(hello.shares).toEqual([0x11ec, 0x1d]);
+});
+
+test("an OpenSSL that would refuse Envoy's groups is not asked for them", () => {
+  const versions = ["3.0.16", "3.4.1", "3.5.0", "3.10.0+quic", "4.0.0", undefined];
+  expect(versions.map(offersKeyShares)).toEqual([false, false, true, true, true, false]);
 });
 
 /** Reads the fields of RFC 8446 §4.1.2 that matter here. */

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { createSecureContext, type SecureContext } from "node:tls";
 
 export interface Credential {
@@ -7,13 +8,20 @@ export interface Credential {
 
 /**
  * What Envoy 1.40 offers by default, in its order and with the key shares that it sends (read from its ClientHello; `*` marks
- * a share). A server that takes another group makes both pay a further round trip. Deno offers what it has.
+ * a share). A server that takes another group makes both pay a further round trip. OpenSSL knows the first group, and the
+ * mark, since 3.5; an older one, as that of Node 22.18, refuses the whole list. Deno offers what it has.
  */
 const OFFERED = {
   ciphers: "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
-  ecdhCurve: "*X25519MLKEM768:*X25519:P-256",
+  ecdhCurve: offersKeyShares(process.versions.openssl) ? "*X25519MLKEM768:*X25519:P-256" : "X25519:P-256",
   minVersion: "TLSv1.3",
 } as const;
+
+/** Whether OpenSSL of this version lets a client choose its key shares. */
+export function offersKeyShares(openssl: string | undefined): boolean {
+  const [major = 0, minor = 0] = (openssl ?? "").split(".").map(Number);
+  return major > 3 || (major === 3 && minor >= 5);
+}
 
 /** The handle inside a context, as Node and Deno have it: no public interface, so it is looked at before it is used. */
 interface NativeContext {
