@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { backoff, type Clock, type HostPort } from "../lib/mod.ts";
-import { smallHeapFlags, smallMallocEnvironment, youngHeapFlags } from "../platform/process-memory.ts";
+import { heapFlags, smallMallocEnvironment } from "../platform/process-memory.ts";
 import { type ControlPlaneOptions, StartError } from "./options.ts";
 
 /** What the child tells the runner. */
@@ -116,8 +116,7 @@ function startChild(options: ControlPlaneOptions, edge: ChildEdge, hear: (messag
   try {
     child = fork(entry, [JSON.stringify(options)], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      // Who asks for no threads asks for a small process; with threads, time counts more. What this process was given wins.
-      execArgv: [...(options.workers === 0 ? smallHeapFlags : youngHeapFlags), ...process.execArgv],
+      execArgv: [...process.execArgv, ...heapFlags(options.workers)],
       env: smallMallocEnvironment(process.env),
     });
   } catch (error) {

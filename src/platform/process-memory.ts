@@ -3,14 +3,29 @@
  * What each of them saves is in docs/decisions/memory.md.
  */
 
-/**
- * Flags for Node: a young generation of 2 MiB, where V8 would let it grow to 64. Costs a seventh more CPU for each delivery.
- * None for Deno, which has its own form.
- */
-export const smallHeapFlags: readonly string[] = "Deno" in globalThis ? [] : ["--max-semi-space-size=1"];
+/** A young generation of 2 MiB, where V8 would let it grow to 64. Costs a seventh more CPU for each delivery. */
+const SMALL_HEAP = "--max-semi-space-size=1";
+/** A young generation of 16 MiB, where V8 would let it grow to 64 and keep what it has. */
+const YOUNG_HEAP = "--max-semi-space-size=8";
 
-/** A young generation of 16 MiB, where V8 would let it grow to 64 and keep what it has. None for Deno. */
-export const youngHeapFlags: readonly string[] = "Deno" in globalThis ? [] : ["--max-semi-space-size=8"];
+/**
+ * Flags for Node of a process that this one starts with so many threads. None where this one was told something of the young
+ * generation, by flag or by `NODE_OPTIONS`, which a flag would overrule; and none for Deno, which has its own form.
+ */
+export function heapFlags(threads: number): readonly string[] {
+  if ("Deno" in globalThis || isYoungHeapChosen()) return [];
+  // Who asks for no threads asks for a small process; with threads, time counts more.
+  return [threads === 0 ? SMALL_HEAP : YOUNG_HEAP];
+}
+
+/** Node and V8 take `_` for `-`. */
+function isYoungHeapChosen(): boolean {
+  return /semi[-_]space/.test(givenFlags());
+}
+
+function givenFlags(): string {
+  return [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].join(" ");
+}
 
 /**
  * Environment for glibc's malloc: two arenas instead of eight a core, and thresholds that stay where they are instead of
@@ -28,15 +43,15 @@ export function smallMallocEnvironment(
 }
 
 /**
- * Has this process begin anew with {@link youngHeapFlags}: same id, same standard streams, same arguments. To be called
+ * Has this process begin anew with a young generation of 16 MiB: same id, same standard streams, same arguments. To be called
  * before anything else has been done. Does nothing where somebody has decided already (so that the second time is the last),
- * where a debugger waits at an address that it was told, or where the system cannot do it.
+ * where a debugger waits at an address that it was told, or where the system cannot do it or Node's permissions forbid it.
  */
 export function beginWithYoungHeap(): void {
-  const given = [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].join(" ");
-  if (youngHeapFlags.length === 0 || /semi-space|--inspect/.test(given)) return;
+  if ("Deno" in globalThis || isYoungHeapChosen() || givenFlags().includes("--inspect")) return;
   if (process.platform === "win32" || process.execve === undefined) return;
+  if (process.permission?.has("child") === false) return;
   const [, ...program] = process.argv;
-  const command = [process.execPath, ...process.execArgv, ...youngHeapFlags, ...program];
+  const command = [process.execPath, ...process.execArgv, YOUNG_HEAP, ...program];
   process.execve(process.execPath, command, process.env as Record<string, string>);
 }

@@ -1,0 +1,40 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { beginWithYoungHeap, heapFlags } from "./process-memory.ts";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+describe.skipIf("Deno" in globalThis || process.execve === undefined)("the young generation", () => {
+  const begun = () => {
+    const execve = vi.spyOn(process, "execve").mockReturnValue(undefined as never);
+    beginWithYoungHeap();
+    return execve.mock.calls.map(([, flags]) => flags?.filter((flag) => flag.includes("semi-space")));
+  };
+
+  test("is bounded where nobody said anything of it, less with threads than without", () => {
+    vi.stubEnv("NODE_OPTIONS", "");
+    expect([heapFlags(0), heapFlags(1)]).toEqual([["--max-semi-space-size=1"], ["--max-semi-space-size=8"]]);
+    expect(begun()).toEqual([["--max-semi-space-size=8"]]);
+  });
+
+  test.each(["--max-semi-space-size=64", "--max_semi_space_size=64", "--min-semi-space-size=16"])(
+    "stays as the environment has it: %s",
+    (option) => {
+      vi.stubEnv("NODE_OPTIONS", option);
+      expect([heapFlags(0), heapFlags(1)]).toEqual([[], []]);
+      expect(begun()).toEqual([]);
+    },
+  );
+
+  test("is not worth a start that Node's permissions forbid", () => {
+    vi.stubEnv("NODE_OPTIONS", "");
+    Object.defineProperty(process, "permission", { configurable: true, value: { has: () => false } });
+    try {
+      expect(begun()).toEqual([]);
+    } finally {
+      Reflect.deleteProperty(process, "permission");
+    }
+  });
+});
