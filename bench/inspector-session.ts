@@ -1,5 +1,7 @@
 /** Questions to one thread of a Node process by the protocol of its inspector: https://chromedevtools.github.io/devtools-protocol/ */
 
+const ENDED = "the inspector's connection ended";
+
 /** An answer has an id, a notification a method. */
 interface Message {
   readonly id?: number;
@@ -14,6 +16,7 @@ export class InspectorSession {
   readonly #hear: (method: string, params: unknown) => void;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #count = 0;
+  #isOver = false;
 
   /** `hear` is told what the thread says without being asked. */
   constructor(send: (text: string) => void, hear: (method: string, params: unknown) => void) {
@@ -22,6 +25,7 @@ export class InspectorSession {
   }
 
   async call<Result>(method: string, params: object = {}): Promise<Result> {
+    if (this.#isOver) throw new Error(ENDED);
     const answer = Promise.withResolvers<unknown>();
     this.#waiting.set(++this.#count, answer);
     this.#send(JSON.stringify({ id: this.#count, method, params }));
@@ -38,9 +42,10 @@ export class InspectorSession {
     else asker?.reject(new Error(`the inspector refuses: ${error.message}`));
   }
 
-  /** What is asked and was not answered fails. */
+  /** What was not answered fails, and so does what is asked from now on: nobody would answer. */
   end(): void {
-    for (const asker of this.#waiting.values()) asker.reject(new Error("the inspector's connection ended"));
+    this.#isOver = true;
+    for (const asker of this.#waiting.values()) asker.reject(new Error(ENDED));
     this.#waiting.clear();
   }
 }

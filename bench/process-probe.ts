@@ -38,30 +38,15 @@ export async function openProbe(words: string): Promise<ProcessProbe> {
     socket.addEventListener("open", resolve, { once: true });
     socket.addEventListener("error", () => reject(new Error(`no inspector answers at ${url}`)), { once: true });
   });
-  const workers = new Map<string, Thread>();
   const main = threadOver(
     (text) => socket.send(text),
-    (method, params) => hearOfWorkers(method, params as WorkerNotice),
+    (method, params) => workers.hear(method, params as WorkerNotice),
   );
+  const workers = workersOf(main.session);
   socket.addEventListener("message", ({ data }) => main.session.receive(String(data)));
   socket.addEventListener("close", () => {
-    for (const { session } of [main, ...workers.values()]) session.end();
+    for (const { session } of [main, ...workers.threads.values()]) session.end();
   });
-  // Workers speak through the main thread: https://github.com/nodejs/node/blob/main/src/inspector/node_protocol.pdl
-  const hearOfWorkers = (method: string, { sessionId, message }: WorkerNotice) => {
-    if (method === "NodeWorker.attachedToWorker") {
-      const send = (text: string) => {
-        // One that has ended meanwhile is refused; its questions end with its notice of departure.
-        main.session.call("NodeWorker.sendMessageToWorker", { sessionId, message: text }).catch(() => undefined);
-      };
-      workers.set(sessionId, threadOver(send));
-    }
-    if (method === "NodeWorker.receivedMessageFromWorker") workers.get(sessionId)?.session.receive(message);
-    if (method === "NodeWorker.detachedFromWorker") {
-      workers.get(sessionId)?.session.end();
-      workers.delete(sessionId);
-    }
-  };
   await main.session.call("NodeWorker.enable", { waitForDebuggerOnStart: false });
   let turnsTakenMs: number | undefined;
   return {
@@ -77,7 +62,14 @@ export async function openProbe(words: string): Promise<ProcessProbe> {
     census: () => take(main),
     async workerCensus() {
       let all = EMPTY_CENSUS;
-      for (const worker of [...workers.values()]) all = addCensus(all, await take(worker));
+      for (const [id, worker] of [...workers.threads]) {
+        const census = await take(worker).catch((error: unknown) => {
+          // One that has ended meanwhile keeps nothing.
+          if (workers.threads.has(id)) throw error;
+          return EMPTY_CENSUS;
+        });
+        all = addCensus(all, census);
+      }
       return all;
     },
     async activeResources() {
@@ -107,6 +99,28 @@ export async function openProbe(words: string): Promise<ProcessProbe> {
 interface WorkerNotice {
   readonly sessionId: string;
   readonly message: string;
+}
+
+/** Worker threads, which speak through the main one: https://github.com/nodejs/node/blob/main/src/inspector/node_protocol.pdl */
+function workersOf(main: InspectorSession) {
+  const threads = new Map<string, Thread>();
+  return {
+    threads: threads as ReadonlyMap<string, Thread>,
+    hear(method: string, { sessionId, message }: WorkerNotice): void {
+      if (method === "NodeWorker.attachedToWorker") {
+        const send = (text: string) => {
+          // One that has ended meanwhile is refused; its questions end with its notice of departure.
+          main.call("NodeWorker.sendMessageToWorker", { sessionId, message: text }).catch(() => undefined);
+        };
+        threads.set(sessionId, threadOver(send));
+      }
+      if (method === "NodeWorker.receivedMessageFromWorker") threads.get(sessionId)?.session.receive(message);
+      if (method === "NodeWorker.detachedFromWorker") {
+        threads.get(sessionId)?.session.end();
+        threads.delete(sessionId);
+      }
+    },
+  };
 }
 
 function threadOver(send: (text: string) => void, hear?: (method: string, params: unknown) => void): Thread {

@@ -18,9 +18,9 @@ export function workUnderWay({ workedMs, ms }: Turns, share: number): number {
     const count = place + 1;
     sum += turn;
     const left = (sum - share * ms) / count;
-    if (left > (longest[count] ?? 0)) return Math.max(0, left);
+    if (left > (longest[count] ?? 0)) return left;
   }
-  return Math.max(0, (sum - share * ms) / Math.max(1, longest.length));
+  return 0;
 }
 
 declare global {
