@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { heapFlags } from "../src/platform/process-memory.ts";
 
 export interface ControlPlaneProcess {
   readonly xds: string;
@@ -22,6 +23,8 @@ export interface ControlPlaneProcess {
 
 const START_MS = 60_000;
 const WORDS_MAX = 20_000;
+/** Whatever `--workers` says: `osm serve --no-pods` gives itself the heap of a control plane with threads. */
+const THREADS = 1;
 
 export interface ControlPlaneOptions {
   readonly workers: number;
@@ -51,7 +54,7 @@ export async function startControlPlane(folder: string, options: ControlPlaneOpt
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
-    [...(options.nodeFlags ?? []), cli, "serve", folder, "--no-pods", ...addresses, ...flags],
+    [...nodeFlagsOf(options.nodeFlags ?? []), cli, "serve", folder, "--no-pods", ...addresses, ...flags],
     {
       // It ends with this process, however that ends.
       stdio: ["pipe", "ignore", "pipe"],
@@ -79,6 +82,12 @@ export async function startControlPlane(folder: string, options: ControlPlaneOpt
     await stop();
     throw new Error(`the control plane did not start: ${words}`, { cause: error });
   }
+}
+
+/** Under a debugger a control plane does not give itself the heap that it has elsewhere: what is looked into would be another process. */
+export function nodeFlagsOf(given: readonly string[]): readonly string[] {
+  const isLookedInto = given.some((flag) => flag.startsWith("--inspect"));
+  return isLookedInto ? [...heapFlags(THREADS), ...given] : given;
 }
 
 /** Resolves when the file is there. */
