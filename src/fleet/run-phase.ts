@@ -60,6 +60,8 @@ class PhaseRunner {
   readonly #context: PhaseContext;
   /** What goes on beside the changes, by their order. */
   readonly #pending: Promise<void>[] = [];
+  /** By replica: the last of what is done to it, one after the other. */
+  readonly #operations = new Map<number, Promise<void>>();
   readonly #opened: Opened[] = [];
   readonly #seen: SeenChange[] = [];
   /** Changes that ended a trouble. */
@@ -214,6 +216,13 @@ class PhaseRunner {
     this.#pending.push(work);
   }
 
+  /** Beside the changes, when what was done to the replica before is over. */
+  #toReplica(replica: number, work: () => Promise<void>): void {
+    const done = (this.#operations.get(replica) ?? Promise.resolve()).then(work);
+    this.#operations.set(replica, done);
+    this.#beside(done);
+  }
+
   async #restart(replica: number, timeoutMs: number): Promise<void> {
     const { fleet, proxies, replicas, restart } = this.#context;
     if (replicas > 1) {
@@ -231,6 +240,8 @@ class PhaseRunner {
     const { fleet, proxies } = this.#context;
     const left = ((await fleet.places())[replica] ?? []).filter((id) => !proxies.isSick(id));
     const again = left.length === 0 ? undefined : fleet.warm({ ids: left, timeoutMs, again: true });
+    // Awaited when the replica has ended; if that fails, it ends with the fleet, and nobody needs to hear of it.
+    again?.catch(() => {});
     // Answers come in order: whoever waits does so by now.
     await fleet.places();
     await end();
@@ -255,10 +266,10 @@ class PhaseRunner {
         break;
       }
       case "restart":
-        this.#beside(this.#restart(action.replica, timeoutMs));
+        this.#toReplica(action.replica, () => this.#restart(action.replica, timeoutMs));
         break;
       case "drain":
-        this.#beside(
+        this.#toReplica(action.replica, () =>
           this.#withoutReplica(action.replica, timeoutMs, async () => {
             this.#drainMs = await this.#context.drain(action.replica);
           }),

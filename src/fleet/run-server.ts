@@ -17,6 +17,7 @@ export interface ServerProcess {
   readonly xds: string;
   readonly admin: string;
   readonly pid: number;
+  readonly isRunning: boolean;
   /** From the start of the process to its ready file. */
   readonly readyMs: number;
   /** Kills it without warning, if it runs, and starts it again at the same addresses; ms until it was ready again. */
@@ -45,8 +46,16 @@ export class ServerStartError extends Error {
 
 /** Starts `osm serve` without pods on free ports. Rejects with {@link ServerStartError}. */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
+  const { clock } = options;
   let child = await launch(options, { xds: "127.0.0.1:0", admin: "127.0.0.1:0" });
   const { xds, admin, readyMs } = child;
+  let last: Promise<unknown> = Promise.resolve();
+  // Else an end that comes while it starts again would leave the new process.
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(work, work);
+    last = done;
+    return done;
+  };
   return {
     xds,
     admin,
@@ -54,17 +63,22 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     get pid() {
       return child.process.pid ?? 0;
     },
-    async restart() {
-      await end(child.process, "SIGKILL", options.clock);
-      child = await launch(options, { xds, admin });
-      return child.readyMs;
+    get isRunning() {
+      return isRunning(child.process);
     },
-    async drain() {
-      const startedMs = options.clock.monotonic();
-      await end(child.process, "SIGTERM", options.clock);
-      return options.clock.monotonic() - startedMs;
-    },
-    stop: () => end(child.process, "SIGTERM", options.clock),
+    restart: () =>
+      inTurn(async () => {
+        await end(child.process, "SIGKILL", clock);
+        child = await launch(options, { xds, admin });
+        return child.readyMs;
+      }),
+    drain: () =>
+      inTurn(async () => {
+        const startedMs = clock.monotonic();
+        await end(child.process, "SIGTERM", clock);
+        return clock.monotonic() - startedMs;
+      }),
+    stop: () => inTurn(() => end(child.process, "SIGTERM", clock)),
   };
 }
 
@@ -121,8 +135,12 @@ function readReady(file: string): { readonly xds: string; readonly admin: string
   }
 }
 
+function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
+}
+
 async function end(child: ChildProcess, signal: "SIGTERM" | "SIGKILL", clock: Clock): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (!isRunning(child)) return;
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   child.kill(signal);
   const cancel = clock.after(STOP_MS, () => child.kill("SIGKILL"));

@@ -132,9 +132,8 @@ async function ownServers(
   const stateDir = scratchFolder("osm-fleet-state-");
   const caDir = join(stateDir, "ca");
   const servers: ServerProcess[] = [];
-  const running = new Set<ServerProcess>();
   const stop = async () => {
-    await Promise.all([...running].map((server) => server.stop()));
+    await Promise.all(servers.map((server) => server.stop()));
     rmSync(stateDir, { recursive: true, force: true });
   };
   try {
@@ -143,7 +142,6 @@ async function ownServers(
       mkdirSync(own, { mode: 0o700 });
       const server = await startServer({ ...serve, folder, stateDir: own, caDir, flags, clock });
       servers.push(server);
-      running.add(server);
     }
     const replica = (n: number) => servers[n] as ServerProcess;
     const admins = servers.map((server) => hostPort(server.admin, "admin"));
@@ -161,19 +159,12 @@ async function ownServers(
         uris: [],
       },
       figures: servers.map((server, n) => ({ admin: admins[n] as HostPort, pid: () => server.pid })),
-      async restart(n) {
-        const readyMs = await replica(n).restart();
-        running.add(replica(n));
-        return readyMs;
-      },
-      async drain(n) {
-        running.delete(replica(n));
-        return await replica(n).drain();
-      },
+      restart: (n) => replica(n).restart(),
+      drain: (n) => replica(n).drain(),
       async rotate() {
-        await Promise.all(admins.filter((_, n) => running.has(replica(n))).map(rotateBy));
+        await Promise.all(admins.filter((_, n) => replica(n).isRunning).map(rotateBy));
       },
-      heldUp: (work) => heldUp([...running], work),
+      heldUp: (work) => heldUp(servers, work),
       knows: async () => {},
       close: stop,
     };
@@ -183,13 +174,14 @@ async function ownServers(
   }
 }
 
-/** What is done in between happens while no server goes on. */
+/** What is done in between happens while no server goes on; one that has ended does not anyhow. */
 function heldUp<T>(servers: readonly ServerProcess[], work: () => T): T {
-  for (const { pid } of servers) process.kill(pid, "SIGSTOP");
+  const held = servers.filter(({ isRunning }) => isRunning);
+  for (const { pid } of held) process.kill(pid, "SIGSTOP");
   try {
     return work();
   } finally {
-    for (const { pid } of servers) process.kill(pid, "SIGCONT");
+    for (const { pid } of held) process.kill(pid, "SIGCONT");
   }
 }
 
