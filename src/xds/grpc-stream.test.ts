@@ -30,11 +30,18 @@ function openStream() {
     pauseReading: () => void paused++,
     resumeReading: () => void paused--,
   };
-  const handler = { receive: ignore, drained: ignore, halfClosed: ignore, closed: ignore };
+  const events: string[] = [];
+  const handler = {
+    receive: ignore,
+    drained: ignore,
+    halfClosed: ignore,
+    closed: () => void events.push("closed"),
+    failed: (code: string) => void events.push(`failed ${code}`),
+  };
   const options = { accept: () => handler, clock, requestBytesMax: 1024, findExcess: ignore };
   const stream = openGrpcStream(HEAD, CERTIFICATE, carrier, options) as GrpcStream;
   const flood = (requests: number) => stream.receive(Buffer.alloc(requests * 5));
-  return { clock, stream, flood, paused: () => paused };
+  return { clock, stream, events, flood, paused: () => paused };
 }
 
 test("a stream that asked far too much at once is read again when its budget has grown", () => {
@@ -56,4 +63,12 @@ test.each([
   leave(stream);
   stream.closed();
   expect(paused()).toBe(0);
+});
+
+test("whoever serves a stream hears, once, that what came on it cannot be taken", () => {
+  const { stream, events } = openStream();
+  stream.receive(Buffer.from([0, 0, 0, 8, 0]));
+  stream.halfClosed();
+  stream.closed();
+  expect(events).toEqual(["failed RESOURCE_EXHAUSTED"]);
 });

@@ -183,11 +183,10 @@ export class GrpcStream implements StreamTransport {
     else this.#carrier.respondAlone([...RESPONSE_HEADERS, ...status]);
   }
 
-  /** What was received is at fault: the session hears that the stream is gone, the client why. */
+  /** What was received is at fault. */
   #fail(code: EndCode, message: string): void {
-    const handler = this.#handler;
     this.end(code, message);
-    handler?.closed();
+    this.#handler?.failed(code, message);
   }
 
   /** A client that asks too much is read no further until its budget has grown again. */

@@ -22,6 +22,8 @@ function openSession() {
   const late = new Set<Session>();
   const removed: string[] = [];
   const held: string[] = [];
+  const lines: string[] = [];
+  const metrics = metricsRegistry();
   let isSpent = false;
   let table: ResourceTable | undefined;
   const services: SessionServices = {
@@ -39,9 +41,9 @@ function openSession() {
       held: (_stream, typeUrl, generation) => void held.push(`${typeUrl} of ${generation}`),
       settled: ignore,
     },
-    metrics: xdsMetrics(metricsRegistry()),
+    metrics: xdsMetrics(metrics),
     clock,
-    log: jsonLog({ write: ignore, now: () => 0 }),
+    log: jsonLog({ write: (line) => void lines.push(line), now: () => 0 }),
     turn: { isSpent: () => isSpent, putOff: (item) => void late.add(item), forget: (item) => void late.delete(item) },
     onOver: ignore,
   };
@@ -64,6 +66,9 @@ function openSession() {
     clock,
     removed,
     held,
+    lines,
+    refusals: () => metrics.families().find(({ name }) => name === "osm_xds_streams_refused_total")?.series,
+    session,
     request(typeUrl: string, initialResourceVersions: Record<string, string>) {
       session.receive(DeltaDiscoveryRequest.encode({ typeUrl, initialResourceVersions }).finish());
     },
@@ -107,4 +112,12 @@ test.each([
   request(TYPE_URLS.cluster, { one: "1" });
   request(TYPE_URLS.listener, { one: version });
   expect(held).toEqual(expected);
+});
+
+test("a proxy that is cut off for what it sent is counted and has a line in the log, wherever that was found", () => {
+  const { lines, refusals, session } = openSession();
+  session.failed("RESOURCE_EXHAUSTED", "a request may name at most 20000 resources");
+  session.failed("RESOURCE_EXHAUSTED", "once more");
+  expect(refusals()).toMatchObject([{ labels: { reason: "request" }, value: 1 }]);
+  expect(lines).toEqual([expect.stringContaining("a request may name at most 20000 resources")]);
 });

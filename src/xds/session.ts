@@ -204,13 +204,21 @@ export class Session implements StreamHandler, StreamInfo {
   /** Ends the stream from this side. Without a `reason` nobody did anything wrong. */
   end(code: EndCode, message: string, reason?: RefusedReason): void {
     if (this.#isOver) return;
-    if (reason !== undefined) {
-      this.#services.metrics.refused(reason);
-      const { namespace, pod, uuid } = this.peer;
-      this.#services.log.warn("ended a proxy's stream", { namespace, pod, uuid, code, cause: message });
-    }
+    if (reason !== undefined) this.#noteRefusal(code, message, reason);
     this.closed();
     this.#transport.end(code, message);
+  }
+
+  failed(code: EndCode, message: string): void {
+    if (this.#isOver) return;
+    this.#noteRefusal(code, message, "request");
+    this.closed();
+  }
+
+  #noteRefusal(code: EndCode, message: string, reason: RefusedReason): void {
+    this.#services.metrics.refused(reason);
+    const { namespace, pod, uuid } = this.peer;
+    this.#services.log.warn("ended a proxy's stream", { namespace, pod, uuid, code, cause: message });
   }
 
   #decode(bytes: Uint8Array) {

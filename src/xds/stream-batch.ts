@@ -1,6 +1,6 @@
 /** What main thread and stream threads tell each other, many entries to a message: bytes are cheap to move, objects are not. */
 
-/** Kinds of entries. The first five are told by a stream thread, the rest to one. */
+/** Kinds of entries. The first six are told by a stream thread, the rest to one. */
 export const ENTRY = {
   /** A client opened a stream; the bytes are JSON of {@link StreamOpening}. */
   open: 1,
@@ -10,14 +10,16 @@ export const ENTRY = {
   credit: 3,
   halfClosed: 4,
   closed: 5,
+  /** The thread has ended the stream for what the client sent; the bytes are JSON of {@link StreamEnding}. */
+  failed: 6,
   /** A response that is to be sent, under a number. */
-  bytes: 6,
+  bytes: 7,
   /** The stream is sent the response of this number. */
-  send: 7,
+  send: 8,
   /** The response of this number is not sent any more. */
-  forget: 8,
+  forget: 9,
   /** The stream ends; the bytes are JSON of {@link StreamEnding}. */
-  end: 9,
+  end: 10,
 } as const;
 
 const HEAD_BYTES = 9;
@@ -109,5 +111,14 @@ export class BatchReader {
 }
 
 function carriesBytes(kind: number): boolean {
-  return kind === ENTRY.open || kind === ENTRY.message || kind === ENTRY.bytes || kind === ENTRY.end;
+  switch (kind) {
+    case ENTRY.open:
+    case ENTRY.message:
+    case ENTRY.failed:
+    case ENTRY.bytes:
+    case ENTRY.end:
+      return true;
+    default:
+      return false;
+  }
 }

@@ -13,7 +13,7 @@ import {
 } from "./stream-thread-messages.ts";
 import { ThreadMetrics } from "./stream-thread-metrics.ts";
 import { ThreadOutbox } from "./stream-thread-outbox.ts";
-import type { StreamHandler, StreamTransport, Transport } from "./transport.ts";
+import type { EndCode, StreamHandler, StreamTransport, Transport } from "./transport.ts";
 
 const STANDING_MS = 1_000;
 
@@ -122,6 +122,11 @@ class ThreadStream implements StreamHandler {
   closed(): void {
     this.#onOver();
     this.#outbox.add(ENTRY.closed, this.#id);
+  }
+
+  failed(code: EndCode, message: string): void {
+    this.#onOver();
+    this.#outbox.addBytes(ENTRY.failed, this.#id, jsonBytes({ code, message } satisfies StreamEnding));
   }
 
   send(response: Buffer): void {

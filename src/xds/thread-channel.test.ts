@@ -28,6 +28,7 @@ function channelOf(monotonic: () => number = () => 0) {
         drained: () => void events.push(`${name} has room`),
         halfClosed: () => void events.push(`${name} says no more`),
         closed: () => void events.push(`${name} is gone`),
+        failed: (code, message) => void events.push(`${name} fails: ${code} ${message}`),
       };
     },
     handled,
@@ -75,6 +76,17 @@ test("what a client says reaches its stream in order, and nothing after the stre
   stream("b").end("ABORTED", "enough");
   await tell((writer) => writer.addBytes(ENTRY.message, 2, Buffer.from("late")));
   expect(events).toEqual(["a opens delta", "b opens delta", "b says hello", "b says no more", "a is gone"]);
+});
+
+test("a stream whose client sent what its thread does not take is over, and says why", async () => {
+  const { channel, events, tell } = channelOf();
+  await tell((writer) => {
+    open(writer, 1, "a");
+    writer.addBytes(ENTRY.failed, 1, Buffer.from(JSON.stringify({ code: "RESOURCE_EXHAUSTED", message: "too long" })));
+    writer.add(ENTRY.closed, 1);
+  });
+  expect(events).toEqual(["a opens delta", "a fails: RESOURCE_EXHAUSTED too long"]);
+  expect(channel.streamCount).toBe(0);
 });
 
 test("a response for many streams crosses to their thread once, and once more when it was forgotten", async () => {

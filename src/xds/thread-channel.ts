@@ -1,7 +1,7 @@
 /** The main thread's end of a stream thread: its streams, and what each of them is sent. */
 import { nextTurn } from "../platform/mod.ts";
 import { BatchReader, BatchWriter, ENTRY } from "./stream-batch.ts";
-import { STREAM_WINDOW_BYTES, type StreamOpening } from "./stream-thread-messages.ts";
+import { STREAM_WINDOW_BYTES, type StreamEnding, type StreamOpening } from "./stream-thread-messages.ts";
 import type { AcceptStream, EndCode, StreamHandler, StreamTransport } from "./transport.ts";
 
 /** How long what a thread tells is worked on before others get their turn. */
@@ -115,6 +115,10 @@ export class ThreadChannel {
     else if (entry.kind === ENTRY.closed) {
       this.#streams.delete(entry.key);
       stream.handler?.closed();
+    } else if (entry.kind === ENTRY.failed) {
+      this.#streams.delete(entry.key);
+      const { code, message } = JSON.parse(Buffer.from(entry.bytes).toString()) as StreamEnding;
+      stream.handler?.failed(code, message);
     }
   }
 

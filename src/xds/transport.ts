@@ -36,6 +36,8 @@ export interface StreamHandler {
   halfClosed(): void;
   /** The stream is gone. */
   closed(): void;
+  /** Instead of `closed`: the client sent what cannot be taken; the stream is over, and the client was told so. */
+  failed(code: EndCode, message: string): void;
 }
 
 /** Takes in a stream that a client opened. Undefined: refused, and ended through `transport` already. */
