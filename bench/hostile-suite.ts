@@ -13,10 +13,9 @@ const ROUND_SECONDS = 9;
 
 const NOTHING: Findings = { measurements: [], counts: [] };
 
-/** 10,000 with `--full`. */
-export function hostileSuite(isFull: boolean, flags: readonly string[]) {
-  const sessions = isFull ? 2_500 : 250;
-  return suiteOf("hostile", { sessions, rounds: ROUNDS, atOnce: AT_ONCE, perSecond: 100, flags });
+/** 10,000 sessions: the rounds, and one before them. */
+export function hostileSuite(flags: readonly string[]) {
+  return suiteOf("hostile", { sessions: 2_500, rounds: ROUNDS, atOnce: AT_ONCE, perSecond: 100, flags });
 }
 
 /**

@@ -70,7 +70,7 @@ export function ownSuites(server: ServerProgram, isFull: boolean): readonly Suit
 function longSuites(flags: readonly string[]): readonly Suite[] {
   return [
     ...memorySuite,
-    hostileSuite(true, flags),
+    hostileSuite(flags),
     ...hostileRateSuites(flags),
     ...slowReaderSuites(flags),
     envoyMemorySuite,

@@ -4,6 +4,7 @@ import { furtherAddress, serviceName, TARGET_PORT } from "../../src/fleet/world-
 import { quantile } from "../measurement.ts";
 import { type BenchMesh, openMesh, requireAll } from "../mesh.ts";
 import { makeAuthority, SERVER_NAME } from "../mesh-authority.ts";
+import { ENDPOINTS } from "../peers/contender.ts";
 import { INSPECT, openProbe } from "../process-probe.ts";
 import type { Turns } from "../turn-work.ts";
 import { type Attacker, startAttacker } from "./attacker.ts";
@@ -54,7 +55,6 @@ const SHAPE = {
   splits: 0,
   seed: 1,
 } as const;
-const ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
 /** Honest proxies come from 127.0.0.1. All of 127.0.0.0/8 is this machine's on Linux, and that one address elsewhere. */
 const HOSTILE_ADDRESSES =
   process.platform === "linux" ? Array.from({ length: 50 }, (_, n) => `127.0.0.${n + 2}`) : ["127.0.0.1"];

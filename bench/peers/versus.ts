@@ -172,8 +172,7 @@ async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elaps
   await inTurn(openings, (side, contender) => opening("cold start", side, contender, true));
 }
 
-/** Makes changes one after the other, each when the one before has been acknowledged by all. */
-export async function warmUp(
+async function warmUp(
   sides: Sides,
   turns: number,
   elapsedMs: () => number,
@@ -184,6 +183,7 @@ export async function warmUp(
   }
 }
 
+/** Makes changes one after the other, each when the one before has been acknowledged by all. */
 export async function makeChanges(contender: Contender, numbers: readonly number[], kind: "endpoint" | "weight") {
   const [before, { bytes: bytesBefore }] = [await contender.usage(), await contender.fleet.counts()];
   const perProxyMs: number[] = [];
