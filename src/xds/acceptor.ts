@@ -29,7 +29,7 @@ export interface AcceptorOptions {
   readonly connectionsMax: number;
   /** Others listen on the same port; the system deals connections out among them. */
   readonly reusePort?: boolean;
-  /** While it is so, one handshake is under way at a time. */
+  /** While it is so, fewer handshakes are under way: streams that are open come first. */
   readonly isBusy?: () => boolean;
   /** A connection that speaks HTTP/2 and whose client has shown a certificate that the CA in force has issued. */
   readonly onConnection: (socket: TLSSocket, certificate: ClientCertificate) => void;
