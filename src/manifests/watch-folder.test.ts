@@ -34,9 +34,9 @@ afterEach(async () => {
   for (const close of opened.splice(0)) await close();
 });
 
-function makeFolder(): { dir: string; stateDir: string; path: (name: string) => string } {
+function makeFolder(name = "dir"): { dir: string; stateDir: string; path: (name: string) => string } {
   const top = mkdtempSync(join(tmpdir(), "osm-manifests-"));
-  const dir = join(top, "dir");
+  const dir = join(top, name);
   mkdirSync(dir);
   opened.push(async () => rmSync(top, { recursive: true, force: true }));
   return { dir, stateDir: join(top, "state"), path: (name) => join(dir, name) };
@@ -292,6 +292,15 @@ describe("trouble with the folder", () => {
     replace(folder.path("a.yaml"), config("a", "3"));
     await followed.until(() => JSON.stringify(followed.world.get("a")) === '{"v":"3"}');
     expect(deletes(followed)).toEqual([]);
+  });
+
+  test.each(["dir", ".dir"])("that it is away is told at once, also when it is called %s", async (name) => {
+    const folder = makeFolder(name);
+    const { clock, trusted } = hastyClock();
+    const followed = follow(folder, { clock });
+    await trusted;
+    renameSync(folder.dir, `${folder.dir}.away`);
+    await followed.until(() => reasons(followed).includes(". folder-unreadable"));
   });
 
   test("more events than the system keeps in mind, of whatever, lose no change", async () => {

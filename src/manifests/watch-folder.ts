@@ -124,11 +124,11 @@ class FolderFollower {
 
   #noteEvent(directory: string, name: string | undefined): void {
     this.#countEvent();
+    // The folder itself was moved or removed: the system tells so under its own name, which may be a hidden one.
+    const isItself = directory === "" && name === basename(this.#options.dir);
     const isHidden = name?.startsWith(".") === true;
     // What a hidden entry is about is seen through links only, as in a mounted ConfigMap.
-    if (isHidden && this.#scan?.withLinks.has(directory) !== true) return;
-    // The folder itself was moved or removed: the system tells so under its own name.
-    const isItself = directory === "" && name === basename(this.#options.dir);
+    if (isHidden && !isItself && this.#scan?.withLinks.has(directory) !== true) return;
     if (name === undefined || isHidden || isItself) {
       this.#isRescanDue = true;
     } else {
