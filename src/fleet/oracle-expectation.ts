@@ -2,6 +2,7 @@
  * What the proxies of a service have to be told, worked out from the world and the policy model of `docs/policy.md` and
  * the names of `docs/envoy-configuration.md`: a second, smaller opinion than the control plane's own.
  */
+import { namespaceOf, servicesIn } from "./shape.ts";
 import type { World } from "./world.ts";
 import { SERVICE_PORT, serviceName, TARGET_PORT } from "./world-objects.ts";
 
@@ -41,12 +42,12 @@ export function outboundRouteOf(world: World, service: number): string {
 
 /** Services whose proxies get the endpoints of `service`. */
 export function seersOfEndpoints(world: World, service: number): readonly number[] {
-  return world.isPermissive ? everyService(world) : (world.callers[service] ?? []);
+  return world.isPermissive ? inScopeWith(world, service) : (world.callers[service] ?? []);
 }
 
 /** Services whose proxies have a route to `service`: its callers, and those of whom its split makes answer. */
 export function seersOfRoute(world: World, service: number): readonly number[] {
-  if (world.isPermissive) return everyService(world);
+  if (world.isPermissive) return inScopeWith(world, service);
   const seers = new Set(world.callers[service]);
   for (const backend of world.splits.get(service) ?? []) {
     for (const caller of world.callers[backend.service] ?? []) seers.add(caller);
@@ -127,8 +128,13 @@ function expect(world: World, { service, called, addresses }: Place): Expectatio
 
 function calledBy(world: World): readonly ReadonlySet<number>[] {
   if (world.isPermissive) {
-    const all = new Set(everyService(world));
-    return Array.from({ length: world.services }, () => all);
+    const known = new Map<string, ReadonlySet<number>>();
+    return Array.from({ length: world.services }, (_, service) => {
+      const scope = world.shape.scope === undefined ? "" : world.namespace(service);
+      const all = known.get(scope) ?? new Set(inScopeWith(world, service));
+      known.set(scope, all);
+      return all;
+    });
   }
   const called = Array.from({ length: world.services }, () => new Set<number>());
   for (const [service, callers] of world.callers.entries()) {
@@ -137,6 +143,8 @@ function calledBy(world: World): readonly ReadonlySet<number>[] {
   return called;
 }
 
-function everyService(world: World): readonly number[] {
-  return Array.from({ length: world.services }, (_, service) => service);
+/** Services that a service's proxies know in permissive mode; the same services' proxies know it. */
+function inScopeWith({ shape }: World, service: number): readonly number[] {
+  if (shape.scope === "namespace") return servicesIn(shape, namespaceOf(shape, service));
+  return Array.from({ length: shape.services }, (_, each) => each);
 }

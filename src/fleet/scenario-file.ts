@@ -163,7 +163,7 @@ function readShape(node: ScenarioNode, seed: number): { readonly shapeName: stri
     const shape = namedShape(name) as Shape;
     return { shapeName: name, shape: { ...shape, seed } };
   }
-  const fields = node.members(["base", "services", "pods", "namespaces", "mode", "calls", "splits"]);
+  const fields = node.members(["base", "services", "pods", "namespaces", "mode", "scope", "calls", "splits"]);
   const baseName = fields.base.isMissing ? undefined : fields.base.oneOf(known, undefined);
   const base = baseName === undefined ? undefined : namedShape(baseName);
   const services = fields.services.number({ min: 1, max: SERVICES_MAX, isWhole: true }, base?.services);
@@ -176,20 +176,23 @@ function readShape(node: ScenarioNode, seed: number): { readonly shapeName: stri
     Math.min(base?.namespaces ?? 10, services),
   );
   const mode = fields.mode.oneOf(["permissive", "smi"], base?.mode ?? "permissive") ?? "permissive";
+  const scope = fields.scope.oneOf(["none", "namespace"], base?.scope ?? "none");
   const calls = fields.calls.isMissing ? (base?.calls ?? ({ kind: "all" } as const)) : readCalls(fields.calls);
   const splits = fields.splits.number({ min: 0, max: services, isWhole: true }, base?.splits ?? 0);
-  return { shapeName: baseName ?? "own", shape: { services, pods, namespaces, mode, calls, splits, seed } };
+  const shape: Shape = { services, pods, namespaces, mode, calls, splits, seed };
+  return { shapeName: baseName ?? "own", shape: scope === "namespace" ? { ...shape, scope } : shape };
 }
 
 function readCalls(node: ScenarioNode): CallGraph {
   const count = { min: 1, max: SERVICES_MAX, isWhole: true } as const;
-  const kinds = ["all", "degree", "hubs", "groups", "dag", "ladder"] as const;
+  const kinds = ["all", "degree", "hubs", "groups", "namespace", "dag", "ladder"] as const;
   if (node.isText) {
     const kind = node.oneOf(kinds, "all");
     if (kind === "degree" || kind === "hubs" || kind === "groups") {
       node.problem(`"${kind}" needs numbers. Write a map, for example {kind: degree, degree: 10}.`);
     }
-    return kind === "ladder" ? { kind } : kind === "dag" ? { kind, density: 0.5 } : { kind: "all" };
+    if (kind === "dag") return { kind, density: 0.5 };
+    return kind === "ladder" || kind === "namespace" ? { kind } : { kind: "all" };
   }
   const kind = node.peek("kind").oneOf(kinds, undefined);
   switch (kind) {
@@ -203,6 +206,7 @@ function readCalls(node: ScenarioNode): CallGraph {
       return { kind, size: node.members(["kind", "size"]).size.number(count) };
     case "dag":
       return { kind, density: node.members(["kind", "density"]).density.number({ min: 0, max: 1000 }, 0.5) };
+    case "namespace":
     case "ladder":
       node.members(["kind"]);
       return { kind };

@@ -10,6 +10,8 @@ export type CallGraph =
   | { readonly kind: "hubs"; readonly hubs: number; readonly degree: number }
   /** Services in groups of `size`: within one everybody calls everybody, itself included. */
   | { readonly kind: "groups"; readonly size: number }
+  /** Within a namespace everybody calls everybody, itself included. */
+  | { readonly kind: "namespace" }
   /** Service i calls service j > i with the probability `density` / (j - i). */
   | { readonly kind: "dag"; readonly density: number }
   /** Blocks of ten services: the first calls the nine others, two call a service whose traffic is split five ways. */
@@ -23,6 +25,8 @@ export interface Shape {
   readonly namespaces: number;
   /** `permissive`: all may call all and no policy is written. `smi`: one TrafficTarget for each service. */
   readonly mode: "permissive" | "smi";
+  /** What proxies know in permissive mode: their own namespace; absent: everything. Every namespace says so, in any mode. */
+  readonly scope?: "namespace";
   readonly calls: CallGraph;
   /** So many of the first services are split between themselves and another of their namespace. */
   readonly splits: number;
@@ -129,6 +133,12 @@ export function namespaceOf(shape: Shape, service: number): number {
   return position % shape.namespaces;
 }
 
+/** Services of a namespace, in ascending order. */
+export function servicesIn(shape: Shape, namespace: number): readonly number[] {
+  const all = Array.from({ length: shape.services }, (_, service) => service);
+  return all.filter((service) => namespaceOf(shape, service) === namespace);
+}
+
 /** Callers of each service in ascending order; the same for the same shape. */
 export function callersOf(shape: Shape): readonly (readonly number[])[] {
   const { services, calls } = shape;
@@ -153,6 +163,9 @@ export function callersOf(shape: Shape): readonly (readonly number[])[] {
         for (let other = first; other < Math.min(first + calls.size, services); other++) add(other, service);
         break;
       }
+      case "namespace":
+        for (const other of servicesIn(shape, namespaceOf(shape, service))) add(other, service);
+        break;
       case "dag":
         for (let called = service + 1; called < services; called++) {
           if (random() < calls.density / (called - service)) add(service, called);

@@ -1,5 +1,7 @@
 /** Kubernetes objects of a world as plain JSON. Names are as long in a large mesh as in a small one: bytes can be compared. */
 
+import type { Shape } from "./shape.ts";
+
 /** A Kubernetes object, with as much of it as the objects here have. */
 export interface KubeObject {
   readonly apiVersion: string;
@@ -32,6 +34,9 @@ export const TARGET_PORT = 8080;
 export const TRUST_DOMAIN = "cluster.local";
 export const OSM_NAMESPACE = "osm-system";
 
+/** Annotation of a Namespace: what its proxies know in permissive mode, beside the namespace itself. */
+const OUTBOUND_SCOPE = "openservicemesh.io/outbound-scope";
+
 const CREATED_AT = "2024-01-01T00:00:00Z";
 
 export const namespaceName = (n: number): string => `ns-${String(n).padStart(3, "0")}`;
@@ -55,9 +60,20 @@ function meta(namespace: string, name: string, labels: Readonly<Record<string, s
   return { name, namespace, labels, creationTimestamp: CREATED_AT };
 }
 
-export function namespaceObject(name: string, isMeshed: boolean): KubeObject {
-  const labels: Record<string, string> = isMeshed ? { "openservicemesh.io/monitored-by": "osm" } : {};
-  return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels, creationTimestamp: CREATED_AT } };
+export function meshNamespaceObject(name: string, scope: Shape["scope"]): KubeObject {
+  const labels = { "openservicemesh.io/monitored-by": "osm" };
+  const metadata = { name, labels, creationTimestamp: CREATED_AT };
+  // The namespace itself is always in its scope: the empty text is it alone.
+  const annotations = { [OUTBOUND_SCOPE]: "" };
+  return {
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: scope === undefined ? metadata : { ...metadata, annotations },
+  };
+}
+
+export function strangersNamespaceObject(name: string): KubeObject {
+  return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels: {}, creationTimestamp: CREATED_AT } };
 }
 
 /** Settings of the mesh beside permissive mode, by their path in the MeshConfig, and what they are at first. */

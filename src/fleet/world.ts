@@ -4,8 +4,8 @@ import {
   firstAddress,
   type KubeObject,
   meshConfigObject,
+  meshNamespaceObject,
   namespaceName,
-  namespaceObject,
   podObject,
   proxyUuid,
   routeGroupObject,
@@ -16,6 +16,7 @@ import {
   serviceObject,
   sliceObject,
   strangerObject,
+  strangersNamespaceObject,
   TRUST_DOMAIN,
   trafficSplitObject,
   trafficTargetObject,
@@ -230,8 +231,9 @@ export class World {
 
   /** What never changes: namespaces, accounts, Services. */
   constantObjects(): readonly KubeObject[] {
-    const objects = Array.from({ length: this.shape.namespaces }, (_, n) => namespaceObject(namespaceName(n), true));
-    objects.push(namespaceObject(STRANGERS_NAMESPACE, false));
+    const { namespaces, scope } = this.shape;
+    const objects = Array.from({ length: namespaces }, (_, n) => meshNamespaceObject(namespaceName(n), scope));
+    objects.push(strangersNamespaceObject(STRANGERS_NAMESPACE));
     for (let service = 0; service < this.services; service++) {
       const namespace = this.namespace(service);
       objects.push(serviceAccountObject(namespace, serviceName(service)), serviceObject(namespace, service));

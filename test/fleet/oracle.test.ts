@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/envoy.js";
 import type { FleetCounts, ProxyTable } from "../../src/fleet/fleet-api.ts";
-import { TYPE_URL, World } from "../../src/fleet/mod.ts";
+import { libraryScenario, TYPE_URL, World } from "../../src/fleet/mod.ts";
 import {
   compareCounts,
   compareErrors,
@@ -11,7 +11,13 @@ import {
   compareTables,
   Differences,
 } from "../../src/fleet/oracle.ts";
-import { type Expectation, expectations, INBOUND_ROUTE } from "../../src/fleet/oracle-expectation.ts";
+import {
+  type Expectation,
+  expectations,
+  INBOUND_ROUTE,
+  seersOfEndpoints,
+  seersOfRoute,
+} from "../../src/fleet/oracle-expectation.ts";
 
 const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
 const { RouteConfiguration } = envoy.config.route.v3;
@@ -210,5 +216,41 @@ describe("what a proxy has to have", () => {
     const { names, principals } = expectations(world)(3);
     expect(names[TYPE_URL.endpoints]).toHaveLength(4);
     expect(principals).toBeUndefined();
+  });
+
+  test("is in permissive mode the services of its namespace alone, where that is its scope, and still lets everybody in", () => {
+    const world = new World({ ...shape, mode: "permissive", scope: "namespace" });
+    const { names, endpoints, principals, splits } = expectations(world)(2);
+    const own = ["ns-000/service-00000|8080", "ns-000/service-00002|8080"];
+    expect(names[TYPE_URL.endpoints]).toEqual(own);
+    expect(names[TYPE_URL.cluster]).toEqual([own[0], `${own[0]}|local`, own[1], `${own[1]}|local`]);
+    expect(names[TYPE_URL.route]).toEqual([
+      INBOUND_ROUTE,
+      "rds-outbound.ns-000/service-00000.80",
+      "rds-outbound.ns-000/service-00002.80",
+    ]);
+    expect(endpoints.get(own[1] ?? "")).toEqual(["10.64.0.4", "10.64.0.5"]);
+    expect([...splits.keys()]).toEqual(["rds-outbound.ns-000/service-00000.80"]);
+    expect(principals).toBeUndefined();
+  });
+
+  test.each([
+    ["none, in permissive mode", {}, true, [0, 1, 2, 3]],
+    ["the namespace, in permissive mode", { scope: "namespace" }, true, [1, 3]],
+    ["the namespace, in SMI mode, where it has no effect", { scope: "namespace" }, false, [2, 3]],
+  ] as const)("is told of a change of a service by this scope: %s", (_, scope, isPermissive, seers) => {
+    const world = new World({ ...shape, ...scope });
+    world.isPermissive = isPermissive;
+    expect(seersOfEndpoints(world, 3)).toEqual(seers);
+    expect(seersOfRoute(world, 3)).toEqual(seers);
+  });
+
+  test("is in the scenario of a flip the same 50 services in both modes", () => {
+    const world = new World(libraryScenario("flip").shape);
+    const { names } = expectations(world)(7);
+    world.isPermissive = !world.isPermissive;
+    expect(expectations(world)(7).names).toEqual(names);
+    expect(names[TYPE_URL.endpoints]).toHaveLength(50);
+    expect(world.everyPod).toHaveLength(5000);
   });
 });

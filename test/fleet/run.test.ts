@@ -93,6 +93,30 @@ test.each([
   60_000,
 );
 
+test("in permissive mode a proxy is told of its namespace's scope alone, and of that what it needs", async () => {
+  writeFileSync(
+    join(root, "scope.yaml"),
+    `name: scope
+shape: {services: 6, pods: 2, namespaces: 2, mode: smi, scope: namespace, calls: {kind: groups, size: 3}, splits: 1}
+patience: 15s
+phases:
+  - {name: under policies, action: endpoint-churn, rate: 20, for: 500ms}
+  - {action: flip}
+  - {name: permissive, action: endpoint-churn, rate: 20, for: 500ms}
+  - {action: split-edit, rate: 5, for: 500ms}
+`,
+  );
+  const { status, stdout, stderr } = await osm("fleet", "run", "scope.yaml", "-o", "json");
+  expect(stderr).toContain("oracle: passed");
+  expect(status).toBe(0);
+  const [, policies, , permissive, split] = (JSON.parse(stdout) as RunReport).phases;
+  for (const phase of [policies, permissive, split]) {
+    expect(phase).toMatchObject({ missing: 0, resources: phase?.needed });
+  }
+  // Ten changes, each for the two pods of three services of six.
+  expect(permissive?.needed).toBe(60);
+}, 60_000);
+
 test("a source in trouble costs nobody anything, and what changes meanwhile arrives", async () => {
   const phases = [0, 1, 2, 3, 4, 5].map((n) => (n === 0 ? "phases.0.for=100ms" : `phases.${n}.actions.0.for=500ms`));
   const troubles = [1, 2, 3, 4, 5].map((n) => `phases.${n}.actions.1.count=1`);

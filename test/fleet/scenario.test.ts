@@ -135,6 +135,18 @@ describe("a scenario file", () => {
     expect(problem).toContain(what);
   });
 
+  test.each([
+    ["scope: namespaces", "shape.scope: one of none, namespace was expected", 'Did you mean "namespace"?'],
+    ["scope: [ns-000]", "shape.scope: one of none, namespace was expected", "found a list"],
+    ["scop: namespace", "shape.scop: is no field here", 'Did you mean "scope"?'],
+    ["calls: namespaces", "shape.calls: one of all, degree", 'Did you mean "namespace"?'],
+    ["calls: {kind: namespace, size: 2}", "shape.calls.size: is no field here", "there are kind"],
+  ])("with a shape of {%s} says what is wrong with it", (field, where, what) => {
+    const [problem = ""] = problemsOf(`name: mine\nphases: []\nshape: {services: 4, pods: 1, ${field}}\n`);
+    expect(problem).toContain(`mine.yaml:3: ${where}`);
+    expect(problem).toContain(what);
+  });
+
   test("of more changes than fit into memory is refused before they are planned", () => {
     const [problem = ""] = problemsOf(good.replace("rate: 10, for: 1s", "rate: 10000, for: 20h"));
     expect(problem).toContain("mine.yaml:4: phases[0].rate: 720000000 changes are more than 1000000");
@@ -202,11 +214,31 @@ describe("a world", () => {
     },
   );
 
+  test.each(["smi", "permissive"] as const)(
+    "whose namespaces have a scope says so in each of them, in mode %s, and without a scope in none",
+    (mode) => {
+      const shape = { services: 4, pods: 1, namespaces: 2, mode, calls: { kind: "all" }, splits: 0, seed: 1 } as const;
+      const scopes = (world: World) =>
+        world
+          .constantObjects()
+          .flatMap(({ kind, metadata }) =>
+            kind === "Namespace" ? [[metadata.name, metadata.annotations?.["openservicemesh.io/outbound-scope"]]] : [],
+          );
+      const names = ["ns-000", "ns-001", "unmeshed"];
+      expect(scopes(new World(shape))).toEqual(names.map((name) => [name, undefined]));
+      expect(scopes(new World({ ...shape, scope: "namespace" }))).toEqual([
+        ["ns-000", ""],
+        ["ns-001", ""],
+        ["unmeshed", undefined],
+      ]);
+    },
+  );
+
   test("reaches the folder whole: after all changes the files say what the world is", () => {
     const folder = join(mkdtempSync(join(tmpdir(), "osm-feed-")), "mesh");
     folders.push(join(folder, ".."));
     const text = `name: all
-shape: {services: 4, pods: 3, namespaces: 2, mode: smi, splits: 1}
+shape: {services: 4, pods: 3, namespaces: 2, mode: smi, scope: namespace, splits: 1}
 phases:
   - name: everything
     actions:
