@@ -104,6 +104,7 @@ function readRoot(root: ScenarioNode): Scenario {
   const replicas = target.kind === "serve" ? target.replicas : 0;
   const phases = fields.phases.items().map((item) => readPhase(item, replicas));
   requireServing(fields.phases, phases, replicas);
+  requireOneTrouble(fields.phases, phases);
   const patienceMs = fields.patience.duration(30_000);
   if (patienceMs === 0) fields.patience.problem("is no time in which anything can come; write for example 30s.");
   if (target.kind === "address" && target.folder === undefined) requireNoChanges(fields.phases, phases);
@@ -152,6 +153,29 @@ function requireServing(node: ScenarioNode, phases: readonly Phase[], replicas: 
       if (drained.has(replica)) nodes[place]?.problem(`replica ${replica} is drained already. Restart it before.`);
       drained.add(replica);
       if (drained.size === replicas) nodes[place]?.problem("no replica would serve any more. Restart another before.");
+    }
+  }
+}
+
+/** Two troubles at once would be about one file, or a folder that is not there. */
+function requireOneTrouble(node: ScenarioNode, phases: readonly Phase[]): void {
+  const nodes = node.items();
+  for (const [place, { actions }] of phases.entries()) {
+    const troubles = actions.flatMap((action) => {
+      if (action.kind !== "source-trouble") return [];
+      const { atMs, count, everyMs, lastsMs } = action;
+      return Array.from({ length: count }, (_, turn) => [atMs + turn * everyMs, lastsMs] as const);
+    });
+    troubles.sort(([left], [right]) => left - right);
+    let endMs = Number.NEGATIVE_INFINITY;
+    for (const [startMs, lastsMs] of troubles) {
+      if (startMs <= endMs) {
+        nodes[place]?.problem(
+          `a source-trouble begins after ${startMs} ms, before another is over. Give it a later at.`,
+        );
+        break;
+      }
+      endMs = startMs + lastsMs;
     }
   }
 }

@@ -147,6 +147,15 @@ describe("a scenario file", () => {
     expect(problem).toContain(what);
   });
 
+  test.each([
+    ["{kind: folder-away, lasts: 1s}", "{kind: torn-write, at: 1s}", 1000],
+    ["{kind: rewrite-all, at: 2500ms}", "{kind: unreadable, lasts: 1s, count: 2, every: 2s}", 2500],
+  ])("with troubles of the source at the same time, %s and %s, says when", (one, other, atMs) => {
+    const actions = [one, other].map((each) => each.replace("{", "{action: source-trouble, ")).join(", ");
+    const [problem = ""] = problemsOf(`name: mine\nshape: W1\nphases:\n  - actions: [${actions}]\n`);
+    expect(problem).toContain(`mine.yaml:4: phases[0]: a source-trouble begins after ${atMs} ms`);
+  });
+
   test("of more changes than fit into memory is refused before they are planned", () => {
     const [problem = ""] = problemsOf(good.replace("rate: 10, for: 1s", "rate: 10000, for: 20h"));
     expect(problem).toContain("mine.yaml:4: phases[0].rate: 720000000 changes are more than 1000000");
