@@ -73,12 +73,9 @@ export async function openProbe(words: string): Promise<ProcessProbe> {
       return all;
     },
     async activeResources() {
-      const { result } = await main.session.call<{ result: { value: readonly string[] } }>("Runtime.evaluate", {
-        expression: "process.getActiveResourcesInfo()",
-        returnByValue: true,
-      });
+      const kinds = await evaluated<readonly string[]>(main, "process.getActiveResourcesInfo()");
       const counts: Record<string, number> = {};
-      for (const kind of result.value) counts[kind] = (counts[kind] ?? 0) + 1;
+      for (const kind of kinds) counts[kind] = (counts[kind] ?? 0) + 1;
       return counts;
     },
     async turns() {
@@ -86,14 +83,16 @@ export async function openProbe(words: string): Promise<ProcessProbe> {
       const ms = nowMs - (turnsTakenMs ?? nowMs);
       const run = turnsTakenMs === undefined ? noteTurns : takeNotedTurns;
       turnsTakenMs = nowMs;
-      const { result } = await main.session.call<{ result: { value?: readonly number[] } }>("Runtime.evaluate", {
-        expression: `(${run.toString()})()`,
-        returnByValue: true,
-      });
-      return { workedMs: result.value ?? [], ms };
+      const workedMs = await evaluated<readonly number[] | undefined>(main, `(${run.toString()})()`);
+      return { workedMs: workedMs ?? [], ms };
     },
     close: () => socket.close(),
   };
+}
+
+interface Evaluation {
+  readonly result: { readonly value?: unknown };
+  readonly exceptionDetails?: { readonly text: string; readonly exception?: { readonly description?: string } };
 }
 
 interface WorkerNotice {
@@ -130,6 +129,17 @@ function threadOver(send: (text: string) => void, hear?: (method: string, params
     else hear?.(method, params);
   });
   return { session, chunks };
+}
+
+/** Value of an expression in a thread. */
+async function evaluated<Value>({ session }: Thread, expression: string): Promise<Value> {
+  const { result, exceptionDetails } = await session.call<Evaluation>("Runtime.evaluate", {
+    expression,
+    returnByValue: true,
+  });
+  if (exceptionDetails === undefined) return result.value as Value;
+  const found = exceptionDetails.exception?.description ?? exceptionDetails.text;
+  throw new Error(`in the process, ${expression} throws: ${found}`);
 }
 
 async function take({ session, chunks }: Thread): Promise<HeapCensus> {
