@@ -276,6 +276,23 @@ describe("trouble with the folder", () => {
     expect(deletes(followed)).toEqual([]);
   });
 
+  test("a link that leads nowhere at the start stands for what the file said before, until it is removed", async () => {
+    const folder = makeFolder();
+    writeFileSync(folder.path("a.yaml"), config("a", "1"));
+    const before = follow(folder);
+    await before.source.ready;
+    await before.source.stop();
+    unlinkSync(folder.path("a.yaml"));
+    symlinkSync("nowhere", folder.path("a.yaml"));
+    symlinkSync("nowhere", folder.path("b.yaml"));
+    const followed = follow(folder);
+    await followed.source.ready;
+    expect([...followed.world.entries()]).toEqual([["a", { v: "1" }]]);
+    expect(reasons(followed)).toContain("a.yaml file-unreadable");
+    unlinkSync(folder.path("a.yaml"));
+    await followed.until(() => followed.world.size === 0);
+  });
+
   test("while it is moved away all stands, and another one in its place is followed", async () => {
     const folder = makeFolder();
     writeFileSync(folder.path("a.yaml"), config("a", "1"));

@@ -218,7 +218,9 @@ class FolderFollower {
     this.#sweeps.drop();
     const startMs = this.#options.clock.monotonic();
     const scan = await this.#list();
+    const isFirst = this.#scan === undefined;
     this.#adopt(scan, () => false);
+    if (isFirst) for (const path of scan.dangling) await this.#restore(path);
     this.#sweeps.pause(this.#options.clock.monotonic() - startMs);
   }
 
@@ -347,6 +349,14 @@ class FolderFollower {
     if (parsed !== undefined) this.#accept(path, parsed);
   }
 
+  /** What a link that leads nowhere said before the start stands as well. */
+  async #restore(path: string): Promise<void> {
+    const objects = await this.#lastGood.load(path);
+    if (objects === undefined) return;
+    this.#known.set(path, NOT_THERE);
+    this.#set.put(path, { isReadable: true, objects, rejections: [] });
+  }
+
   #accept(path: string, parsed: ParsedFile): void {
     this.#set.put(path, parsed);
     if (parsed.isReadable) this.#lastGood.save(path, parsed.objects);
@@ -375,6 +385,9 @@ class FolderFollower {
 function isNewSmallJson(path: string, seen: Fingerprint, known: Fingerprint | undefined): boolean {
   return path.endsWith(".json") && seen.inode !== known?.inode && seen.size > 0 && seen.size <= SMALL_MAX_BYTES;
 }
+
+/** Equal to the state of no file. */
+const NOT_THERE: Fingerprint = { inode: -1, size: -1, modifiedMs: -1, changedMs: -1 };
 
 /** Of this file, and equal to no state of it. */
 function asUnread(seen: Fingerprint): Fingerprint {
