@@ -89,9 +89,13 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
     throw signal.aborted ? new RunStopped(`${scenario.name} was given up`) : error;
   } finally {
     signal.removeEventListener("abort", giveUp);
-    await fleet?.stop();
-    await opened?.close();
-    input.close();
+    try {
+      await fleet?.stop();
+      await opened?.close();
+    } finally {
+      // A folder that is away comes back whatever else has failed.
+      input.close();
+    }
   }
 }
 

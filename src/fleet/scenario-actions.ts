@@ -39,6 +39,9 @@ const SOURCE_TROUBLES: readonly SourceTrouble[] = [
   "rewrite-all",
 ];
 
+/** Of a MeshConfig. */
+const TLS_VERSIONS = ["TLS_AUTO", "TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"] as const;
+
 /** Read, and refused with the reason. */
 const NOT_AVAILABLE = ["api-trouble"] as const;
 
@@ -203,7 +206,8 @@ function readValues(node: ScenarioNode, field: SettingField, times: number): rea
   const items = node.items();
   const values = items.map((item): SettingValue => {
     if (typeof first === "boolean") return item.flag(first);
-    return typeof first === "string" ? item.text(first) : item.items().map((each) => each.text(""));
+    if (typeof first === "string") return item.oneOf(TLS_VERSIONS, undefined) ?? "";
+    return item.items().map((each) => each.text(""));
   });
   if (values.length === 0) node.problem(`a list of what ${field} becomes in turn was expected, found ${node.shown}.`);
   let before: SettingValue = first;

@@ -115,6 +115,10 @@ describe("a scenario file", () => {
       "values[0]: true or false was expected",
     ],
     ["{action: edit-setting, field: spec.traffic.enableEgress, values: [false]}", "values[0]: is what"],
+    [
+      "{action: edit-setting, field: spec.sidecar.tlsMinProtocolVersion, values: [TLSv1.3]}",
+      "values[0]: one of TLS_AUTO, TLSv1_0",
+    ],
     ["{action: edit-setting, field: spec.sidecar.ecdhCurves, values: [[P-256], [P-256]], every: 1s}", "values[1]: is"],
     ["{action: edit-setting, field: spec.traffic.enableEgress, values: [true], count: 2, every: 1s}", "values[0]: is"],
   ])("with %s, which changes nothing or is no setting, says so", (action, what) => {
