@@ -1,5 +1,4 @@
-import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import type { Clock } from "../lib/mod.ts";
 import { nextTurn, workedMs } from "../platform/mod.ts";
@@ -7,15 +6,13 @@ import { admission } from "./admission.ts";
 import { Caller } from "./caller.ts";
 import { CallerCrowd } from "./caller-crowd.ts";
 import { type ClientCertificate, peerIdentity } from "./client-certificate.ts";
-import { splitAddress } from "./listen-address.ts";
+import { listenOn, portOf } from "./listeners.ts";
 import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
 import type { TransportMetrics } from "./stream-thread-metrics.ts";
 import { trustCheck } from "./trust-check.ts";
 
 /** A connection whose handshake takes longer is closed. */
 const HANDSHAKE_MS = 5_000;
-/** Connections that the system keeps until the loop gets to them. */
-const BACKLOG = 1024;
 /**
  * Of the connections that those who were let in leave room for, those who were not may hold so much: the rest is there for the
  * next ones, while these are ended. Of 24,000 it is 16,000, so that 10,000 proxies behind one address may come back at once.
@@ -81,15 +78,15 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
 
   return {
     async listen(address) {
-      const listener = createServer({ noDelay: true }, callers.accept);
-      const place = splitAddress(address);
-      listener.listen({ ...place, backlog: BACKLOG, reusePort: options.reusePort ?? false });
-      await once(listener, "listening");
-      // One that could not be taken in, for example for want of file descriptors, is no reason to stop.
-      listener.on("error", () => metrics.ended("failed"));
-      listeners.add(listener);
-      const bound = listener.address();
-      return bound === null || typeof bound === "string" ? address : address.replace(/:\d+$/, `:${bound.port}`);
+      const added = await listenOn(address, {
+        onConnection: callers.accept,
+        onError: () => metrics.ended("failed"),
+        isShared: options.reusePort ?? false,
+      });
+      for (const listener of added) listeners.add(listener);
+      const [first] = added;
+      const port = first === undefined ? undefined : portOf(first);
+      return port === undefined ? address : address.replace(/:\d+$/, `:${port}`);
     },
     renewCredentials(credentials) {
       trust.renew(credentials.clientCaPem);
