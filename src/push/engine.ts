@@ -7,6 +7,7 @@ import { type ChangeSet, type Identity, isIdentityUsed, type MeshSnapshot, viewC
 import type { Peer, ResourceTable, TableSource, TableSubscription } from "../xds/resource.ts";
 import { type FanOutWindow, fanOutWindow } from "./fan-out-window.ts";
 import { latestWorld, type Published } from "./latest-world.ts";
+import { inSlices } from "./slices.ts";
 import { type TableUpdateOptions, type TableWork, tableUpdater } from "./table-update.ts";
 import type { Subscription } from "./workload.ts";
 import { createWorkloadSet, type WorkloadSet } from "./workload-set.ts";
@@ -192,13 +193,11 @@ function passRunner(
     const now = clock.monotonic();
     measure(published !== undefined, changed.length, now - startedAt);
     window.told(changed.length, now);
-    // A plain loop here and where these are found: it runs too seldom to be compiled, and so for thousands as it is written.
-    for (let n = 0; n < changed.length; n++) {
-      const subscription = changed[n];
-      if (subscription === undefined || !set.isOpen(subscription)) continue;
+    await inSlices(clock, changed, (subscription) => {
+      if (!set.isOpen(subscription)) return;
       subscription.isTold = true;
       subscription.onChange();
-    }
+    });
     return changed.length;
   };
 }
