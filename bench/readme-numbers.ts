@@ -58,8 +58,11 @@ const ROWS: Readonly<Record<string, Cells>> = {
     "{fleet/certificates: rotate-certificates, to the last proxy|max}; {fleet/certificates: rotate-certificates, server CPU per delivery}",
   ],
   "ten minutes of churn, reconnects and rotations": ["{leaks: heap growth per second, objects and buffers}"],
-  "permissive mode and back, 5,000 proxies, p50 / max of the last": [
+  "permissive mode and back, 5,000 proxies that see the same 50 services in both (scopes)": [
     "{fleet/flip: flip, to the last proxy} / {fleet/flip: flip, to the last proxy|max}",
+  ],
+  "the same where 50 of 100 services come and go": [
+    "{fleet/flip-wide: flip, to the last proxy} / {fleet/flip-wide: flip, to the last proxy|max}",
   ],
 };
 
