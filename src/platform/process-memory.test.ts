@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { skipOnDeno } from "../../test/support/needs.ts";
 import { beginWithYoungHeap, heapFlags } from "./process-memory.ts";
 
 afterEach(() => {
@@ -6,7 +7,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe.skipIf("Deno" in globalThis || process.execve === undefined)("the young generation", () => {
+describe("the young generation", () => {
+  beforeEach((context) => skipOnDeno(context, "flags of Node"));
+
   const begun = () => {
     const execve = vi.spyOn(process, "execve").mockReturnValue(undefined as never);
     beginWithYoungHeap();
