@@ -119,6 +119,7 @@ test("who says nothing is let go in time, and counted", async () => {
 
 test("proxies that come back are let in side by side, also while each turn of the thread is long", async (context) => {
   skipOnDeno(context, "turns in which sockets take in one connection each");
+  if (process.platform !== "linux") context.skip("unobtainable: sockets share a port's connections on Linux alone");
   const { port, turnedAway } = await startAcceptor(2);
   const arrived = Array.from({ length: 100 }, () => stranger(port));
   let turns = 0;
