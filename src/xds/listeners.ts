@@ -29,7 +29,7 @@ export async function listenOn(address: string, options: ListenersOptions): Prom
   try {
     // A port is shared from the first socket on or never. That nobody else has it is what one that does not share finds out.
     if (options.isShared) listeners.push(first);
-    else await closed(first);
+    else first.close();
     while (listeners.length < SHARING) listeners.push(await listen(shared, options));
   } catch (error) {
     for (const listener of listeners) listener.close();
@@ -53,9 +53,4 @@ async function listen(place: ListenOptions, { onConnection, onError }: Listeners
   await once(listener, "listening");
   listener.on("error", onError);
   return listener;
-}
-
-async function closed(listener: Server): Promise<void> {
-  listener.close();
-  await once(listener, "close");
 }
