@@ -11,6 +11,8 @@ import type { ManifestObject } from "./manifest-text.ts";
 export interface LastGood {
   /** Undefined when the file could never be read. */
   load(file: string): Promise<readonly ManifestObject[] | undefined>;
+  /** Those of the files with an entry that `isWanted`. Looks into each entry: for what is seldom. */
+  filesOf(isWanted: (file: string) => boolean): Promise<readonly string[]>;
   save(file: string, objects: readonly ManifestObject[]): void;
   remove(file: string): void;
   /** Removes the entries of all other files. */
@@ -97,6 +99,14 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
         return undefined;
       }
     },
+    async filesOf(isWanted) {
+      const files: string[] = [];
+      for (const name of await entryNames(dir)) {
+        const file = (await readHeader(join(dir, name)))?.file;
+        if (typeof file === "string" && isWanted(file)) files.push(file);
+      }
+      return files;
+    },
     save: wish,
     remove: (file) => wish(file, undefined),
     keepOnly(files) {
@@ -110,12 +120,17 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
 }
 
 async function removeOthers(dir: string, kept: ReadonlySet<string>): Promise<void> {
-  // Without the folder there is nothing to remove.
-  const names = await readdir(dir).catch((): string[] => []);
-  for (const name of names) {
+  for (const name of await entryNames(dir)) {
     // What cannot be removed now is removed at the next start.
-    if (!kept.has(name) && /\.manifest(\.new)?$/.test(name)) await rm(join(dir, name), { force: true }).catch(() => {});
+    if (!kept.has(name)) await rm(join(dir, name), { force: true }).catch(() => {});
   }
+}
+
+/** Also of entries that were not written to their end. */
+async function entryNames(dir: string): Promise<readonly string[]> {
+  // Without the folder there are none.
+  const names = await readdir(dir).catch((): string[] => []);
+  return names.filter((name) => /\.manifest(\.new)?$/.test(name));
 }
 
 function digestOf(objects: readonly ManifestObject[]): string {

@@ -220,7 +220,7 @@ class FolderFollower {
     const scan = await this.#list();
     const isFirst = this.#scan === undefined;
     this.#adopt(scan, () => false);
-    if (isFirst) for (const path of scan.dangling) await this.#restore(path);
+    if (isFirst) await this.#restore(scan);
     this.#sweeps.pause(this.#options.clock.monotonic() - startMs);
   }
 
@@ -236,10 +236,8 @@ class FolderFollower {
       this.#dirty.add(path);
       if (!isLookedAt(path)) this.#sweeps.distrust();
     }
-    const isUnlisted = (path: string) =>
-      scan.unlisted.some((parent) => parent === "" || path === parent || path.startsWith(`${parent}/`));
     for (const path of this.#known.keys()) {
-      if (scan.files.has(path) || scan.dangling.has(path) || isUnlisted(path)) continue;
+      if (scan.files.has(path) || scan.dangling.has(path) || isUnlisted(scan, path)) continue;
       this.#sweeps.distrust();
       if (!isLookedAt(path)) this.#forget(path);
     }
@@ -349,12 +347,18 @@ class FolderFollower {
     if (parsed !== undefined) this.#accept(path, parsed);
   }
 
-  /** What a link that leads nowhere said before the start stands as well. */
-  async #restore(path: string): Promise<void> {
-    const objects = await this.#lastGood.load(path);
-    if (objects === undefined) return;
-    this.#known.set(path, NOT_THERE);
-    this.#set.put(path, { isReadable: true, objects, rejections: [] });
+  /** What was said before the start by what cannot be looked at now stands as well. */
+  async #restore(scan: FolderScan): Promise<void> {
+    const unseen = new Set(scan.dangling);
+    if (scan.unlisted.length > 0) {
+      for (const path of await this.#lastGood.filesOf((file) => isUnlisted(scan, file))) unseen.add(path);
+    }
+    for (const path of unseen) {
+      const objects = await this.#lastGood.load(path);
+      if (objects === undefined) continue;
+      this.#known.set(path, NOT_THERE);
+      this.#set.put(path, { isReadable: true, objects, rejections: [] });
+    }
   }
 
   #accept(path: string, parsed: ParsedFile): void {
@@ -392,6 +396,11 @@ const NOT_THERE: Fingerprint = { inode: -1, size: -1, modifiedMs: -1, changedMs:
 /** Of this file, and equal to no state of it. */
 function asUnread(seen: Fingerprint): Fingerprint {
   return { ...seen, size: -1 };
+}
+
+/** Whether nothing can be said of a path, since it, or a folder above it, could not be looked at. */
+function isUnlisted({ unlisted }: FolderScan, path: string): boolean {
+  return unlisted.some((parent) => parent === "" || path === parent || path.startsWith(`${parent}/`));
 }
 
 function parentOf(path: string): string {
