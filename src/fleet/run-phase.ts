@@ -204,7 +204,11 @@ class PhaseRunner {
   async #replace(ids: readonly number[]): Promise<Opened> {
     const { fleet, proxies, patienceMs } = this.#context;
     const sick = ids.filter((id) => proxies.isSick(id));
-    if (sick.length > 0) await fleet.setBehaviour(sick, { kind: "normal" });
+    if (sick.length > 0) {
+      // Told that they are well, sick ones that are connected would open a stream for their old self first.
+      await fleet.disconnect(sick);
+      await fleet.setBehaviour(sick, { kind: "normal" });
+    }
     const opened = await fleet.reopen({ ids, ...AS_NEW, timeoutMs: patienceMs });
     proxies.setHealth(sick, true);
     return opened;
