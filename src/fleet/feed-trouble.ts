@@ -1,15 +1,17 @@
 /** What goes wrong with a folder that others write into: done to it as it happens, from a torn write to a lost watch. */
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** Of Linux: events that a reader may be behind before the system forgets further ones. */
 const QUEUE_LIMIT = "/proc/sys/fs/inotify/max_queued_events";
@@ -32,10 +34,13 @@ export function makeUnreadable(path: string, beside: string): void {
   renameSync(beside, path);
 }
 
-/** Moves a folder away; what is to be in its place later is a new folder, `next`, with the same files. */
+/**
+ * Moves a folder away; what is to be in its place later is a new folder, `next`, with the same files. It is made first: while
+ * it is there, {@link restoreMoved} has something to do.
+ */
 export function moveAway(folder: string, away: string, next: string): void {
-  renameSync(folder, away);
   mkdirSync(next);
+  renameSync(folder, away);
   for (const entry of readdirSync(away, { withFileTypes: true })) {
     const [from, to] = [join(away, entry.name), join(next, entry.name)];
     // Folders have one name only.
@@ -48,6 +53,25 @@ export function moveAway(folder: string, away: string, next: string): void {
 export function moveBack(folder: string, away: string, next: string): void {
   renameSync(next, folder);
   rmSync(away, { recursive: true, force: true });
+}
+
+/** Puts back what a process that was killed had moved away, with what had changed meanwhile; mostly there is nothing to do. */
+export function restoreMoved(folder: string, away: string, next: string): void {
+  if (!existsSync(next)) return;
+  if (!existsSync(away)) {
+    // Killed before anything was moved.
+    rmdirSync(next);
+    return;
+  }
+  if (existsSync(folder)) {
+    throw new FeedTroubleError(
+      `A run that was killed had moved ${folder} to ${away}, and there is a new ${folder} now: move what you need from there and remove ${dirname(away)}.`,
+    );
+  }
+  for (const name of readdirSync(next)) renameSync(join(next, name), join(away, name));
+  renameSync(away, folder);
+  // Two names of one file are not renamed into one: what did not change is still there.
+  rmSync(next, { recursive: true });
 }
 
 /** Replaces every file of a folder by one that says the same; `beside`: a folder on the same file system. */

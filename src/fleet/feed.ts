@@ -1,7 +1,16 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import process from "node:process";
-import { drainFlood, flood, makeUnreadable, moveAway, moveBack, rewriteAll, tear } from "./feed-trouble.ts";
+import {
+  drainFlood,
+  flood,
+  makeUnreadable,
+  moveAway,
+  moveBack,
+  restoreMoved,
+  rewriteAll,
+  tear,
+} from "./feed-trouble.ts";
 import type { FileKey, World } from "./world.ts";
 import type { KubeObject } from "./world-objects.ts";
 
@@ -36,18 +45,30 @@ export class FolderFeed {
   readonly #folder: string;
   /** Where files are written before they are in place; the same file system, and not read by the control plane. */
   readonly #beside: string;
+  /** Where it is while it is away, and what takes its place then. */
   readonly #away: string;
+  readonly #back: string;
   /** Where it is now. */
   #place: string;
   #count = 0;
+  /** For a process that ends in the middle. */
+  readonly #comeBack = (): void => {
+    moveBack(this.#folder, this.#away, this.#back);
+  };
 
-  /** `folder` is made when it is not there; what it holds already is left. */
+  /**
+   * `folder` is made when it is not there; what it holds already is left. What a run that was killed had moved away is put
+   * back first; throws a `FeedTroubleError` when something else is in its place.
+   */
   constructor(folder: string) {
-    this.#folder = folder;
-    this.#beside = `${folder}.next`;
-    this.#away = `${folder}.away`;
-    this.#place = folder;
-    mkdirSync(folder, { recursive: true });
+    // Names beside it are made of its own, which must not end with a slash.
+    this.#folder = resolve(folder);
+    this.#beside = `${this.#folder}.next`;
+    this.#away = join(this.#beside, "away");
+    this.#back = join(this.#beside, "back");
+    this.#place = this.#folder;
+    restoreMoved(this.#folder, this.#away, this.#back);
+    mkdirSync(this.#folder, { recursive: true });
     mkdirSync(this.#beside, { recursive: true });
   }
 
@@ -111,7 +132,6 @@ export class FolderFeed {
   }
 
   #trouble(trouble: FeedTrouble): void {
-    const next = `${this.#folder}.back`;
     switch (trouble.kind) {
       case "mend":
         break;
@@ -122,11 +142,13 @@ export class FolderFeed {
         makeUnreadable(join(this.#place, fileName(trouble.key)), this.#besideName());
         break;
       case "away":
-        moveAway(this.#folder, this.#away, next);
-        this.#place = next;
+        moveAway(this.#folder, this.#away, this.#back);
+        this.#place = this.#back;
+        process.once("exit", this.#comeBack);
         break;
       case "back":
-        moveBack(this.#folder, this.#away, next);
+        process.off("exit", this.#comeBack);
+        moveBack(this.#folder, this.#away, this.#back);
         this.#place = this.#folder;
         break;
       case "rewrite":

@@ -1,0 +1,72 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { FolderFeed } from "./feed.ts";
+import { FeedTroubleError } from "./feed-trouble.ts";
+import { namedShape, type Shape } from "./shape.ts";
+import { World } from "./world.ts";
+
+let top: string;
+let folder: string;
+beforeEach(() => {
+  top = mkdtempSync(join(tmpdir(), "osm-feed-"));
+  folder = join(top, "mesh");
+  mkdirSync(join(folder, "sub"), { recursive: true });
+  writeFileSync(join(folder, "own.yaml"), "of the user");
+  writeFileSync(join(folder, "sub", "further.yaml"), "of the user, too");
+});
+afterEach(() => rmSync(top, { recursive: true, force: true }));
+
+/** A process that has the folder moved away, writes a file where it is to come back, and then does as told. */
+function movingAway(then: string): string {
+  const module = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+  return `
+    import { writeFileSync } from "node:fs";
+    import { join } from "node:path";
+    import process from "node:process";
+    const { FolderFeed } = await import(${module("./feed.ts")});
+    const folder = ${JSON.stringify(folder)};
+    const feed = new FolderFeed(folder + "/");
+    feed.prepare(undefined, [], { kind: "away" }).commit();
+    writeFileSync(join(folder + ".next", "back", "changed.json"), "meanwhile");
+    ${then}`;
+}
+
+const program = "Deno" in globalThis ? ["run", "-A", "-"] : ["--input-type=module", "-"];
+
+function expectAll(): void {
+  expect(readdirSync(folder).sort()).toEqual(["changed.json", "own.yaml", "sub"]);
+  expect(readFileSync(join(folder, "sub", "further.yaml"), "utf8")).toBe("of the user, too");
+}
+
+test("a folder that is away when the process exits comes back, whatever ended the run", () => {
+  execFileSync(process.execPath, program, { input: movingAway("process.exit(0);") });
+  expectAll();
+});
+
+test("a folder that is away when the process is killed comes back with the next run", async () => {
+  const child = spawn(process.execPath, program, { stdio: ["pipe", "ignore", "inherit"] });
+  child.stdin.end(movingAway('process.kill(process.pid, "SIGKILL");'));
+  await once(child, "exit");
+  expect(existsSync(folder)).toBe(false);
+  const feed = new FolderFeed(folder);
+  expectAll();
+  feed.close();
+  expect(readdirSync(top)).toEqual(["mesh"]);
+});
+
+test("when the folder was made anew meanwhile, nothing is touched, and one sentence says what to do", () => {
+  const feed = new FolderFeed(folder);
+  feed.prepare(new World(namedShape("W1") as Shape), [], { kind: "away" }).commit();
+  mkdirSync(folder);
+  expect(() => new FolderFeed(folder)).toThrow(FeedTroubleError);
+  expect(() => new FolderFeed(folder)).toThrow(`remove ${folder}.next`);
+  expect(readdirSync(folder)).toEqual([]);
+  rmSync(folder, { recursive: true });
+  feed.close();
+  expect(readdirSync(folder)).toEqual(["own.yaml", "sub"]);
+});
