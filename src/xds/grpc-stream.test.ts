@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { manualClock } from "../lib/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import { type GrpcCarrier, type GrpcStream, openGrpcStream } from "./grpc-stream.ts";
+import type { AcceptStream } from "./transport.ts";
 
 const CERTIFICATE: ClientCertificate = {
   commonName: "proxy",
@@ -18,15 +19,16 @@ const HEAD = {
 const ignore = () => undefined;
 
 /** A stream on a carrier that counts who wants it to be paused, as a connection with several streams does. */
-function openStream() {
+function openStream(refusal?: "refused") {
   const clock = manualClock();
   let paused = 0;
+  let abandoned = 0;
   const carrier: GrpcCarrier = {
     respond: ignore,
     respondAlone: ignore,
     write: () => true,
     trailers: ignore,
-    abandon: ignore,
+    abandon: () => void abandoned++,
     pauseReading: () => void paused++,
     resumeReading: () => void paused--,
   };
@@ -38,10 +40,15 @@ function openStream() {
     closed: () => void events.push("closed"),
     failed: (code: string) => void events.push(`failed ${code}`),
   };
-  const options = { accept: () => handler, clock, requestBytesMax: 1024, findExcess: ignore };
+  const accept: AcceptStream = (_protocol, _certificate, transport) => {
+    if (refusal === undefined) return handler;
+    transport.end("RESOURCE_EXHAUSTED", "enough of them");
+    return undefined;
+  };
+  const options = { accept, clock, requestBytesMax: 1024, findExcess: ignore };
   const stream = openGrpcStream(HEAD, CERTIFICATE, carrier, options) as GrpcStream;
   const flood = (requests: number) => stream.receive(Buffer.alloc(requests * 5));
-  return { clock, stream, events, flood, paused: () => paused };
+  return { clock, stream, events, flood, paused: () => paused, abandoned: () => abandoned };
 }
 
 test("a stream that asked far too much at once is read again when its budget has grown", () => {
@@ -71,4 +78,15 @@ test("whoever serves a stream hears, once, that what came on it cannot be taken"
   stream.halfClosed();
   stream.closed();
   expect(events).toEqual(["failed RESOURCE_EXHAUSTED"]);
+});
+
+test("a stream that was refused is given up if it does not end by itself, and leaves nothing to do if it does", () => {
+  const lasting = openStream("refused");
+  lasting.clock.advance(10_000);
+  expect(lasting.abandoned()).toBe(1);
+  const ended = openStream("refused");
+  ended.stream.receive(Buffer.from([0, 0, 0, 8, 0]));
+  ended.stream.closed();
+  ended.clock.advance(10_000);
+  expect(ended.abandoned()).toBe(0);
 });

@@ -66,7 +66,8 @@ const RESPONSE_HEADERS: Headers = [
 const END_MS = 5_000;
 
 /**
- * Takes in a request as the gRPC over HTTP/2 specification says. Undefined: it was refused, and the response says why.
+ * Takes in a request as the gRPC over HTTP/2 specification says. Undefined: it is none of ours, and the response says why. A
+ * stream that `accept` refused has ended already, and wants to hear of its close like any other.
  */
 export function openGrpcStream(
   head: GrpcRequestHead,
@@ -91,7 +92,8 @@ export function openGrpcStream(
     return undefined;
   }
   const stream = new GrpcStream(carrier, options);
-  return stream.open(protocol, certificate) ? stream : undefined;
+  stream.open(protocol, certificate);
+  return stream;
 }
 
 /** `application/grpc`, alone or followed by `+FORMAT` or parameters. */
@@ -122,10 +124,8 @@ export class GrpcStream implements StreamTransport {
     this.#reader = new GrpcFrameReader(options.requestBytesMax, onMessage, options.findExcess);
   }
 
-  /** False: the stream was refused. */
-  open(protocol: StreamInfo["protocol"], certificate: ClientCertificate): boolean {
+  open(protocol: StreamInfo["protocol"], certificate: ClientCertificate): void {
     this.#handler = this.#options.accept(protocol, certificate, this);
-    return this.#handler !== undefined;
   }
 
   /** Bytes of the request. */

@@ -47,7 +47,7 @@ export function serveStreamThread(port: MessagePort, data: StreamThreadData, clo
     if (batch.kind === ENTRY.send) {
       const response = responses.get(batch.value);
       if (response !== undefined) stream?.send(response);
-    } else if (batch.kind === ENTRY.bytes) responses.set(batch.key, Buffer.from(batch.bytes));
+    } else if (batch.kind === ENTRY.bytes) responses.set(batch.key, batch.ownBytes());
     else if (batch.kind === ENTRY.forget) responses.delete(batch.key);
     else if (batch.kind === ENTRY.end) stream?.end(JSON.parse(Buffer.from(batch.bytes).toString()) as StreamEnding);
   };
