@@ -13,15 +13,14 @@ import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { KeptConnection } from "./connection-keeper.ts";
 import { Departures } from "./departures.ts";
-import type { FindExcess } from "./grpc-frames.ts";
 import {
   type GrpcCarrier,
   type GrpcStream,
   type GrpcStreamOptions,
+  grpcStreamOptions,
   type Headers,
   openGrpcStream,
 } from "./grpc-stream.ts";
-import { requestExcess } from "./repeated-fields.ts";
 import { readSocket } from "./socket-reader.ts";
 import { SocketWriter, WriteTurn } from "./socket-writer.ts";
 import { type TransportOptions, tlsTransport } from "./tls-transport.ts";
@@ -32,15 +31,13 @@ export function framedTransport(options: TransportOptions): Transport {
   const framing = new DataFraming();
   const errors = options.metrics.counter("osm_xds_connection_errors_total", "Connections whose client broke HTTP/2");
   const departures = new Departures((action) => void nextTurn().then(action));
-  const { accept, clock, limits } = options;
-  const findExcess: FindExcess = (beginning, length) => requestExcess(beginning, limits.namesMax, length);
   const shared = {
     framing,
     departures,
     writes: new WriteTurn(),
-    now: clock.monotonic,
-    streamOptions: { accept, clock, requestBytesMax: limits.requestBytesMax, findExcess },
-    http2Limits: { ...DEFAULT_HTTP2_LIMITS, concurrentStreams: limits.streamsPerConnectionMax },
+    now: options.clock.monotonic,
+    streamOptions: grpcStreamOptions(options),
+    http2Limits: { ...DEFAULT_HTTP2_LIMITS, concurrentStreams: options.limits.streamsPerConnectionMax },
     onError: () => errors.add(),
   };
   return tlsTransport(options, (socket, certificate) => new FramedConnection(socket, certificate, shared));

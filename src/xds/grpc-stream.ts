@@ -2,8 +2,9 @@ import type { Clock } from "../lib/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import { type FindExcess, GrpcFrameError, GrpcFrameReader } from "./grpc-frames.ts";
 import type { StreamInfo } from "./observer.ts";
+import { requestExcess } from "./repeated-fields.ts";
 import { RequestBudget } from "./request-budget.ts";
-import type { AcceptStream, EndCode, StreamHandler, StreamTransport } from "./transport.ts";
+import type { AcceptStream, EndCode, StreamHandler, StreamTransport, TransportLimits } from "./transport.ts";
 
 /** Names in lower case, pseudo-headers first. */
 export type Headers = readonly (readonly [name: string, value: string])[];
@@ -38,6 +39,20 @@ export interface GrpcStreamOptions {
   readonly requestBytesMax: number;
   /** What is asked about long messages before they are whole. */
   readonly findExcess: FindExcess;
+}
+
+/** What all streams of a transport are opened with. */
+export function grpcStreamOptions({
+  accept,
+  clock,
+  limits: { requestBytesMax, namesMax },
+}: {
+  readonly accept: AcceptStream;
+  readonly clock: Clock;
+  readonly limits: Pick<TransportLimits, "requestBytesMax" | "namesMax">;
+}): GrpcStreamOptions {
+  const findExcess: FindExcess = (beginning, length) => requestExcess(beginning, namesMax, length);
+  return { accept, clock, requestBytesMax, findExcess };
 }
 
 const STATUS: Readonly<Record<EndCode, number>> = {

@@ -10,9 +10,7 @@ import type { TLSSocket } from "node:tls";
 import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { KeptConnection } from "./connection-keeper.ts";
-import type { FindExcess } from "./grpc-frames.ts";
-import { type GrpcCarrier, openGrpcStream } from "./grpc-stream.ts";
-import { requestExcess } from "./repeated-fields.ts";
+import { type GrpcCarrier, type GrpcStreamOptions, grpcStreamOptions, openGrpcStream } from "./grpc-stream.ts";
 import { type TransportOptions, tlsTransport } from "./tls-transport.ts";
 import type { Transport } from "./transport.ts";
 
@@ -31,8 +29,9 @@ export function http2Transport(options: TransportOptions): Transport {
     },
   });
   server.on("sessionError", () => undefined);
+  const streamOptions = grpcStreamOptions(options);
   return tlsTransport(options, (socket, certificate) =>
-    serveSession(sessionOver(server, socket), certificate, options),
+    serveSession(sessionOver(server, socket), certificate, streamOptions),
   );
 }
 
@@ -52,11 +51,8 @@ function sessionOver(server: Http2Server, socket: TLSSocket): ServerHttp2Session
 function serveSession(
   session: ServerHttp2Session,
   certificate: ClientCertificate,
-  { accept, clock, limits }: TransportOptions,
+  streamOptions: GrpcStreamOptions,
 ): KeptConnection {
-  const { requestBytesMax, namesMax } = limits;
-  const findExcess: FindExcess = (beginning, length) => requestExcess(beginning, namesMax, length);
-  const streamOptions = { accept, clock, requestBytesMax, findExcess };
   let isClosing = false;
   const connection = {
     isHeard: true,
