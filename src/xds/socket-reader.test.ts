@@ -1,6 +1,9 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import type { TLSSocket } from "node:tls";
-import { expect, test } from "vitest";
+import { connect, createServer, type TLSSocket } from "node:tls";
+import { expect, test, vi } from "vitest";
+import { testAuthority } from "../../test/support/xds-mesh.ts";
 import { readSocket } from "./socket-reader.ts";
 
 /** A socket into which the test pushes what comes, as the runtime does, and what was read of it. */
@@ -45,4 +48,28 @@ test("a runtime that does not push is read all the same", () => {
   const { socket, read } = openSocket();
   socket.emit("data", Buffer.from("1"));
   expect(read).toEqual(["1"]);
+});
+
+test("on a real connection nothing makes an event of its own, so that the short way is taken", async () => {
+  const authority = await testAuthority();
+  const { certificatePem: cert, privateKeyPem: key } = await authority.sidecar({
+    uuid: "3f5c9c1e-0000-4000-8000-000000000001",
+    serviceAccount: "a",
+    namespace: "b",
+  });
+  const server = createServer({ cert, key }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const client = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  const [socket] = (await once(server, "secureConnection")) as [TLSSocket];
+  const emit = vi.spyOn(socket, "emit");
+  let read = "";
+  readSocket(socket, (bytes) => {
+    read += bytes.toString();
+  });
+  client.end("all of it");
+  await once(socket, "end");
+  server.close();
+  expect(read).toBe("all of it");
+  expect(emit.mock.calls.filter(([event]) => event === "data")).toEqual([]);
 });
