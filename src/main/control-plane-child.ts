@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { backoff, type Clock, type HostPort } from "../lib/mod.ts";
-import { heapFlags, smallMallocEnvironment } from "../platform/process-memory.ts";
+import { controlPlaneEnvironment, heapFlags } from "../platform/process-memory.ts";
 import { type ControlPlaneOptions, StartError } from "./options.ts";
 
 /** What the child tells the runner. */
@@ -117,7 +117,7 @@ function startChild(options: ControlPlaneOptions, edge: ChildEdge, hear: (messag
     child = fork(entry, [JSON.stringify(options)], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       execArgv: [...process.execArgv, ...heapFlags(options.workers)],
-      env: smallMallocEnvironment(process.env),
+      env: controlPlaneEnvironment(options.workers, process.env),
     });
   } catch (error) {
     // The system has no room for a process just now.

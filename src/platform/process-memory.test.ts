@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { skipOnDeno } from "../../test/support/needs.ts";
-import { beginWithYoungHeap, heapFlags } from "./process-memory.ts";
+import { beginWithYoungHeap, controlPlaneEnvironment, heapFlags } from "./process-memory.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -39,5 +39,25 @@ describe("the young generation", () => {
     } finally {
       Reflect.deleteProperty(process, "permission");
     }
+  });
+});
+
+describe("huge pages for what malloc gives out", () => {
+  const asked = { GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" };
+
+  test("are asked for with threads, and not where a small process is wanted or the environment says otherwise", () => {
+    expect(controlPlaneEnvironment(1, {})).toMatchObject(asked);
+    expect(controlPlaneEnvironment(0, {})).not.toHaveProperty("GLIBC_TUNABLES");
+    const chosen = { GLIBC_TUNABLES: "glibc.malloc.hugetlb=0" };
+    expect(controlPlaneEnvironment(1, chosen)).toMatchObject(chosen);
+  });
+
+  test("are had by a control plane without pods, which nobody else could give them", (context) => {
+    skipOnDeno(context, "flags of Node");
+    vi.stubEnv("NODE_OPTIONS", "");
+    vi.stubEnv("GLIBC_TUNABLES", undefined);
+    const execve = vi.spyOn(process, "execve").mockReturnValue(undefined as never);
+    beginWithYoungHeap();
+    expect(execve.mock.calls.map(([, , environment]) => environment)).toMatchObject([asked]);
   });
 });
