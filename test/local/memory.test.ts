@@ -37,10 +37,9 @@ test.each([
   vi.stubEnv("NODE_COMPILE_CACHE", join(root, "compiled-code"));
   // Only the second start finds its code compiled.
   await residentMiB(goal.workers);
-  // When V8 last collected differs by a megabyte or two from start to start: the least is what is needed.
-  let leastMiB = Number.POSITIVE_INFINITY;
-  for (let start = 0; start < STARTS && leastMiB >= goal.atMostMiB; start++) {
-    leastMiB = Math.min(leastMiB, await residentMiB(goal.workers));
-  }
-  expect(leastMiB).toBeLessThan(goal.atMostMiB);
+  // By when V8 last collected, starts lie within 2 MiB of each other: what most of them need counts, not the luckiest.
+  const starts: number[] = [];
+  for (let start = 0; start < STARTS; start++) starts.push(await residentMiB(goal.workers));
+  const [, middle] = starts.sort((left, right) => left - right);
+  expect(middle, `of ${starts.map((mib) => mib.toFixed(1)).join(", ")} MiB`).toBeLessThan(goal.atMostMiB);
 });
