@@ -7,10 +7,11 @@ const MEASURED = ["src", "workers", "bench", "package.json", ":(exclude)*.test.t
 
 /** Where a run happened, without anything that names the machine or its user. */
 export interface RunContext {
+  /** At the beginning. */
   readonly commit: string;
-  /** The checkout had changes that were not committed. */
+  /** What is measured was not what that commit has, at the beginning or at the end. */
   readonly isDirty: boolean;
-  /** ISO 8601, UTC. */
+  /** ISO 8601, UTC; of the end. */
   readonly date: string;
   readonly machine: {
     readonly system: string;
@@ -24,28 +25,33 @@ export interface RunContext {
   readonly command: readonly string[];
 }
 
-export function runContext(args: readonly string[], runtime: RunContext["runtime"]): RunContext {
+/** To be called when a run begins; what it gives, at the end of each part of it: who commits meanwhile changes what is measured. */
+export function beginRun(
+  args: readonly string[],
+  runtime: RunContext["runtime"],
+  checkout = CHECKOUT,
+): () => RunContext {
+  const commit = git(checkout, "rev-parse", "HEAD");
+  const wasDirty = !isUnchangedSince(commit, checkout);
   const processors = cpus();
-  return {
-    commit: git("rev-parse", "HEAD"),
-    isDirty: git("status", "--porcelain", "--untracked-files=no", "--", ...MEASURED) !== "",
-    date: new Date().toISOString(),
-    machine: {
-      system: type(),
-      kernel: release().replace(/[-+].*$/, ""),
-      cpus: processors.length,
-      model: processors[0]?.model ?? "unknown",
-      memoryMiB: Math.round(totalmem() / 2 ** 20),
-    },
-    runtime,
-    command: ["npm", "run", "bench", ...(args.length === 0 ? [] : ["--", ...args])],
+  const machine = {
+    system: type(),
+    kernel: release().replace(/[-+].*$/, ""),
+    cpus: processors.length,
+    model: processors[0]?.model ?? "unknown",
+    memoryMiB: Math.round(totalmem() / 2 ** 20),
+  };
+  const command = ["npm", "run", "bench", ...(args.length === 0 ? [] : ["--", ...args])];
+  return () => {
+    const isDirty = wasDirty || !isUnchangedSince(commit, checkout);
+    return { commit, isDirty, date: new Date().toISOString(), machine, runtime, command };
   };
 }
 
 /** Whether the control plane and what measures it are now what they were at a commit. */
-export function isUnchangedSince(commit: string): boolean {
+export function isUnchangedSince(commit: string, checkout = CHECKOUT): boolean {
   try {
-    execFileSync("git", ["diff", "--quiet", commit, "--", ...MEASURED], { cwd: CHECKOUT, stdio: "ignore" });
+    execFileSync("git", ["diff", "--quiet", commit, "--", ...MEASURED], { cwd: checkout, stdio: "ignore" });
     return true;
   } catch {
     // Changed, or a commit that this clone does not have.
@@ -53,10 +59,10 @@ export function isUnchangedSince(commit: string): boolean {
   }
 }
 
-function git(...args: readonly string[]): string {
+function git(checkout: URL, ...args: readonly string[]): string {
   try {
     return execFileSync("git", [...args], {
-      cwd: CHECKOUT,
+      cwd: checkout,
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     }).trim();

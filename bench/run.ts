@@ -12,7 +12,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { isUnchangedSince, runContext } from "./machine.ts";
+import { beginRun, isUnchangedSince } from "./machine.ts";
 import type { ExactCount, Findings, Measurement } from "./measurement.ts";
 import { PEER } from "./peers/go-control-plane.ts";
 import { comparisonTable, countLine, measurementLine, measurementTable } from "./report.ts";
@@ -23,6 +23,7 @@ import { chosenSuites, ownSuites, peerSuites, type Suite } from "./suites.ts";
 
 const { values, positionals } = readArguments();
 const server = serverProgram(values.runtime, values["server-flag"]);
+const contextNow = beginRun(process.argv.slice(2), server.runtime);
 const say = (text: string) => {
   if (!values.json) process.stdout.write(`${text}\n`);
 };
@@ -56,7 +57,7 @@ function readArguments() {
   }
 }
 
-const schedule = scheduleOf(readRuns(), server.runtime.name, isUnchangedSince);
+const schedule = scheduleOf(readRuns(), server.runtime.name, (commit) => isUnchangedSince(commit));
 const suites = values.peer === undefined ? ownSuites(server, values.full) : await peerSuites(server, values.full);
 const chosen = chosenSuites(suites, positionals);
 const wanted = chosen
@@ -118,7 +119,7 @@ function show(found: Findings): void {
 }
 
 function runOf(found: Findings, own: SavedRun["suites"] & object): SavedRun {
-  return { schema: SCHEMA, ...runContext(process.argv.slice(2), server.runtime), suites: own, ...found };
+  return { schema: SCHEMA, ...contextNow(), suites: own, ...found };
 }
 
 function namesOf(some: readonly Suite[]): readonly string[] {
