@@ -8,6 +8,7 @@ import {
   type ScenarioTarget,
 } from "./scenario.ts";
 import { ACTION_KINDS, readAction, readBehaviour } from "./scenario-actions.ts";
+import { requireNeeds } from "./scenario-needs.ts";
 import { type Problems, ScenarioNode } from "./scenario-node.ts";
 import { type CallGraph, namedShape, namedShapes, type Shape } from "./shape.ts";
 
@@ -107,7 +108,7 @@ function readRoot(root: ScenarioNode): Scenario {
   requireOneTrouble(fields.phases, phases);
   const patienceMs = fields.patience.duration(30_000);
   if (patienceMs === 0) fields.patience.problem("is no time in which anything can come; write for example 30s.");
-  if (target.kind === "address" && target.folder === undefined) requireNoChanges(fields.phases, phases);
+  requireNeeds(fields.phases, phases, { shape, target });
   return {
     name,
     workload: fields.workload.text(name),
@@ -128,17 +129,6 @@ function readRoot(root: ScenarioNode): Scenario {
 
 function optional<T>(node: ScenarioNode, read: () => T): T | undefined {
   return node.isMissing ? undefined : read();
-}
-
-/** What an action needs that a bare address does not give. */
-const WITHOUT_FOLDER = new Set(["reconnect", "behave", "rest"]);
-
-function requireNoChanges(node: ScenarioNode, phases: readonly Phase[]): void {
-  const kind = phases.flatMap(({ actions }) => actions).find((action) => !WITHOUT_FOLDER.has(action.kind))?.kind;
-  if (kind === undefined) return;
-  node.problem(
-    `"${kind}" changes what the control plane reads, and target names an address alone. Add target.folder, or use ${[...WITHOUT_FOLDER].join(", ")}.`,
-  );
 }
 
 /** Some replica has to serve at any time. */

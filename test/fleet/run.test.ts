@@ -1,8 +1,20 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { runCli } from "../../src/cli/mod.ts";
 import { type ConnectReport, type RunReport, readScenario, runScenario } from "../../src/fleet/mod.ts";
@@ -10,6 +22,12 @@ import { silentLog, systemClock } from "../../src/lib/mod.ts";
 
 const root = mkdtempSync(join(tmpdir(), "osm-fleet-test-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** The command as a process of its own. */
+const program = [
+  ...("Deno" in globalThis ? ["run", "-A"] : []),
+  fileURLToPath(new URL("../../src/main/cli.ts", import.meta.url)),
+];
 
 /** `osm ARGS`, as a person types it. */
 async function osm(...args: readonly string[]) {
@@ -161,6 +179,38 @@ phases:
   expect(restart).toMatchObject({ name: "restart", resources: 0, opened: { missing: 0, proxies: 12 } });
   expect(sick).toMatchObject({ name: "among sick ones", changes: 20, missing: 0 });
 }, 90_000);
+
+test("a run whose progress nobody reads any more ends as one that was given up, and leaves no folder", async () => {
+  const folder = mkdtempSync(join(root, "unread-"));
+  const child = spawn(process.execPath, [...program, "fleet", "run", "smoke"], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stderr.once("data", () => child.stderr.destroy());
+  const [status] = (await once(child, "exit")) as [number | null];
+  expect(status).toBe(1);
+  expect(readdirSync(folder)).toEqual([]);
+}, 60_000);
+
+// Deno throws where it writes, and says that with its trace.
+test.runIf(existsSync("/dev/full") && !("Deno" in globalThis))(
+  "a full disk under the output is told in a sentence, with exit code 1",
+  () => {
+    const full = openSync("/dev/full", "w");
+    try {
+      const { status, stderr } = spawnSync(process.execPath, [...program, "fleet", "shapes"], {
+        stdio: ["ignore", full, "pipe"],
+        encoding: "utf8",
+      });
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: expect.stringMatching(/^osm: standard output cannot be written: ENOSPC.*\n$/),
+      });
+    } finally {
+      closeSync(full);
+    }
+  },
+);
 
 test("a run whose oracle fails has no numbers, and ends in bounded time", async () => {
   const server = await silentServer();

@@ -160,6 +160,16 @@ describe("a scenario file", () => {
     expect(problem).toContain(`mine.yaml:4: phases[0]: a source-trouble begins after ${atMs} ms`);
   });
 
+  test.each([
+    ["policy-edit, rate: 1, for: 1s", "shape: W1", "Write a shape with mode: smi."],
+    ["split-edit, rate: 1, for: 1s", "shape: {services: 4, pods: 1}", "Write a shape with splits: 1 or more."],
+    ["restart", "target: {address: 127.0.0.1:1, folder: x}", "Write target: serve."],
+    ["rotate-certificates", "target: {address: 127.0.0.1:1, folder: x}", "Add target.admin."],
+  ])("with the action {%s}, which %s cannot serve, says so with its line", (action, line, what) => {
+    const problems = problemsOf(`name: mine\nphases:\n  - {action: rest, for: 1s}\n  - {action: ${action}}\n${line}\n`);
+    expect(problems.find((problem) => problem.startsWith("mine.yaml:4: phases[1]: "))).toContain(what);
+  });
+
   test("of more changes than fit into memory is refused before they are planned", () => {
     const [problem = ""] = problemsOf(good.replace("rate: 10, for: 1s", "rate: 10000, for: 20h"));
     expect(problem).toContain("mine.yaml:4: phases[0].rate: 720000000 changes are more than 1000000");
@@ -200,7 +210,9 @@ describe("a plan", () => {
   });
 
   test("of an action for which the world has nothing says what shape to use", () => {
-    const text = good.replace("endpoint-churn", "policy-edit");
+    // Nobody calls anybody.
+    const shape = "{services: 4, pods: 1, mode: smi, calls: {kind: dag, density: 0}}";
+    const text = good.replace("endpoint-churn", "policy-edit").replace("shape: W1", `shape: ${shape}`);
     expect(() => played(readScenario(text, "mine.yaml"))).toThrow(PlanError);
     expect(() => played(readScenario(text, "mine.yaml"))).toThrow("mode: smi");
   });
