@@ -136,10 +136,12 @@ async function accessOf(flags: ParsedFlags, context: CommandContext): Promise<Ac
   if (admin !== undefined) return await accessBy(requireHostPort(admin, "--admin"));
   const rootsPem = read("server-ca");
   if (rootsPem === undefined) throw wrong("how the server is trusted is missing: --admin, --server-ca or --plaintext");
+  const credentials = credentialsOf(flags, read);
+  requireCertificate(rootsPem, "server-ca");
   const serverName = stringFlag(flags, "server-name");
   return {
     tls: { rootsPem, ...(serverName === undefined ? {} : { serverName }) },
-    credentials: credentialsOf(flags, read),
+    credentials,
   };
 }
 
@@ -154,27 +156,42 @@ function credentialsOf(flags: ParsedFlags, read: (name: string) => string | unde
   };
   const authority = pair("sign-cert", "sign-key");
   if (authority !== undefined) {
-    requireAuthority(authority);
+    requirePair(authority, "sign-cert", "sign-key");
     const commonName = stringFlag(flags, "common-name") ?? OSM_COMMON_NAME;
     const uri = stringFlag(flags, "uri");
     return { kind: "authority", authority, commonName, dnsNames: [commonName], uris: uri === undefined ? [] : [uri] };
   }
   const shared = pair("cert", "key");
-  return shared === undefined ? { kind: "none" } : { kind: "shared", ...shared };
+  if (shared === undefined) return { kind: "none" };
+  requirePair(shared, "cert", "key");
+  return { kind: "shared", ...shared };
 }
 
-function requireAuthority({
-  certificatePem,
-  privateKeyPem,
-}: Readonly<Record<"certificatePem" | "privateKeyPem", string>>) {
+/** OpenSSL trusts nobody where a file holds no certificate, and says only that nobody is trusted. */
+function requireCertificate(pem: string, flag: string): void {
+  try {
+    new X509Certificate(pem);
+  } catch {
+    throw wrong(`--${flag} holds no certificate in PEM`);
+  }
+}
+
+/** OpenSSL takes a certificate and a key of different kinds, and shows none of them. */
+function requirePair(
+  { certificatePem, privateKeyPem }: Readonly<Record<"certificatePem" | "privateKeyPem", string>>,
+  certificate: string,
+  key: string,
+): void {
   let isPair: boolean;
   try {
     isPair = new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(privateKeyPem));
   } catch {
     // The cause may quote the key.
-    throw wrong("--sign-cert is a certificate and --sign-key an unencrypted private key, both PEM; one of them is not");
+    throw wrong(
+      `--${certificate} is a certificate and --${key} an unencrypted private key, both PEM; one of them is not`,
+    );
   }
-  if (!isPair) throw wrong("--sign-key is not the key of the certificate in --sign-cert");
+  if (!isPair) throw wrong(`--${key} is not the key of the certificate in --${certificate}`);
 }
 
 function metadataOf(flags: ParsedFlags): Readonly<Record<string, unknown>> | undefined {

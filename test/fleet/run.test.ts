@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import {
   closeSync,
@@ -16,6 +17,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import { signRoot } from "../../src/ca/certificate.ts";
 import { runCli } from "../../src/cli/mod.ts";
 import { type ConnectReport, type RunReport, readScenario, runScenario } from "../../src/fleet/mod.ts";
 import { silentLog, systemClock } from "../../src/lib/mod.ts";
@@ -264,6 +266,31 @@ test("a CA that is none is told, with exit code 2", async () => {
   const { status, stderr } = await osm("fleet", "connect", "--target", "127.0.0.1:1", "--proxies", "1", ...flags);
   expect(status).toBe(2);
   expect(stderr).toContain("--sign-cert is a certificate");
+});
+
+test("a key of another certificate, and trust in nobody, are told before anybody connects, with exit code 2", async () => {
+  const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const other = generateKeyPairSync("ec", { namedCurve: "P-384" });
+  const validity = { notBeforeMs: Date.now() - 1000, notAfterMs: Date.now() + 60_000 };
+  const serial = new Uint8Array(16).fill(1);
+  const certificate = signRoot(own, { subject: { commonName: "one" }, serial, ...validity });
+  for (const [name, text] of [
+    ["none.pem", "nothing"],
+    ["cert.pem", certificate],
+    ["cert.key", own.privateKey.export({ type: "pkcs8", format: "pem" })],
+    ["other.key", other.privateKey.export({ type: "pkcs8", format: "pem" })],
+  ] as const) {
+    writeFileSync(join(root, name), text);
+  }
+  const connect = (...flags: string[]) =>
+    osm("fleet", "connect", "--target", "127.0.0.1:1", "--proxies", "1", ...flags);
+  const mixed = await connect("--server-ca", "cert.pem", "--cert", "cert.pem", "--key", "other.key");
+  expect(mixed).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("--key is not the key of the certificate in --cert"),
+  });
+  const nobody = await connect("--server-ca", "none.pem", "--cert", "cert.pem", "--key", "cert.key");
+  expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining("--server-ca holds no certificate") });
 });
 
 test("what is wrong with a scenario is told with its line, and exit code 2", async () => {
