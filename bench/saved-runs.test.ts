@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { summarize } from "./measurement.ts";
-import { lineOf, runOf, type SavedRun } from "./saved-runs.ts";
+import { lineOf, runOf, type SavedRun, thinnedLines } from "./saved-runs.ts";
 
 const context = {
   commit: "0",
@@ -43,4 +44,24 @@ test("times until the acknowledgement are not in one line with times until the r
 test("of a large sample sixty values are kept, both ends among them", () => {
   const { kept, taken } = summarize(Array.from({ length: 1000 }, (_, n) => n));
   expect([taken, kept.length, kept[0], kept.at(-1)]).toEqual([1000, 60, 0, 999]);
+});
+
+test("old runs are thinned: their samples go first, then they do; another machine's or runtime's are counted apart", () => {
+  const lines = Array.from({ length: 10 }, (_, n) => lineOf({ ...runWith(3, "one", "two"), commit: String(n) }));
+  const other = lineOf({ ...runWith(3, "one"), commit: "other", runtime: { name: "deno", version: "2" } });
+  const runs = thinnedLines([other, lineOf({ ...runWith(3, "rare"), commit: "rare" }), ...lines, ""].join("\n"))
+    .split("\n")
+    .filter(Boolean)
+    .map(runOf);
+  expect(runs.map(({ commit }) => commit)).toEqual(["other", "rare", "4", "5", "6", "7", "8", "9"]);
+  const [kept, summary] = [runWith(3, "one").measurements[0]?.samples, runs[2]?.measurements[0]?.samples];
+  expect(summary).toEqual({ ...kept, kept: [] });
+  expect(
+    runs.filter(({ measurements }) => measurements[0]?.samples.kept.length === 3).map(({ commit }) => commit),
+  ).toEqual(["other", "rare", "8", "9"]);
+});
+
+test("the runs of this checkout are thinned, and what stays is as it was written", () => {
+  const lines = readFileSync(new URL("../perf-results/runs.jsonl", import.meta.url), "utf8");
+  expect(thinnedLines(lines)).toBe(lines);
 });

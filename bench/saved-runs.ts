@@ -1,7 +1,8 @@
 /** What `perf-results/` holds; its README says what each field means. */
-import { appendFileSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { RunContext } from "./machine.ts";
 import { type Findings, type Measurement, summarize } from "./measurement.ts";
+import { thinned } from "./thinned-runs.ts";
 
 /**
  * 1: without quartiles, and one file for each run. Until 2 times to each proxy ended with its acknowledgement; since 3 with its
@@ -20,14 +21,31 @@ type SavedMeasurement = Omit<Measurement, "samples"> & {
   readonly samples: Measurement["samples"] | Pick<Measurement["samples"], "taken" | "kept">;
 };
 
+/** A run as it is in the file. */
+export type SavedLine = Omit<SavedRun, "measurements"> & { readonly measurements: readonly SavedMeasurement[] };
+
 const FOLDER = new URL("../perf-results/", import.meta.url);
 const FILE = new URL("runs.jsonl", FOLDER);
 const SINCE_RECEIPT = 3;
 
-/** Adds a line; returns the file's path in the checkout. */
+/** Adds a line, and thins those before it; returns the file's path in the checkout. */
 export function saveRun(run: SavedRun): string {
-  appendFileSync(FILE, `${lineOf(run)}\n`);
+  const lines = existsSync(FILE) ? readFileSync(FILE, "utf8") : "";
+  const beside = new URL("runs.jsonl.new", FOLDER);
+  writeFileSync(beside, thinnedLines(`${lines}${lineOf(run)}\n`));
+  renameSync(beside, FILE);
   return "perf-results/runs.jsonl";
+}
+
+/** Lines of runs, the latest last, without what is not kept of old ones. */
+export function thinnedLines(lines: string): string {
+  const runs = lines
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as SavedLine);
+  return thinned(runs)
+    .map((run) => `${JSON.stringify(run)}\n`)
+    .join("");
 }
 
 /** All runs in the order of their dates. */
@@ -50,9 +68,7 @@ export function lineOf(run: SavedRun): string {
 
 /** With the names that measurements have now: one name never means two things. */
 export function runOf(line: string): SavedRun {
-  const run = JSON.parse(line) as Omit<SavedRun, "measurements"> & {
-    readonly measurements: readonly SavedMeasurement[];
-  };
+  const run = JSON.parse(line) as SavedLine;
   const measurements = run.measurements.map(({ name, unit, samples }) => ({
     name: run.schema < SINCE_RECEIPT ? nameUntilAcknowledgement(name) : name,
     unit,
