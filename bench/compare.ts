@@ -21,17 +21,9 @@ import type { SavedRun } from "./saved-runs.ts";
 const HERE = fileURLToPath(new URL("..", import.meta.url));
 const YARDSTICK = "micro/yardstick";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: "string", default: "5" } },
-});
-const [base, ...given] = positionals;
-const rounds = Number(values.rounds);
-if (base === undefined || !Number.isInteger(rounds) || rounds < 1) {
-  process.stderr.write("usage: npm run bench:compare -- BASE [FILTER...] [--rounds N]\n");
-  process.exit(2);
-}
-const filters = given.length === 0 ? ["micro/", "cost/"] : given;
+const { base, filters, rounds } = readArguments();
+// Whoever types Ctrl-C ends the bench that runs, and the worktree goes with that.
+process.on("SIGINT", () => {});
 
 const worktree = join(mkdtempSync(join(tmpdir(), "osm-bench-base-")), "checkout");
 try {
@@ -45,11 +37,35 @@ try {
       process.stderr.write(`round ${round + 1} of ${rounds}: ${side}\n`);
       runs[side].push(runBench(side === "base" ? worktree : HERE));
     }
+    if (compareRuns(runs.base, runs.head).times.length === 0) break;
   }
   report(compareRuns(runs.base, runs.head));
+} catch (error) {
+  process.stderr.write(`npm run bench:compare: ${(error as Error).message}\n`);
+  process.exitCode = 1;
 } finally {
   git("worktree", "remove", "--force", worktree);
   rmSync(join(worktree, ".."), { recursive: true, force: true });
+}
+
+function readArguments() {
+  try {
+    const options = { rounds: { type: "string", default: "5" } } as const;
+    const { values, positionals } = parseArgs({ allowPositionals: true, options });
+    const [base, ...given] = positionals;
+    const rounds = Number(values.rounds);
+    if (base === undefined || !Number.isInteger(rounds) || rounds < 1) {
+      throw new Error("usage: npm run bench:compare -- BASE [FILTER...] [--rounds N]");
+    }
+    const { status } = spawnSync("git", ["rev-parse", "--verify", "--quiet", "--end-of-options", `${base}^{commit}`], {
+      cwd: HERE,
+    });
+    if (status !== 0) throw new Error(`there is no commit ${base} in this checkout; "git log --oneline" lists them`);
+    return { base, filters: given.length === 0 ? ["micro/", "cost/"] : given, rounds };
+  } catch (error) {
+    process.stderr.write(`npm run bench:compare: ${(error as Error).message}\n`);
+    process.exit(2);
+  }
 }
 
 function git(...args: readonly string[]): void {
@@ -69,13 +85,13 @@ function prepare(): void {
 
 function runBench(checkout: string): SavedRun {
   const setUp = [join(checkout, "scripts/set-up.mjs"), "--for", "bench", "--quiet", "--"];
-  const { status, stdout } = spawnSync(
+  const { status, signal, stdout } = spawnSync(
     process.execPath,
     [...setUp, "node", "bench/run.ts", YARDSTICK, ...filters, "--json"],
     { cwd: checkout, encoding: "utf8", maxBuffer: 2 ** 28, stdio: ["ignore", "pipe", "inherit"] },
   );
   if (status !== 0)
-    throw new Error(`the benches of ${checkout === HERE ? "this checkout" : base} ended with ${status}`);
+    throw new Error(`the benches of ${checkout === HERE ? "this checkout" : base} ended with ${status ?? signal}`);
   return JSON.parse(stdout) as SavedRun;
 }
 
