@@ -13,6 +13,7 @@ import {
   readScenario,
   runScenario,
   type Scenario,
+  type Setting,
 } from "../src/fleet/mod.ts";
 import { silentLog, systemClock } from "../src/lib/mod.ts";
 import { type ExactCount, type Findings, type Measurement, summarize, type Unit } from "./measurement.ts";
@@ -43,18 +44,35 @@ export function usualScenarios(server: ServerProgram): readonly ScenarioSuite[] 
   });
 }
 
-/** Scenarios that are also run on other shapes than their own. */
-const OTHER_SHAPES = { "endpoint-change": ["S5", "X5"] } as const;
+/** Scenarios that are also run on other shapes than their own, or at other rates. */
+const VARIANTS: readonly {
+  readonly scenario: string;
+  readonly variant: string;
+  readonly settings: readonly Setting[];
+}[] = [
+  { scenario: "endpoint-change", variant: "S5", settings: [{ path: "shape", value: "S5" }] },
+  { scenario: "endpoint-change", variant: "X5", settings: [{ path: "shape", value: "X5" }] },
+  {
+    scenario: "endpoint-churn",
+    variant: "15,000 proxies",
+    settings: [
+      { path: "shape", value: "{base: XXL, services: 750}" },
+      ...[10, 50, 100].flatMap((rate, place) => [
+        { path: `phases.${place}.name`, value: `${rate} per second` },
+        { path: `phases.${place}.rate`, value: String(rate) },
+      ]),
+    ],
+  },
+];
+/** In it nothing happens: what the server uses then is not used for what happens in other phases. */
+const IDLE = "idle";
 
 /** Every scenario that comes with the fleet. */
 export function libraryScenarios(server: ServerProgram): readonly ScenarioSuite[] {
   return [
     ...libraryNames().map((name) => suiteOf(`fleet/${name}`, () => libraryScenario(name), server)),
-    ...Object.entries(OTHER_SHAPES).flatMap(([name, shapes]) =>
-      shapes.map((shape) => {
-        const read = () => libraryScenario(name, [{ path: "shape", value: shape }]);
-        return suiteOf(`fleet/${name}/${shape}`, read, server);
-      }),
+    ...VARIANTS.map(({ scenario, variant, settings }) =>
+      suiteOf(`fleet/${scenario}/${variant}`, () => libraryScenario(scenario, settings), server),
     ),
   ];
 }
@@ -95,7 +113,21 @@ function findingsOf(name: string, { phases, oracle, scenario, errors }: RunRepor
     },
   ];
   const measured = phases.flatMap((phase) => measurementsOf(name, phase, scenario.proxies));
-  return { measurements: [...measured, ...illToWell(name, phases)], counts };
+  return { measurements: [...measured, ...illToWell(name, phases), ...eventCosts(name, phases)], counts };
+}
+
+/** What each event costs beside the server's housekeeping, where a scenario has a phase of that alone. */
+function eventCosts(scenario: string, phases: readonly PhaseReport[]): readonly Measurement[] {
+  const secondsOf = ({ startMs, endMs }: PhaseReport) => (endMs - startMs) / 1000;
+  const idle = phases.find(({ name }) => name === IDLE);
+  if (idle?.serverCpuSeconds === undefined) return [];
+  const share = idle.serverCpuSeconds / secondsOf(idle);
+  return phases.flatMap((phase): readonly Measurement[] => {
+    const { name, changes, serverCpuSeconds } = phase;
+    if (changes === 0 || serverCpuSeconds === undefined) return [];
+    const microseconds = ((serverCpuSeconds - share * secondsOf(phase)) * 1e6) / changes;
+    return [{ name: `${scenario}: ${name}, server CPU per event`, unit: "µs", samples: summarize([microseconds]) }];
+  });
 }
 
 /** Of phases that take turns, `well 1`, `ill 1`, `well 2` and so on: what some who are ill cost the others. */
