@@ -60,6 +60,7 @@ const VARIANTS: readonly {
       ...[10, 50, 100].flatMap((rate, place) => [
         { path: `phases.${place}.name`, value: `${rate} per second` },
         { path: `phases.${place}.rate`, value: String(rate) },
+        { path: `phases.${place}.for`, value: "10s" },
       ]),
     ],
   },
