@@ -58,7 +58,7 @@ function plots(report: RunReport): readonly string[] {
   const { server, clients } = report.samples;
   return [
     drawPlot({
-      title: "Convergence: share of the deliveries that had been acknowledged",
+      title: "Convergence: share of the deliveries that had arrived",
       xLabel: "ms since the change (logarithmic)",
       yLabel: "share",
       hasLogX: true,

@@ -108,6 +108,8 @@ describe("a report", () => {
     expect(page).toContain("churn &lt;fast&gt;");
     expect(page).toContain("Endpoints &amp; more.");
     expect(page.match(/<svg /g)).toHaveLength(4);
+    // What the table calls p50 and p99.
+    expect(page).toContain("share of the deliveries that had arrived");
     expect(page).not.toContain("NaN");
   });
 
