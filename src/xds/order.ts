@@ -1,7 +1,7 @@
 import { ABSENT, ASKED, type Held, type HeldNames, isOwed, owed, versionIn } from "./held-names.ts";
 import type { Response } from "./protocol.ts";
 import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
-import { namesOf, resourceOf, type StreamState, subscriptionOf } from "./stream-state.ts";
+import { has, namesOf, resourceOf, type StreamState, subscriptionOf, unsettle } from "./stream-state.ts";
 import { hasLegacyWildcard, isSettled, isSubscribed, type Subscription } from "./subscription.ts";
 
 /** A resource is removed once the client has accepted that nothing of these types names it any more. */
@@ -22,12 +22,15 @@ export function nextResponses(state: StreamState, table: ResourceTable): readonl
   let responses: Response[] | undefined;
   // Plain loops, and no array before there is something to hold: nearly every call is about one resource or none.
   for (let n = 0; n < subscriptions.length; n++) {
+    if (!has(state.unsettled, n)) continue;
     const subscription = subscriptions[n] as Subscription;
-    if (subscription.pending.size === 0) continue;
-    dropSettled(table, subscription);
+    if (subscription.pending.size > 0) dropSettled(table, subscription);
     if (subscription.pending.size === 0) subscription.withheld = 0;
+    if (isSettled(subscription)) state.unsettled &= ~(1 << n);
   }
   for (let n = 0; n < subscriptions.length; n++) {
+    // What is sent may make a later type owe something.
+    if (!has(state.unsettled, n)) continue;
     const subscription = subscriptions[n] as Subscription;
     if (subscription.outstanding !== undefined) continue;
     if (subscription.pending.size === 0 && !subscription.mustAnswer) continue;
@@ -42,7 +45,11 @@ export function nextResponses(state: StreamState, table: ResourceTable): readonl
 
 /** Forgets differences that are none any more, so that nothing waits for them. */
 function dropSettled(table: ResourceTable, { typeUrl, pending }: Subscription): void {
-  const { only } = pending;
+  const { only, all } = pending;
+  if (all !== undefined) {
+    // What the table holds and the client does not has to be sent, whatever the names are.
+    if (pending.allHeld === ASKED || (pending.allHeld === ABSENT && all === namesOf(table, typeUrl))) return;
+  }
   if (only !== undefined) {
     if (isSettledBy(table, typeUrl, only, pending.get(only))) pending.delete(only);
     return;
@@ -106,6 +113,23 @@ class Selection {
     }
   }
 
+  /** Takes in all of the table at once, or has all of it wait; false where each name has to be looked at by itself. */
+  considerAll({ all, allHeld }: HeldNames): boolean {
+    const { typeUrl, onTrial } = this.#subscription;
+    const { memory, protocol, responses } = this.#state.options;
+    if (protocol !== "delta" || onTrial !== undefined || !memory.isEmpty()) return false;
+    if ((allHeld !== ABSENT && allHeld !== ASKED) || all !== namesOf(this.#table, typeUrl)) return false;
+    const roster = responses.roster(this.#table, typeUrl as TypeUrl);
+    if (roster === undefined || roster.bytes > this.#state.limits.responseBytesMax) return false;
+    if (this.#mayBring(allHeld)) {
+      this.resources = roster.resources;
+      this.held = roster.alike(allHeld);
+    } else {
+      this.waiting = roster.resources.length;
+    }
+    return true;
+  }
+
   /** An array that begins with one element has room for that one; one that grows begins with room for 17. */
   #choose(resource: Resource, held: Held): void {
     if (this.resources.length === 0) {
@@ -131,7 +155,9 @@ function select(state: StreamState, table: ResourceTable, subscription: Subscrip
   subscription.withheld = 0;
   const { only } = pending;
   if (only !== undefined) selection.consider(only, pending.get(only) ?? ABSENT);
-  else for (const [name, held] of pending.entries()) selection.consider(name, held);
+  else if (pending.all === undefined || !selection.considerAll(pending)) {
+    for (const [name, held] of pending.entries()) selection.consider(name, held);
+  }
   if (state.options.protocol === "sotw" && !hasLegacyWildcard(typeUrl)) forget(selection, pending);
   return selection;
 }
@@ -251,9 +277,10 @@ function wholeState(table: ResourceTable, subscription: Subscription, selection:
  */
 function oweEndpoints(state: StreamState, table: ResourceTable, { resources, held }: Selection): void {
   const endpoints = subscriptionOf(state, TYPE_URLS.endpoints);
-  for (const [position, { name }] of resources.entries()) {
-    const before = held[position];
+  for (let n = 0; n < resources.length; n++) {
+    const before = held[n];
     if (before === ABSENT || before === ASKED) continue;
+    const { name } = resources[n] as Resource;
     const current = table.get(TYPE_URLS.endpoints, name)?.version;
     if (current === undefined) continue;
     if (endpoints === undefined) {
@@ -261,7 +288,9 @@ function oweEndpoints(state: StreamState, table: ResourceTable, { resources, hel
       state.updatedClusters.add(name);
     } else if (isSubscribed(endpoints, name)) {
       const version = versionIn(endpoints.pending.get(name) ?? current);
-      if (version !== undefined) endpoints.pending.set(name, owed(version));
+      if (version === undefined) continue;
+      unsettle(state, endpoints);
+      endpoints.pending.set(name, owed(version));
     }
   }
 }

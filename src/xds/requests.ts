@@ -1,14 +1,23 @@
 import { ABSENT, ASKED, type Held, HeldNames, owed, UNCERTAIN } from "./held-names.ts";
-import type { DeltaRequest, SotwRequest, StreamEnd } from "./protocol.ts";
+import type { Claims, DeltaRequest, SotwRequest, StreamEnd } from "./protocol.ts";
 import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
-import { addSubscription, namesOf, resourceOf, type StreamState, subscriptionOf } from "./stream-state.ts";
-import { allNamed, isNameSet } from "./subscribed-names.ts";
+import {
+  addSubscription,
+  has,
+  namesOf,
+  noteKept,
+  resourceOf,
+  type StreamState,
+  subscriptionOf,
+  unsettle,
+} from "./stream-state.ts";
+import { isNameSet } from "./subscribed-names.ts";
 import { hasLegacyWildcard, isSubscribed, newSubscription, type Subscription } from "./subscription.ts";
 import { judge, type Verdicts } from "./verdicts.ts";
 
 /** Subscribes to everything of a type. */
 const WILDCARD = "*";
-const NO_CLAIMS: ReadonlyMap<string, string> = new Map();
+const NO_CLAIMS: Claims = new Map<string, string>();
 
 /** Takes in a delta request: the verdict on a response that it may carry, then its changes of subscription. */
 export function takeDeltaRequest(
@@ -26,10 +35,10 @@ export function takeDeltaRequest(
     return undefined;
   }
   const subscription = known ?? newSubscription(typeUrl, initialVersions.size === 0);
-  const claimed = initialVersions.size === 0 ? named : [...named, ...initialVersions.keys()];
-  const end = withinLimits(state, subscription, claimed, leaving);
+  const end = withinLimits(state, subscription, { named, claims: initialVersions, leaving });
   if (end !== undefined) return end;
   if (known === undefined) addSubscription(state, subscription);
+  unsettle(state, subscription);
 
   if (known !== undefined) judge(state, known, request.nonce, request.error, verdicts);
   for (const name of leaving) unsubscribe(subscription, name);
@@ -38,13 +47,11 @@ export function takeDeltaRequest(
   const wantsAll =
     names.length < named.length || (known === undefined && named.length === 0 && hasLegacyWildcard(typeUrl));
   if (named.length > 0) subscription.hasNamed = true;
-  if (wantsAll) subscribeToAll(state, table, subscription, claims);
-  const all = known === undefined ? allNamed(names, namesOf(table, typeUrl)) : undefined;
-  if (all !== undefined) subscription.names.begin(all);
-  // Who begins asks for all that there is: no name of it has to be looked at by itself.
-  if (all !== undefined && claims.size === 0 && !wantsAll) subscription.pending.setAll(all, ASKED);
-  else for (const name of names) subscribe(state, table, subscription, name, claims.get(name));
-  subscription.names.share(namesOf(table, typeUrl));
+  if (known !== undefined || !beginWithAll(state, table, subscription, { names, wantsAll, claims })) {
+    if (wantsAll) subscribeToAll(state, table, subscription, claims);
+    for (const name of names) subscribe(state, table, subscription, name, claims.get(name));
+    subscription.names.share(namesOf(table, typeUrl));
+  }
   if (known === undefined) trySuspects(state, table, subscription);
   if (typeUrl === TYPE_URLS.endpoints) state.updatedClusters = undefined;
   if (known === undefined && !owesFirstAnswer(state, subscription)) {
@@ -52,6 +59,32 @@ export function takeDeltaRequest(
     verdicts.add({ kind: "held", typeUrl, generation: table.generation });
   }
   return undefined;
+}
+
+/**
+ * Nearly everybody begins by asking for all that there is and holds nothing of it, or, on coming back, all of it: then no
+ * name has to be looked at by itself. False where it is not so, and nothing is done.
+ */
+function beginWithAll(
+  state: StreamState,
+  table: ResourceTable,
+  subscription: Subscription,
+  { names, wantsAll, claims }: { readonly names: readonly string[]; readonly wantsAll: boolean; readonly claims: Claims },
+): boolean {
+  const typeUrl = subscription.typeUrl as TypeUrl;
+  // Who wants everything and names some of it, or was refused something, is rare enough.
+  if (wantsAll ? names.length > 0 || claims.size === 0 : names.length === 0) return false;
+  const isComparable = claims.size === 0 || (state.updatedClusters === undefined && state.options.memory.isEmpty());
+  const roster = isComparable ? state.options.responses.roster(table, typeUrl) : undefined;
+  if (roster === undefined) return false;
+  if (!wantsAll && !roster.isNamedBy(names)) return false;
+  if (claims.size > 0 && !roster.isHeldBy(claims)) return false;
+  const all = namesOf(table, typeUrl);
+  if (!isNameSet(all)) return false;
+  if (wantsAll) subscription.isWildcard = true;
+  else subscription.names.begin(all);
+  if (claims.size === 0) subscription.pending.setAll(all, ASKED);
+  return true;
 }
 
 /**
@@ -73,9 +106,11 @@ export function takeSotwRequest(
   const known = subscriptionOf(state, request.typeUrl);
   if (known !== undefined && request.nonce !== "" && request.nonce !== known.lastNonce) return undefined;
   const subscription = known ?? newSubscription(request.typeUrl, request.version === "");
-  const end = withinLimits(state, subscription, request.names, [...subscription.names]);
+  const leaving = [...subscription.names];
+  const end = withinLimits(state, subscription, { named: request.names, claims: NO_CLAIMS, leaving });
   if (end !== undefined) return end;
   if (known === undefined) addSubscription(state, subscription);
+  unsettle(state, subscription);
 
   if (known === undefined) subscription.version = continuedVersion(request.version);
   else judge(state, known, request.nonce, request.error, verdicts);
@@ -97,13 +132,27 @@ export function takeSotwRequest(
 /** Notes what a new desired state changes for each subscription. */
 export function moveToTable(state: StreamState, previous: ResourceTable, next: ResourceTable): void {
   const changes = state.options.difference(previous, next);
-  const { subscriptions } = state;
+  const { types } = changes;
   // Plain loops: every change for all runs through here on every stream.
+  for (let n = 0; n < types.length; n++) {
+    const subscription = subscriptionOf(state, types[n] as TypeUrl);
+    if (subscription === undefined) continue;
+    const names = changes.names(types[n] as TypeUrl);
+    unsettle(state, subscription);
+    for (let m = 0; m < names.length; m++) moveName(subscription, previous, names[m] as string);
+  }
+  if (state.keeping !== 0) reviewAllKept(state, previous, next);
+}
+
+function reviewAllKept(state: StreamState, previous: ResourceTable, next: ResourceTable): void {
+  const { subscriptions, keeping } = state;
+  state.keeping = 0;
   for (let n = 0; n < subscriptions.length; n++) {
     const subscription = subscriptions[n] as Subscription;
-    const names = changes.names(subscription.typeUrl as TypeUrl);
-    for (let m = 0; m < names.length; m++) moveName(subscription, previous, names[m] as string);
-    if (subscription.kept !== undefined) reviewKept(subscription, subscription.kept, previous, next);
+    if (!has(keeping, n) || subscription.kept === undefined) continue;
+    unsettle(state, subscription);
+    reviewKept(subscription, subscription.kept, previous, next);
+    if (subscription.kept !== undefined) noteKept(state, subscription);
   }
 }
 
@@ -145,7 +194,7 @@ function subscribeToAll(
   state: StreamState,
   table: ResourceTable,
   subscription: Subscription,
-  claims: ReadonlyMap<string, string>,
+  claims: Claims,
 ): void {
   const { typeUrl } = subscription;
   subscription.isWildcard = true;
@@ -176,6 +225,7 @@ function isUntouched({ names, pending, kept }: Subscription): boolean {
 
 /** On a new stream, what was refused together is sent again one by one: the good ones must not stay behind for ever. */
 function trySuspects(state: StreamState, table: ResourceTable, subscription: Subscription): void {
+  if (state.options.memory.isEmpty()) return;
   const { typeUrl, pending } = subscription;
   for (const [name, version] of state.options.memory.takeSuspects(typeUrl)) {
     if (resourceOf(table, typeUrl, name)?.version !== version || !pending.has(name)) continue;
@@ -197,8 +247,10 @@ function note(
   if (held === ASKED) pending.set(name, ASKED);
   else if (state.options.memory.isUncertain(typeUrl, name)) pending.set(name, UNCERTAIN);
   else if (held !== (resource?.version ?? ABSENT)) {
-    if (held !== ABSENT && table.isAsGood?.(typeUrl as TypeUrl, name, held)) keep(subscription, name, held);
-    else pending.set(name, held);
+    if (held !== ABSENT && table.isAsGood?.(typeUrl as TypeUrl, name, held)) {
+      noteKept(state, subscription);
+      keep(subscription, name, held);
+    } else pending.set(name, held);
   } else if (typeUrl === TYPE_URLS.endpoints && state.updatedClusters?.has(name)) pending.set(name, owed(held));
 }
 
@@ -228,26 +280,43 @@ function unsubscribe(subscription: Subscription, name: string): void {
   }
 }
 
+/** What a request says of names. */
+interface NamesSaid {
+  readonly named: readonly string[];
+  readonly claims: Claims;
+  readonly leaving: readonly string[];
+}
+
 function withinLimits(
   state: StreamState,
   subscription: Subscription,
-  names: readonly string[],
-  leaving: readonly string[],
+  { named, claims, leaving }: NamesSaid,
 ): StreamEnd | undefined {
   const { namesMax, nameCharsMax, typesMax } = state.limits;
   const exhausted = (message: string): StreamEnd => ({ code: "RESOURCE_EXHAUSTED", message });
   if (!state.subscriptions.includes(subscription) && state.subscriptions.length >= typesMax) {
     return exhausted(`a stream may ask for at most ${typesMax} resource types`);
   }
-  if (subscription.typeUrl.length > nameCharsMax || names.some((name) => name.length > nameCharsMax)) {
+  if (longest(named, claims) > nameCharsMax || subscription.typeUrl.length > nameCharsMax) {
     return exhausted(`a resource name or a type URL may have at most ${nameCharsMax} characters`);
   }
-  if (names.length + subscription.names.size <= namesMax) return undefined;
+  if (named.length + claims.size + subscription.names.size <= namesMax) return undefined;
   const after = new Set(subscription.names);
   for (const name of leaving) after.delete(name);
-  for (const name of names) after.add(name);
+  for (const name of named) after.add(name);
+  for (const name of claims.keys()) after.add(name);
   if (after.size > namesMax) return exhausted(`a stream may name at most ${namesMax} resources of one type`);
   return undefined;
+}
+
+/** Characters of the longest name. */
+function longest(named: readonly string[], claims: Claims): number {
+  let chars = 0;
+  for (let n = 0; n < named.length; n++) chars = Math.max(chars, (named[n] as string).length);
+  claims.forEach((_version, name) => {
+    chars = Math.max(chars, name.length);
+  });
+  return chars;
 }
 
 /** Versions go on counting from what the client had on an earlier stream, as far as that was a number. */

@@ -3,7 +3,7 @@ import type { DeltaRequest, SotwRequest, Step, StreamEnd, StreamInput } from "./
 import { boundedMessage } from "./refusals.ts";
 import { moveToTable, takeDeltaRequest, takeSotwRequest } from "./requests.ts";
 import type { ResourceTable } from "./resource.ts";
-import type { StreamState } from "./stream-state.ts";
+import { has, type StreamState } from "./stream-state.ts";
 import { isAcknowledged, type Subscription } from "./subscription.ts";
 import { Verdicts } from "./verdicts.ts";
 
@@ -92,7 +92,7 @@ function newlySettled(state: StreamState, table: ResourceTable): number | undefi
   if (table.generation <= state.settledGeneration || state.subscriptions.length === 0) return undefined;
   const { subscriptions } = state;
   for (let n = 0; n < subscriptions.length; n++) {
-    if (!isAcknowledged(subscriptions[n] as Subscription)) return undefined;
+    if (has(state.unsettled, n) && !isAcknowledged(subscriptions[n] as Subscription)) return undefined;
   }
   state.settledGeneration = table.generation;
   return table.generation;

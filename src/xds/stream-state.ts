@@ -1,3 +1,4 @@
+import { invariant } from "../lib/mod.ts";
 import type { DeltaRequest, SotwRequest, StreamLimits } from "./protocol.ts";
 import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
 import type { RefusalMemory } from "./refusals.ts";
@@ -28,6 +29,13 @@ export interface StreamState {
   waiting: (DeltaRequest | SotwRequest)[] | undefined;
   /** One for each type that the client asked for, in the order in which types are sent: few, and looked at often. */
   subscriptions: readonly Subscription[];
+  /**
+   * Bit n: something may be owed, under way or awaited of `subscriptions[n]`. All others are settled. An input is about one
+   * type, mostly, and there are thousands of streams: what it is not about stays in memory that is far away.
+   */
+  unsettled: number;
+  /** Bit n: `subscriptions[n]` may have names that are kept. */
+  keeping: number;
   /** Clusters updated on this stream before the client said which endpoints it holds. */
   updatedClusters: Set<string> | undefined;
   hasRequested: boolean;
@@ -38,12 +46,16 @@ export interface StreamState {
 
 /** The state of a stream on which nothing has happened yet. */
 export function createStream(options: StreamOptions): StreamState {
+  const limits = options.limits ?? DEFAULT_STREAM_LIMITS;
+  invariant(limits.typesMax <= 31, `a stream of ${limits.typesMax} types`);
   return {
     options,
-    limits: options.limits ?? DEFAULT_STREAM_LIMITS,
+    limits,
     table: undefined,
     waiting: undefined,
     subscriptions: [],
+    unsettled: 0,
+    keeping: 0,
     updatedClusters: undefined,
     hasRequested: false,
     isQuiet: false,
@@ -51,6 +63,9 @@ export function createStream(options: StreamOptions): StreamState {
     settledGeneration: -1,
   };
 }
+
+/** Of at most 31 subscriptions. */
+const ALL = -1;
 
 /** Make before break: what is named goes before what names it. Other types follow in the order of their requests. */
 const SEND_ORDER: readonly string[] = [
@@ -62,6 +77,10 @@ const SEND_ORDER: readonly string[] = [
 ];
 
 export function subscriptionOf({ subscriptions }: StreamState, typeUrl: string): Subscription | undefined {
+  // Who asks for every type, as Envoy does, has each in its place: no other one has to be looked at.
+  const rank = SEND_ORDER.indexOf(typeUrl);
+  const likely = rank < 0 ? undefined : subscriptions[rank];
+  if (likely?.typeUrl === typeUrl) return likely;
   for (let n = 0; n < subscriptions.length; n++) if (subscriptions[n]?.typeUrl === typeUrl) return subscriptions[n];
   return undefined;
 }
@@ -71,6 +90,24 @@ export function addSubscription(state: StreamState, subscription: Subscription):
   const rank = sendRank(subscription);
   const next = state.subscriptions.findIndex((other) => sendRank(other) > rank);
   state.subscriptions = state.subscriptions.toSpliced(next < 0 ? state.subscriptions.length : next, 0, subscription);
+  // They have other places now: each is looked at once more.
+  state.unsettled = ALL;
+  state.keeping = ALL;
+}
+
+/** To be called before something is noted of a subscription that may be settled. */
+export function unsettle(state: StreamState, subscription: Subscription): void {
+  state.unsettled |= 1 << state.subscriptions.indexOf(subscription);
+}
+
+/** To be called before a name of a subscription is kept. */
+export function noteKept(state: StreamState, subscription: Subscription): void {
+  state.keeping |= 1 << state.subscriptions.indexOf(subscription);
+}
+
+/** Whether `bits` say something of the subscription at `position`. */
+export function has(bits: number, position: number): boolean {
+  return ((bits >>> position) & 1) !== 0;
 }
 
 function sendRank({ typeUrl }: Subscription): number {
@@ -94,8 +131,10 @@ export function namesOf(table: ResourceTable, typeUrl: string): Iterable<string>
 }
 
 /** Whether there is something that the client may be sent once it has acknowledged what it was sent. */
-export function owesAnything({ subscriptions, waiting }: StreamState): boolean {
+export function owesAnything({ subscriptions, waiting, unsettled }: StreamState): boolean {
   if (waiting !== undefined) return true;
-  for (let n = 0; n < subscriptions.length; n++) if ((subscriptions[n] as Subscription).pending.size > 0) return true;
+  for (let n = 0; n < subscriptions.length; n++) {
+    if (has(unsettled, n) && (subscriptions[n] as Subscription).pending.size > 0) return true;
+  }
   return false;
 }

@@ -1,9 +1,11 @@
-import type { ResourceTable, TypeUrl } from "./resource.ts";
+import { type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
 
 /** How one table differs from another. */
 export interface TableChanges {
   /** Names that stand for other content in the later table than in the earlier, or in one of them only. */
   names(typeUrl: TypeUrl): readonly string[];
+  /** Those of the types that this server speaks for which there are such names. */
+  readonly types: readonly TypeUrl[];
 }
 
 /**
@@ -30,10 +32,13 @@ export function tableDifference(): TableDifference {
   };
 }
 
+const TYPES = Object.values(TYPE_URLS);
+
 function changesOf(previous: ResourceTable, next: ResourceTable): TableChanges {
   const byType = new Map<TypeUrl, readonly string[]>();
-  return {
-    names(typeUrl) {
+  let types: readonly TypeUrl[] | undefined;
+  const changes = {
+    names(typeUrl: TypeUrl) {
       let names = byType.get(typeUrl);
       if (names === undefined) {
         names = changedNames(previous, next, typeUrl);
@@ -41,7 +46,12 @@ function changesOf(previous: ResourceTable, next: ResourceTable): TableChanges {
       }
       return names;
     },
+    get types() {
+      types ??= TYPES.filter((typeUrl) => changes.names(typeUrl).length > 0);
+      return types;
+    },
   };
+  return changes;
 }
 
 function changedNames(previous: ResourceTable, next: ResourceTable, typeUrl: TypeUrl): readonly string[] {

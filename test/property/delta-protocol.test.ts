@@ -111,6 +111,10 @@ class Run {
   #memory: RefusalMemory = refusalMemory();
   /** Nonces of the stream. Responses are shared with the streams before it. */
   #nonces = new Set<string>();
+  /** Goes through the same as `#stream`, and looks at each of its subscriptions every time. */
+  #thorough: StreamState | undefined;
+  readonly #thoroughMemory: RefusalMemory = refusalMemory();
+  readonly #thoroughResponses = sharedResponses();
   #stream: StreamState = this.#open();
   #proxy = fresh();
   /** Secrets that the proxy said it has, in another version than the table's that the table says is as good. */
@@ -178,14 +182,14 @@ class Run {
 
   #open(): StreamState {
     this.#nonces = new Set();
-    const stream = createStream({
-      protocol: "delta",
-      nodeIds: ["proxy"],
-      memory: this.#memory,
-      difference: this.#difference,
-      responses: this.#responses,
+    const given = { protocol: "delta", nodeIds: ["proxy"], difference: this.#difference } as const;
+    const stream = createStream({ ...given, memory: this.#memory, responses: this.#responses });
+    this.#thorough = createStream({
+      ...given,
+      memory: this.#thoroughMemory,
+      responses: this.#thoroughResponses,
     });
-    this.#receive(step(stream, { kind: "table", table: this.#table }));
+    this.#receive(this.#step(stream, { kind: "table", table: this.#table }));
     return stream;
   }
 
@@ -329,7 +333,16 @@ class Run {
   }
 
   #give(input: StreamInput): void {
-    this.#receive(step(this.#stream, input));
+    this.#receive(this.#step(this.#stream, input));
+  }
+
+  #step(stream: StreamState, input: StreamInput): Step {
+    const taken = step(stream, input);
+    if (this.#thorough === undefined) return taken;
+    this.#thorough.unsettled = -1;
+    this.#thorough.keeping = -1;
+    expect(taken, "a stream that looks at everything").toEqual(step(this.#thorough, input));
+    return taken;
   }
 
   #receive({ responses, end }: Step): void {
