@@ -5,7 +5,7 @@ import { quantile } from "../measurement.ts";
 import { type BenchMesh, openMesh, requireAll } from "../mesh.ts";
 import { makeAuthority, SERVER_NAME } from "../mesh-authority.ts";
 import { ENDPOINTS } from "../peers/contender.ts";
-import { INSPECT, openProbe } from "../process-probe.ts";
+import { INSPECT, openProbe, type ProcessProbe } from "../process-probe.ts";
 import type { Turns } from "../turn-work.ts";
 import { type Attacker, startAttacker } from "./attacker.ts";
 import type { HostileTarget } from "./run-sessions.ts";
@@ -63,88 +63,130 @@ const LINGER_MS = 100;
 const CHANGE_MS = 30;
 
 export async function siege(options: SiegeOptions): Promise<SiegeResult> {
-  const mesh = await openMesh(SHAPE, { nodeFlags: [INSPECT], flags: options.flags ?? [] });
-  const close: (() => unknown)[] = [() => mesh.close()];
+  const close: (() => unknown)[] = [];
   try {
-    const foreign = await makeAuthority();
-    close.push(() => foreign.close());
-    const probe = await openProbe(mesh.plane.words());
-    close.push(() => probe.close());
-    const attackerOf = async (victim: BenchMesh) => {
-      const attacker = startAttacker(await targetOf(victim, foreign));
-      close.push(() => attacker.close());
-      return attacker;
-    };
-    const attacker = await attackerOf(mesh);
-    const diversion = options.isComparedWithElsewhere ? await attackerOf(await openOther(close)) : undefined;
-    // The last proxy is the one that behaves badly; the others are honest.
-    const honest = mesh.proxies.slice(0, -1).map(({ id }) => id);
-    requireAll("siege", await mesh.fleet.connect({ ids: honest }));
-    const residentBytes: number[] = [];
-    const heap: number[] = [];
-    const quietMs: number[][] = [];
-    const elsewhereMs: number[][] = [];
-    const besiegedMs: number[][] = [];
-    let changes = 0;
-    const changeWhile = async (goesOn: () => boolean) => {
-      const delays: number[][] = [];
-      while (goesOn()) delays.push(await changeOnce(mesh, honest, changes++));
-      return delays;
-    };
-    const changeDuring = async (by: Attacker, round: number) => {
-      let isOver = false;
-      const { sessions: count, atOnce, perSecond } = options;
-      const attack = by.attack({ count, atOnce, perSecond, lingerMs: LINGER_MS, seed: round + 1 }).finally(() => {
-        isOver = true;
-      });
-      const [outcome, delays] = await Promise.all([attack, changeWhile(() => !isOver)]);
-      return { outcome, delays };
-    };
-    let quietTurns = NO_TURNS;
-    let besiegedTurns = NO_TURNS;
-    let endedByServer = 0;
-    let endedByUs = 0;
-    let seconds = 0;
-    for (let round = 0; round <= options.rounds; round++) {
-      if (round > 0) {
-        const endsAt = performance.now() + (seconds / round) * 1000;
-        await probe.turns();
-        quietMs.push(...(await changeWhile(() => performance.now() < endsAt)));
-        quietTurns = joined(quietTurns, await probe.turns());
-        if (diversion !== undefined) elsewhereMs.push(...(await changeDuring(diversion, round)).delays);
-      }
-      await probe.turns();
-      const { outcome, delays } = await changeDuring(attacker, round);
-      const turns = await probe.turns();
-      if (round > 0) {
-        besiegedMs.push(...delays);
-        besiegedTurns = joined(besiegedTurns, turns);
-      }
-      endedByServer += outcome.endedByServer;
-      endedByUs += outcome.endedByUs;
-      seconds += outcome.seconds;
-      await settledStreams(mesh, honest.length);
-      heap.push(await probe.heapAfterCollection());
-      residentBytes.push(await mesh.plane.metric("process_resident_memory_bytes"));
+    const rounds = new Rounds(await takePlaces(options, close), options);
+    for (let round = 0; round <= options.rounds; round++) await rounds.next(round);
+    return await rounds.result();
+  } finally {
+    for (const action of close.reverse()) await action();
+  }
+}
+
+/** Who takes part. */
+interface Places {
+  readonly mesh: BenchMesh;
+  readonly probe: ProcessProbe;
+  readonly attacker: Attacker;
+  /** Attacks the other server. */
+  readonly diversion: Attacker | undefined;
+  readonly honest: readonly number[];
+}
+
+async function takePlaces(options: SiegeOptions, close: (() => unknown)[]): Promise<Places> {
+  const mesh = await openMesh(SHAPE, { nodeFlags: [INSPECT], flags: options.flags ?? [] });
+  close.push(() => mesh.close());
+  const foreign = await makeAuthority();
+  close.push(() => foreign.close());
+  const probe = await openProbe(mesh.plane.words());
+  close.push(() => probe.close());
+  const attackerOf = async (victim: BenchMesh) => {
+    const attacker = startAttacker(await targetOf(victim, foreign));
+    close.push(() => attacker.close());
+    return attacker;
+  };
+  const attacker = await attackerOf(mesh);
+  const diversion = options.isComparedWithElsewhere ? await attackerOf(await openOther(close)) : undefined;
+  // The last proxy is the one that behaves badly; the others are honest.
+  const honest = mesh.proxies.slice(0, -1).map(({ id }) => id);
+  requireAll("siege", await mesh.fleet.connect({ ids: honest }));
+  return { mesh, probe, attacker, diversion, honest };
+}
+
+class Rounds {
+  readonly #places: Places;
+  readonly #options: SiegeOptions;
+  readonly #quietMs: number[][] = [];
+  readonly #elsewhereMs: number[][] = [];
+  readonly #besiegedMs: number[][] = [];
+  readonly #heap: number[] = [];
+  readonly #residentBytes: number[] = [];
+  #quietTurns = NO_TURNS;
+  #besiegedTurns = NO_TURNS;
+  #endedByServer = 0;
+  #endedByUs = 0;
+  #seconds = 0;
+  #changes = 0;
+
+  constructor(places: Places, options: SiegeOptions) {
+    this.#places = places;
+    this.#options = options;
+  }
+
+  /** The first, 0, is not compared with anything. */
+  async next(round: number): Promise<void> {
+    const { mesh, probe, attacker, honest } = this.#places;
+    if (round > 0) await this.#restBefore(round);
+    await probe.turns();
+    const { outcome, delays } = await this.#changeDuring(attacker, round);
+    const turns = await probe.turns();
+    if (round > 0) {
+      this.#besiegedMs.push(...delays);
+      this.#besiegedTurns = joined(this.#besiegedTurns, turns);
     }
+    this.#endedByServer += outcome.endedByServer;
+    this.#endedByUs += outcome.endedByUs;
+    this.#seconds += outcome.seconds;
+    await settledStreams(mesh, honest.length);
+    this.#heap.push(await probe.heapAfterCollection());
+    this.#residentBytes.push(await mesh.plane.metric("process_resident_memory_bytes"));
+  }
+
+  async result(): Promise<SiegeResult> {
+    const { mesh, honest } = this.#places;
+    const { rounds, sessions } = this.#options;
     const streams = await settledStreams(mesh, honest.length);
     const { errors } = await mesh.fleet.counts();
     return {
-      quietMs,
-      elsewhereMs,
-      besiegedMs,
-      quietTurns,
-      besiegedTurns,
-      heap,
-      residentBytes,
+      quietMs: this.#quietMs,
+      elsewhereMs: this.#elsewhereMs,
+      besiegedMs: this.#besiegedMs,
+      quietTurns: this.#quietTurns,
+      besiegedTurns: this.#besiegedTurns,
+      heap: this.#heap,
+      residentBytes: this.#residentBytes,
       strangersLeft: streams - honest.length,
       errors,
-      endedByServer,
-      endedByUs,
-      rate: ((options.rounds + 1) * options.sessions) / seconds,
+      endedByServer: this.#endedByServer,
+      endedByUs: this.#endedByUs,
+      rate: ((rounds + 1) * sessions) / this.#seconds,
     };
-  } finally {
-    for (const action of close.reverse()) await action();
+  }
+
+  async #restBefore(round: number): Promise<void> {
+    const { probe, diversion } = this.#places;
+    const endsAt = performance.now() + (this.#seconds / round) * 1000;
+    await probe.turns();
+    this.#quietMs.push(...(await this.#changeWhile(() => performance.now() < endsAt)));
+    this.#quietTurns = joined(this.#quietTurns, await probe.turns());
+    if (diversion !== undefined) this.#elsewhereMs.push(...(await this.#changeDuring(diversion, round)).delays);
+  }
+
+  async #changeDuring(by: Attacker, round: number) {
+    const { sessions: count, atOnce, perSecond } = this.#options;
+    let isOver = false;
+    const attack = by.attack({ count, atOnce, perSecond, lingerMs: LINGER_MS, seed: round + 1 }).finally(() => {
+      isOver = true;
+    });
+    const [outcome, delays] = await Promise.all([attack, this.#changeWhile(() => !isOver)]);
+    return { outcome, delays };
+  }
+
+  async #changeWhile(goesOn: () => boolean): Promise<number[][]> {
+    const { mesh, honest } = this.#places;
+    const delays: number[][] = [];
+    while (goesOn()) delays.push(await changeOnce(mesh, honest, this.#changes++));
+    return delays;
   }
 }
 
