@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { runCli } from "./mod.ts";
 
@@ -57,6 +58,8 @@ test("serve names the folder, port or number that is wrong before it starts anyt
     code: 2,
     err: expect.stringContaining("/does/not/exist"),
   });
+  const file = fileURLToPath(import.meta.url);
+  expect(await run(["serve", file])).toMatchObject({ code: 2, err: expect.stringContaining("is no folder") });
   expect((await run(["serve"])).err).toContain("DIR is missing");
   const negative = await run(["serve", "/tmp", "--workers", "-1"]);
   expect([negative.code, negative.err.split("\n").length]).toEqual([2, 2]);

@@ -142,7 +142,7 @@ function requireFolder(dir: string): void {
   let isFolder: boolean;
   try {
     isFolder = statSync(dir).isDirectory();
-    accessSync(dir, constants.R_OK | constants.X_OK);
+    if (isFolder) accessSync(dir, constants.R_OK | constants.X_OK);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown";
     const reason = code === "ENOENT" ? "it does not exist" : `it cannot be read (${code})`;
