@@ -61,6 +61,11 @@ test("old runs are thinned: their samples go first, then they do; another machin
   ).toEqual(["other", "rare", "8", "9"]);
 });
 
+test("runs that come from another checkout are put in the order of their dates", () => {
+  const [early, late] = ["2026-01-01", "2026-02-01"].map((date) => lineOf({ ...runWith(3, "one"), date }));
+  expect(thinnedLines(`${late}\n${early}\n`)).toBe(`${early}\n${late}\n`);
+});
+
 test("the runs of this checkout are thinned, and what stays is as it was written", () => {
   const lines = readFileSync(new URL("../perf-results/runs.jsonl", import.meta.url), "utf8");
   expect(thinnedLines(lines)).toBe(lines);

@@ -37,12 +37,13 @@ export function saveRun(run: SavedRun): string {
   return "perf-results/runs.jsonl";
 }
 
-/** Lines of runs, the latest last, without what is not kept of old ones. */
+/** Lines of runs in the order of their dates, without what is not kept of old ones. */
 export function thinnedLines(lines: string): string {
   const runs = lines
     .split("\n")
     .filter(Boolean)
-    .map((line) => JSON.parse(line) as SavedLine);
+    .map((line) => JSON.parse(line) as SavedLine)
+    .sort((left, right) => left.date.localeCompare(right.date));
   return thinned(runs)
     .map((run) => `${JSON.stringify(run)}\n`)
     .join("");
