@@ -2,7 +2,6 @@
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { RunContext } from "./machine.ts";
 import { type Findings, type Measurement, summarize } from "./measurement.ts";
-import { thinned } from "./thinned-runs.ts";
 
 /**
  * 1: without quartiles, and one file for each run. Until 2 times to each proxy ended with its acknowledgement; since 3 with its
@@ -27,6 +26,9 @@ export type SavedLine = Omit<SavedRun, "measurements"> & { readonly measurements
 const FOLDER = new URL("../perf-results/", import.meta.url);
 const FILE = new URL("runs.jsonl", FOLDER);
 const SINCE_RECEIPT = 3;
+/** Of each measurement the latest runs keep their samples, some before them their summaries; what is older goes. */
+const WHOLE_RUNS = 2;
+const RUNS_MAX = 6;
 
 /** Adds a line, and thins those before it; returns the file's path in the checkout. */
 export function saveRun(run: SavedRun): string {
@@ -47,6 +49,39 @@ export function thinnedLines(lines: string): string {
   return thinned(runs)
     .map((run) => `${JSON.stringify(run)}\n`)
     .join("");
+}
+
+/**
+ * Thins runs, the latest last: of one measurement or count on one runtime and machine. What stays says what it said. A run
+ * of which nothing stays goes.
+ */
+function thinned(runs: readonly SavedLine[]): readonly SavedLine[] {
+  const seen = new Map<string, number>();
+  const laterRuns = ({ runtime, machine }: SavedLine, name: string): number => {
+    const key = JSON.stringify([runtime.name, machine.model, machine.cpus, name]);
+    const later = seen.get(key) ?? 0;
+    seen.set(key, later + 1);
+    return later;
+  };
+  const measurementsOf = (run: SavedLine): SavedLine["measurements"] =>
+    run.measurements.flatMap((measurement) => {
+      const { name, samples } = measurement;
+      const later = laterRuns(run, name);
+      if (later >= RUNS_MAX) return [];
+      // A single value has no other summary.
+      return later < WHOLE_RUNS || !("mean" in samples)
+        ? measurement
+        : { ...measurement, samples: { ...samples, kept: [] } };
+    });
+  return runs
+    .toReversed()
+    .map((run) => ({
+      ...run,
+      measurements: measurementsOf(run),
+      counts: run.counts.filter(({ name }) => laterRuns(run, name) < RUNS_MAX),
+    }))
+    .filter(({ measurements, counts }) => measurements.length + counts.length > 0)
+    .reverse();
 }
 
 /** All runs in the order of their dates. */
