@@ -4,6 +4,7 @@
  * is left to the decoder of `messages.ts`.
  */
 import { isAscii } from "node:buffer";
+import { ListedClaims } from "./listed-claims.ts";
 import type { DeltaRequest } from "./protocol.ts";
 import { TYPE_URLS } from "./resource.ts";
 
@@ -74,7 +75,7 @@ function readDeltaRequest(bytes: Uint8Array): DeltaRequest | undefined {
   let [typeUrl, nonce, nodeId] = ["", "", ""];
   let subscribe: string[] | undefined;
   let unsubscribe: string[] | undefined;
-  let versions: Map<string, string> | undefined;
+  let versions: ListedClaims | undefined;
   let cut: Text | undefined;
   const text: Text = (start, end) => {
     cut ??= textFrom(message, start);
@@ -83,7 +84,7 @@ function readDeltaRequest(bytes: Uint8Array): DeltaRequest | undefined {
   while (field.end < message.length) {
     if (!nextField(message, field, message.length)) return undefined;
     if (field.tag === INITIAL_VERSION) {
-      versions ??= new Map();
+      versions ??= new ListedClaims();
       if (!addVersion(message, field, text, versions)) return undefined;
     } else if (field.tag === SUBSCRIBE) {
       const name = text(field.start, field.end);
@@ -135,13 +136,13 @@ function ownText(message: Buffer, start: number, end: number): string | undefine
 }
 
 /** False for an entry that is not a key followed by a value. */
-function addVersion(message: Buffer, field: Field, text: Text, versions: Map<string, string>): boolean {
+function addVersion(message: Buffer, field: Field, text: Text, versions: ListedClaims): boolean {
   const { end } = field;
   field.end = field.start;
   const name = nextField(message, field, end, ENTRY_KEY) ? text(field.start, field.end) : undefined;
   const version = nextField(message, field, end, ENTRY_VALUE) ? text(field.start, field.end) : undefined;
   if (field.end !== end || name === undefined || version === undefined) return false;
-  versions.set(name, version);
+  versions.add(name, version);
   return true;
 }
 

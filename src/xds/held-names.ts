@@ -95,6 +95,16 @@ export class HeldNames {
     this.#name = undefined;
   }
 
+  /** All of a table, where the same is noted of each of its names. */
+  get all(): NameSet | undefined {
+    return this.#all;
+  }
+
+  /** What is noted of each of {@link all}. */
+  get allHeld(): Held {
+    return this.#held;
+  }
+
   /** The name, where one is noted by itself: to look at it takes no iterator, and most changes are about one name. */
   get only(): string | undefined {
     return this.#all === undefined && this.#map === undefined ? this.#name : undefined;

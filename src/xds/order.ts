@@ -45,7 +45,11 @@ export function nextResponses(state: StreamState, table: ResourceTable): readonl
 
 /** Forgets differences that are none any more, so that nothing waits for them. */
 function dropSettled(table: ResourceTable, { typeUrl, pending }: Subscription): void {
-  const { only } = pending;
+  const { only, all } = pending;
+  if (all !== undefined) {
+    // What the table holds and the client does not has to be sent, whatever the names are.
+    if (pending.allHeld === ASKED || (pending.allHeld === ABSENT && all === namesOf(table, typeUrl))) return;
+  }
   if (only !== undefined) {
     if (isSettledBy(table, typeUrl, only, pending.get(only))) pending.delete(only);
     return;
@@ -109,6 +113,23 @@ class Selection {
     }
   }
 
+  /** Takes in all of the table at once, or has all of it wait; false where each name has to be looked at by itself. */
+  considerAll({ all, allHeld }: HeldNames): boolean {
+    const { typeUrl, onTrial } = this.#subscription;
+    const { memory, protocol, responses } = this.#state.options;
+    if (protocol !== "delta" || onTrial !== undefined || !memory.isEmpty()) return false;
+    if ((allHeld !== ABSENT && allHeld !== ASKED) || all !== namesOf(this.#table, typeUrl)) return false;
+    const roster = responses.roster(this.#table, typeUrl as TypeUrl);
+    if (roster === undefined || roster.bytes > this.#state.limits.responseBytesMax) return false;
+    if (this.#mayBring(allHeld)) {
+      this.resources = roster.resources;
+      this.held = roster.alike(allHeld);
+    } else {
+      this.waiting = roster.resources.length;
+    }
+    return true;
+  }
+
   /** An array that begins with one element has room for that one; one that grows begins with room for 17. */
   #choose(resource: Resource, held: Held): void {
     if (this.resources.length === 0) {
@@ -134,7 +155,9 @@ function select(state: StreamState, table: ResourceTable, subscription: Subscrip
   subscription.withheld = 0;
   const { only } = pending;
   if (only !== undefined) selection.consider(only, pending.get(only) ?? ABSENT);
-  else for (const [name, held] of pending.entries()) selection.consider(name, held);
+  else if (pending.all === undefined || !selection.considerAll(pending)) {
+    for (const [name, held] of pending.entries()) selection.consider(name, held);
+  }
   if (state.options.protocol === "sotw" && !hasLegacyWildcard(typeUrl)) forget(selection, pending);
   return selection;
 }
@@ -254,9 +277,10 @@ function wholeState(table: ResourceTable, subscription: Subscription, selection:
  */
 function oweEndpoints(state: StreamState, table: ResourceTable, { resources, held }: Selection): void {
   const endpoints = subscriptionOf(state, TYPE_URLS.endpoints);
-  for (const [position, { name }] of resources.entries()) {
-    const before = held[position];
+  for (let n = 0; n < resources.length; n++) {
+    const before = held[n];
     if (before === ABSENT || before === ASKED) continue;
+    const { name } = resources[n] as Resource;
     const current = table.get(TYPE_URLS.endpoints, name)?.version;
     if (current === undefined) continue;
     if (endpoints === undefined) {

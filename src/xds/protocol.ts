@@ -1,5 +1,13 @@
 import type { Resource, ResourceTable } from "./resource.ts";
 
+/** Names with the versions that a client says it holds of them. A `Map` is one. */
+export interface Claims {
+  readonly size: number;
+  get(name: string): string | undefined;
+  keys(): Iterable<string>;
+  forEach(action: (version: string, name: string) => void): void;
+}
+
 /** A `DeltaDiscoveryRequest`, as far as the protocol looks at it. */
 export interface DeltaRequest {
   readonly kind: "delta-request";
@@ -9,7 +17,7 @@ export interface DeltaRequest {
   readonly nonce: string;
   readonly subscribe: readonly string[];
   readonly unsubscribe: readonly string[];
-  readonly initialVersions: ReadonlyMap<string, string>;
+  readonly initialVersions: Claims;
   /** What the client says about a response that it refused. */
   readonly error: string | undefined;
 }

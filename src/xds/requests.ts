@@ -1,5 +1,6 @@
 import { ABSENT, ASKED, type Held, HeldNames, owed, UNCERTAIN } from "./held-names.ts";
-import type { DeltaRequest, SotwRequest, StreamEnd } from "./protocol.ts";
+import type { Claims, DeltaRequest, SotwRequest, StreamEnd } from "./protocol.ts";
+import { withinLimits } from "./request-limits.ts";
 import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
 import {
   addSubscription,
@@ -11,13 +12,13 @@ import {
   subscriptionOf,
   unsettle,
 } from "./stream-state.ts";
-import { allNamed, isNameSet } from "./subscribed-names.ts";
+import { isNameSet } from "./subscribed-names.ts";
 import { hasLegacyWildcard, isSubscribed, newSubscription, type Subscription } from "./subscription.ts";
 import { judge, type Verdicts } from "./verdicts.ts";
 
 /** Subscribes to everything of a type. */
 const WILDCARD = "*";
-const NO_CLAIMS: ReadonlyMap<string, string> = new Map();
+const NO_CLAIMS: Claims = new Map<string, string>();
 
 /** Takes in a delta request: the verdict on a response that it may carry, then its changes of subscription. */
 export function takeDeltaRequest(
@@ -35,8 +36,7 @@ export function takeDeltaRequest(
     return undefined;
   }
   const subscription = known ?? newSubscription(typeUrl, initialVersions.size === 0);
-  const claimed = initialVersions.size === 0 ? named : [...named, ...initialVersions.keys()];
-  const end = withinLimits(state, subscription, claimed, leaving);
+  const end = withinLimits(state, subscription, { named, claims: initialVersions, leaving });
   if (end !== undefined) return end;
   if (known === undefined) addSubscription(state, subscription);
   unsettle(state, subscription);
@@ -48,13 +48,11 @@ export function takeDeltaRequest(
   const wantsAll =
     names.length < named.length || (known === undefined && named.length === 0 && hasLegacyWildcard(typeUrl));
   if (named.length > 0) subscription.hasNamed = true;
-  if (wantsAll) subscribeToAll(state, table, subscription, claims);
-  const all = known === undefined ? allNamed(names, namesOf(table, typeUrl)) : undefined;
-  if (all !== undefined) subscription.names.begin(all);
-  // Who begins asks for all that there is: no name of it has to be looked at by itself.
-  if (all !== undefined && claims.size === 0 && !wantsAll) subscription.pending.setAll(all, ASKED);
-  else for (const name of names) subscribe(state, table, subscription, name, claims.get(name));
-  subscription.names.share(namesOf(table, typeUrl));
+  if (known !== undefined || !beginWithAll(state, table, subscription, { names, wantsAll, claims })) {
+    if (wantsAll) subscribeToAll(state, table, subscription, claims);
+    for (const name of names) subscribe(state, table, subscription, name, claims.get(name));
+    subscription.names.share(namesOf(table, typeUrl));
+  }
   if (known === undefined) trySuspects(state, table, subscription);
   if (typeUrl === TYPE_URLS.endpoints) state.updatedClusters = undefined;
   if (known === undefined && !owesFirstAnswer(state, subscription)) {
@@ -62,6 +60,36 @@ export function takeDeltaRequest(
     verdicts.add({ kind: "held", typeUrl, generation: table.generation });
   }
   return undefined;
+}
+
+/**
+ * Nearly everybody begins by asking for all that there is and holds nothing of it, or, on coming back, all of it: then no
+ * name has to be looked at by itself. False where it is not so, and nothing is done.
+ */
+function beginWithAll(
+  state: StreamState,
+  table: ResourceTable,
+  subscription: Subscription,
+  {
+    names,
+    wantsAll,
+    claims,
+  }: { readonly names: readonly string[]; readonly wantsAll: boolean; readonly claims: Claims },
+): boolean {
+  const typeUrl = subscription.typeUrl as TypeUrl;
+  // Who wants everything and names some of it, or was refused something, is rare enough.
+  if (wantsAll ? names.length > 0 || claims.size === 0 : names.length === 0) return false;
+  const isComparable = claims.size === 0 || (state.updatedClusters === undefined && state.options.memory.isEmpty());
+  const roster = isComparable ? state.options.responses.roster(table, typeUrl) : undefined;
+  if (roster === undefined) return false;
+  if (!wantsAll && !roster.isNamedBy(names)) return false;
+  if (claims.size > 0 && !roster.isHeldBy(claims)) return false;
+  const all = namesOf(table, typeUrl);
+  if (!isNameSet(all)) return false;
+  if (wantsAll) subscription.isWildcard = true;
+  else subscription.names.begin(all);
+  if (claims.size === 0) subscription.pending.setAll(all, ASKED);
+  return true;
 }
 
 /**
@@ -83,7 +111,8 @@ export function takeSotwRequest(
   const known = subscriptionOf(state, request.typeUrl);
   if (known !== undefined && request.nonce !== "" && request.nonce !== known.lastNonce) return undefined;
   const subscription = known ?? newSubscription(request.typeUrl, request.version === "");
-  const end = withinLimits(state, subscription, request.names, [...subscription.names]);
+  const leaving = [...subscription.names];
+  const end = withinLimits(state, subscription, { named: request.names, claims: NO_CLAIMS, leaving });
   if (end !== undefined) return end;
   if (known === undefined) addSubscription(state, subscription);
   unsettle(state, subscription);
@@ -166,12 +195,7 @@ function subscribe(
   note(state, table, subscription, { name: shared, resource, held: claim ?? ASKED });
 }
 
-function subscribeToAll(
-  state: StreamState,
-  table: ResourceTable,
-  subscription: Subscription,
-  claims: ReadonlyMap<string, string>,
-): void {
+function subscribeToAll(state: StreamState, table: ResourceTable, subscription: Subscription, claims: Claims): void {
   const { typeUrl } = subscription;
   subscription.isWildcard = true;
   const all = namesOf(table, typeUrl);
@@ -201,6 +225,7 @@ function isUntouched({ names, pending, kept }: Subscription): boolean {
 
 /** On a new stream, what was refused together is sent again one by one: the good ones must not stay behind for ever. */
 function trySuspects(state: StreamState, table: ResourceTable, subscription: Subscription): void {
+  if (state.options.memory.isEmpty()) return;
   const { typeUrl, pending } = subscription;
   for (const [name, version] of state.options.memory.takeSuspects(typeUrl)) {
     if (resourceOf(table, typeUrl, name)?.version !== version || !pending.has(name)) continue;
@@ -253,28 +278,6 @@ function unsubscribe(subscription: Subscription, name: string): void {
     if (subscription.isWildcard) pending.set(name, ASKED);
     else pending.delete(name);
   }
-}
-
-function withinLimits(
-  state: StreamState,
-  subscription: Subscription,
-  names: readonly string[],
-  leaving: readonly string[],
-): StreamEnd | undefined {
-  const { namesMax, nameCharsMax, typesMax } = state.limits;
-  const exhausted = (message: string): StreamEnd => ({ code: "RESOURCE_EXHAUSTED", message });
-  if (!state.subscriptions.includes(subscription) && state.subscriptions.length >= typesMax) {
-    return exhausted(`a stream may ask for at most ${typesMax} resource types`);
-  }
-  if (subscription.typeUrl.length > nameCharsMax || names.some((name) => name.length > nameCharsMax)) {
-    return exhausted(`a resource name or a type URL may have at most ${nameCharsMax} characters`);
-  }
-  if (names.length + subscription.names.size <= namesMax) return undefined;
-  const after = new Set(subscription.names);
-  for (const name of leaving) after.delete(name);
-  for (const name of names) after.add(name);
-  if (after.size > namesMax) return exhausted(`a stream may name at most ${namesMax} resources of one type`);
-  return undefined;
 }
 
 /** Versions go on counting from what the client had on an earlier stream, as far as that was a number. */

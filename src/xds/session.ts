@@ -250,7 +250,7 @@ export class Session implements StreamHandler, StreamInfo {
     return this.#stream.hasRequested || this.#stream.waiting !== undefined;
   }
 
-  #startQuiet(request: { readonly initialVersions?: ReadonlyMap<string, string>; readonly version?: string }): void {
+  #startQuiet(request: { readonly initialVersions?: { readonly size: number }; readonly version?: string }): void {
     const { clock, limits, metrics } = this.#services;
     this.#cancelTimer();
     this.#cancelTimer = clock.after(limits.quietMs, () => {

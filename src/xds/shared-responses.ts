@@ -1,10 +1,13 @@
 import type { Response, ResponseContent } from "./protocol.ts";
 import { recentCache } from "./recent-cache.ts";
+import { type Rosters, rosters } from "./roster.ts";
 
 /** Makes responses. What many streams are to be sent is one response, so that it is also encoded once. */
 export interface SharedResponses {
   /** A response with this content, and with a serial number above `after`: the last one of the type on the stream. */
   respond(content: ResponseContent, after: number): Response;
+  /** All that a table holds of a type. */
+  readonly roster: Rosters["of"];
   /** Forgets what was not asked for of late; to be called at intervals. */
   age(): void;
 }
@@ -16,6 +19,7 @@ const RESPONSE_REFERENCES = 16;
 /** Creates the {@link SharedResponses} of one server. Serial numbers begin with 1. */
 export function sharedResponses(): SharedResponses {
   const recent = recentCache<number, Response>(REFERENCES_MAX);
+  const all = rosters();
   let serial = 0;
   return {
     respond(content, after) {
@@ -29,7 +33,11 @@ export function sharedResponses(): SharedResponses {
       recent.set(key, response, resources.length + removed.length + RESPONSE_REFERENCES);
       return response;
     },
-    age: () => recent.age(),
+    roster: all.of,
+    age() {
+      recent.age();
+      all.age();
+    },
   };
 }
 
@@ -57,6 +65,7 @@ function isSame(left: ResponseContent, right: ResponseContent): boolean {
 }
 
 function isSameList<Item>(left: readonly Item[], right: readonly Item[]): boolean {
+  if (left === right) return true;
   if (left.length !== right.length) return false;
   for (let n = 0; n < left.length; n++) if (left[n] !== right[n]) return false;
   return true;

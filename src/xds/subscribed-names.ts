@@ -55,13 +55,6 @@ export class SubscribedNames implements NameSet {
   }
 }
 
-/** `all`, if the list says each name of it once and no other; it never changes and may be shared. */
-export function allNamed(list: readonly string[], all: Iterable<string> | NameSet): NameSet | undefined {
-  if (!isNameSet(all) || list.length !== all.size || all.size === 0) return undefined;
-  for (let n = 0; n < list.length; n++) if (!all.has(list[n] as string)) return undefined;
-  return new Set(list).size === all.size ? all : undefined;
-}
-
 export function isNameSet(names: Iterable<string> | NameSet): names is NameSet {
   return "has" in names && "size" in names;
 }

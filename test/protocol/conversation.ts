@@ -43,10 +43,12 @@ export function tableOf(generation: number, entries: ReadonlyMap<string, string>
     types.set(typeUrl, resources);
     resources.set(name, { typeUrl, name, version, bytes: new TextEncoder().encode(version) });
   }
+  const names = new Map([...types].map(([typeUrl, resources]) => [typeUrl, new Set(resources.keys())]));
   return {
     generation,
     get: (typeUrl, name) => types.get(typeUrl)?.get(name),
-    names: (typeUrl) => new Set(types.get(typeUrl)?.keys()),
+    // Every other table says the same names as one object, which has short ways, or as a new one each time, which has none.
+    names: (typeUrl) => (generation % 2 === 0 ? names.get(typeUrl) : undefined) ?? new Set(types.get(typeUrl)?.keys()),
     isAsGood: (typeUrl, name, version) => words?.asGood.has(`${shortOf(typeUrl)}/${name}=${version}`) ?? false,
     isAwaited: (typeUrl, name) => words?.awaited.has(`${shortOf(typeUrl)}/${name}`) ?? false,
   };

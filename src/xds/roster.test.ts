@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { ListedClaims } from "./listed-claims.ts";
+import { type ResourceTable, TYPE_URLS } from "./resource.ts";
+import { Roster, rosters } from "./roster.ts";
+
+const typeUrl = TYPE_URLS.cluster;
+const resource = (name: string) => ({ typeUrl, name, version: `v-${name}`, bytes: new Uint8Array(10) });
+
+function claims(...entries: readonly (readonly [string, string])[]): ListedClaims {
+  const listed = new ListedClaims();
+  for (const [name, version] of entries) listed.add(name, version);
+  return listed;
+}
+
+test("a list stands for all names only when it says each of them once, however often one asks", () => {
+  const roster = new Roster([resource("a"), resource("b")]);
+  for (const list of [
+    ["a", "b"],
+    ["b", "a"],
+  ])
+    expect(roster.isNamedBy(list)).toBe(true);
+  for (const list of [["a"], ["a", "a"], ["a", "c"], ["a", "b", "c"], []]) expect(roster.isNamedBy(list)).toBe(false);
+  expect(roster.isNamedBy(["a", "b"])).toBe(true);
+});
+
+test("who claims another version, another name, one too few, or one twice instead of two does not hold all", () => {
+  const roster = new Roster([resource("a"), resource("b")]);
+  expect(roster.isHeldBy(claims(["b", "v-b"], ["a", "v-a"]))).toBe(true);
+  for (const wrong of [
+    claims(["a", "v-a"], ["b", "v-a"]),
+    claims(["a", "v-a"], ["c", "v-b"]),
+    claims(["a", "v-a"]),
+    claims(["a", "v-a"], ["a", "v-a"]),
+    claims(["a", "v-a"], ["b", "v-b"], ["c", "v-c"]),
+  ]) {
+    expect(roster.isHeldBy(wrong)).toBe(false);
+  }
+});
+
+test("a table is listed once for all who begin with it, and forgotten when nobody does", () => {
+  let listed = 0;
+  const table = (names: readonly string[]): ResourceTable => ({
+    generation: 1,
+    get: (_type, name) => (name === "gap" ? undefined : resource(name)),
+    names: () => {
+      listed++;
+      return new Set(names);
+    },
+  });
+  const of = rosters();
+  const whole = table(["a", "b"]);
+  const roster = of.of(whole, typeUrl);
+  expect(roster?.resources.map(({ name }) => name)).toEqual(["a", "b"]);
+  of.age();
+  expect(of.of(whole, typeUrl)).toBe(roster);
+  of.age();
+  of.age();
+  expect(of.of(whole, typeUrl)).not.toBe(roster);
+  expect(listed).toBe(2);
+  for (const names of [[], ["a", "gap"]]) expect(of.of(table(names), typeUrl)).toBeUndefined();
+});

@@ -1,0 +1,108 @@
+import type { ABSENT, ASKED, Held } from "./held-names.ts";
+import type { Claims } from "./protocol.ts";
+import type { Resource, ResourceTable, TypeUrl } from "./resource.ts";
+import { isNameSet } from "./subscribed-names.ts";
+
+/**
+ * All that a table holds of one type, in one list: what everybody who begins with it is sent, and what everybody who comes
+ * back to it is compared with.
+ */
+export class Roster {
+  readonly resources: readonly Resource[];
+  /** Of names and contents. */
+  readonly bytes: number;
+  readonly #positions: ReadonlyMap<string, number>;
+  readonly #alike = new Map<Held, readonly Held[]>();
+  /** In which round a name was seen last: without it a list that says one name twice would pass for a whole one. */
+  readonly #seen: Uint32Array;
+  #round = 0;
+
+  constructor(resources: readonly Resource[]) {
+    this.resources = resources;
+    this.bytes = resources.reduce((sum, { name, bytes }) => sum + name.length + bytes.length, 0);
+    this.#positions = new Map(resources.map(({ name }, position) => [name, position]));
+    this.#seen = new Uint32Array(resources.length);
+  }
+
+  /** As many of `held` as there are resources; the same array for all who ask. */
+  alike(held: typeof ABSENT | typeof ASKED): readonly Held[] {
+    let list = this.#alike.get(held);
+    if (list === undefined) {
+      list = this.resources.map(() => held);
+      this.#alike.set(held, list);
+    }
+    return list;
+  }
+
+  /** Whether the list says each name once, and no other. */
+  isNamedBy(names: readonly string[]): boolean {
+    if (names.length !== this.resources.length) return false;
+    this.#round++;
+    for (let n = 0; n < names.length; n++) if (this.#see(names[n] as string) === undefined) return false;
+    return true;
+  }
+
+  /** Whether each resource is claimed in its version, and nothing else is. */
+  isHeldBy(claims: Claims): boolean {
+    if (claims.size !== this.resources.length) return false;
+    this.#round++;
+    let held = 0;
+    claims.forEach((version, name) => {
+      if (this.#see(name)?.version === version) held++;
+    });
+    return held === this.resources.length;
+  }
+
+  /** Undefined: there is none of the name, or it was seen in this round. */
+  #see(name: string): Resource | undefined {
+    const position = this.#positions.get(name);
+    if (position === undefined || this.#seen[position] === this.#round) return undefined;
+    this.#seen[position] = this.#round;
+    return this.resources[position];
+  }
+}
+
+/** Makes the rosters of tables, each once for the streams of a server that begin with the table within a while. */
+export interface Rosters {
+  /** Undefined where a table does not say which names it holds, or has nothing under one of them. */
+  of(table: ResourceTable, typeUrl: TypeUrl): Roster | undefined;
+  /** Forgets what was not asked for of late; to be called at intervals. */
+  age(): void;
+}
+
+type RosterByType = Map<TypeUrl, Roster | undefined>;
+
+export function rosters(): Rosters {
+  let recent = new WeakMap<ResourceTable, RosterByType>();
+  let older = recent;
+  return {
+    of(table, typeUrl) {
+      let byType = recent.get(table);
+      if (byType === undefined) {
+        byType = older.get(table) ?? new Map();
+        recent.set(table, byType);
+      }
+      const known = byType.get(typeUrl);
+      if (known !== undefined || byType.has(typeUrl)) return known;
+      const roster = rosterOf(table, typeUrl);
+      byType.set(typeUrl, roster);
+      return roster;
+    },
+    age() {
+      older = recent;
+      recent = new WeakMap();
+    },
+  };
+}
+
+function rosterOf(table: ResourceTable, typeUrl: TypeUrl): Roster | undefined {
+  const names = table.names(typeUrl);
+  if (!isNameSet(names) || names.size === 0) return undefined;
+  const resources: Resource[] = [];
+  for (const name of names) {
+    const resource = table.get(typeUrl, name);
+    if (resource === undefined) return undefined;
+    resources.push(resource);
+  }
+  return new Roster(resources);
+}
