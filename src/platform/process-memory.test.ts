@@ -58,6 +58,8 @@ describe("huge pages for what malloc gives out", () => {
     vi.stubEnv("GLIBC_TUNABLES", undefined);
     const execve = vi.spyOn(process, "execve").mockReturnValue(undefined as never);
     beginWithYoungHeap();
-    expect(execve.mock.calls.map(([, , environment]) => environment)).toMatchObject([asked]);
+    expect(execve.mock.calls.map(([, , environment]) => environment)).toMatchObject([
+      { ...asked, MALLOC_ARENA_MAX: "2" },
+    ]);
   });
 });

@@ -56,8 +56,8 @@ export function controlPlaneEnvironment(
 }
 
 /**
- * Has this process begin anew with a young generation of 16 MiB, and huge pages for malloc where the environment says nothing
- * of glibc: same id, same standard streams, same arguments. To be called before anything else has been done. Does nothing
+ * Has this process begin anew with a young generation of 16 MiB and malloc's settings, but for what the environment says of
+ * them: same id, same standard streams, same arguments. To be called before anything else has been done. Does nothing
  * where somebody has decided on the young generation already (so that the second time is the last), where a debugger waits
  * at an address that it was told, or where the system cannot do it or Node's permissions forbid it.
  */
@@ -67,5 +67,6 @@ export function beginWithYoungHeap(): void {
   if (process.permission?.has("child") === false) return;
   const [, ...program] = process.argv;
   const command = [process.execPath, ...process.execArgv, YOUNG_HEAP, ...program];
-  process.execve(process.execPath, command, { GLIBC_TUNABLES: HUGE_PAGES, ...process.env } as Record<string, string>);
+  const environment = controlPlaneEnvironment(1, process.env);
+  process.execve(process.execPath, command, environment as Record<string, string>);
 }
