@@ -48,50 +48,91 @@ export interface RawResponse {
   readonly version: string;
   readonly resources: readonly RawResource[];
   readonly removed: readonly string[];
+  /** Why an Envoy refuses a response that can be read. */
+  readonly problem: string | undefined;
 }
+
+interface AnyContent {
+  readonly typeUrl: string;
+  readonly value: Buffer;
+}
+
+/** In state-of-the-world responses a resource may come in the envelope that it has in delta responses. */
+const ENVELOPE = "type.googleapis.com/envoy.service.discovery.v3.Resource";
 
 export function readDeltaResponse(bytes: Buffer): RawResponse {
   const response = { typeUrl: "", version: "", resources: [] as RawResource[], removed: [] as string[] };
+  const types = new Set<string>();
   const reader = new WireReader(bytes);
   while (reader.next()) {
-    if (reader.field === 2) response.resources.push(readDeltaResource(reader.bytes()));
+    if (reader.field === 2) response.resources.push(readDeltaResource(reader.bytes(), types));
     else if (reader.field === 4) response.typeUrl = reader.text();
     else if (reader.field === 6) response.removed.push(reader.text());
   }
-  return response;
+  return { ...response, problem: otherType(response.typeUrl, types) ?? nameTwice(response) };
 }
 
-function readDeltaResource(bytes: Buffer): RawResource {
+/** `types` is given the type that its content says to have. */
+function readDeltaResource(bytes: Buffer, types: Set<string>): RawResource {
   let [name, version] = ["", ""];
   let value = bytes.subarray(0, 0);
   const reader = new WireReader(bytes);
   while (reader.next()) {
     if (reader.field === 1) version = reader.text();
-    else if (reader.field === 2) value = readAny(reader.bytes());
-    else if (reader.field === 3) name = reader.text();
+    else if (reader.field === 2) {
+      const any = readAny(reader.bytes());
+      types.add(any.typeUrl);
+      value = any.value;
+    } else if (reader.field === 3) name = reader.text();
   }
   return { name, version, value };
 }
 
 export function readSotwResponse(bytes: Buffer): RawResponse {
   const response = { typeUrl: "", version: "", resources: [] as RawResource[], removed: [] };
+  const types = new Set<string>();
   const reader = new WireReader(bytes);
   while (reader.next()) {
     if (reader.field === 1) response.version = reader.text();
     else if (reader.field === 4) response.typeUrl = reader.text();
     else if (reader.field === 2) {
-      const value = readAny(reader.bytes());
-      response.resources.push({ name: ownName(value), version: "", value });
+      const { typeUrl, value } = readAny(reader.bytes());
+      if (typeUrl === ENVELOPE) response.resources.push(readDeltaResource(value, types));
+      else {
+        types.add(typeUrl);
+        response.resources.push({ name: ownName(value), version: "", value });
+      }
     }
   }
-  return response;
+  return { ...response, problem: otherType(response.typeUrl, types) };
 }
 
-function readAny(bytes: Buffer): Buffer {
+function otherType(typeUrl: string, types: ReadonlySet<string>): string | undefined {
+  for (const each of types)
+    if (each !== typeUrl) return `a resource of type "${each}" among those of type "${typeUrl}"`;
+  return undefined;
+}
+
+/** A delta response may name a resource once, be it new or gone. */
+function nameTwice({ resources, removed }: Pick<RawResponse, "resources" | "removed">): string | undefined {
+  const names = new Set(removed);
+  if (names.size < removed.length) return "a removed name comes twice";
+  for (const { name } of resources) {
+    if (names.has(name)) return `the name "${name}" comes twice`;
+    names.add(name);
+  }
+  return undefined;
+}
+
+function readAny(bytes: Buffer): AnyContent {
+  let typeUrl = "";
   let value = bytes.subarray(0, 0);
   const reader = new WireReader(bytes);
-  while (reader.next()) if (reader.field === 2) value = reader.bytes();
-  return value;
+  while (reader.next()) {
+    if (reader.field === 1) typeUrl = reader.text();
+    else if (reader.field === 2) value = reader.bytes();
+  }
+  return { typeUrl, value };
 }
 
 /** Clusters, endpoints, listeners, routes and secrets all have their name in field 1. */

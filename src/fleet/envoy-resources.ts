@@ -72,6 +72,8 @@ export class ReadResponse {
   readonly version: string;
   readonly resources: readonly Resource[];
   readonly removed: readonly string[];
+  /** Why an Envoy refuses it. */
+  readonly problem: string | undefined;
   /** The ACK that was written last, with its nonce: with one nonce for all streams it is the same for all. */
   ack: { readonly nonce: string; readonly frame: Buffer } | undefined;
   readonly #transitions = new Map<ResourceTable, Transition>();
@@ -83,6 +85,7 @@ export class ReadResponse {
     this.version = raw.version;
     this.resources = resources;
     this.removed = raw.removed;
+    this.problem = raw.problem;
   }
 
   /** Whether it names all that there is of its type: what it does not name is gone. */
@@ -180,7 +183,8 @@ export class ResourceMemory {
     const kept = Buffer.from(bytes);
     const raw = protocol === "delta" ? readDeltaResponse(kept) : readSotwResponse(kept);
     const type = typeNumber(raw.typeUrl) ?? -1;
-    const resources = raw.resources.map((resource) => this.#intern(type, resource));
+    // What is of another type is nothing to look into.
+    const resources = raw.problem === undefined ? raw.resources.map((each) => this.#intern(type, each)) : [];
     const response = new ReadResponse(protocol, raw, resources);
     // Secrets are one proxy's own: they would push out what others get as well.
     if (type !== SECRET) this.#keep(key, { bytes: kept, nonce: { ...range }, nonceText: this.nonce, response });

@@ -108,6 +108,10 @@ export class SimulatedProxy {
     own.responses++;
     own.bytes += bytes;
     own.resources += response.resources.length;
+    if (response.problem !== undefined) {
+      counts.error("refused", response.problem);
+      return this.#refuse(response, nonce, response.problem);
+    }
     if (type === undefined || !(this.#asked & (1 << type))) {
       counts.unrequested += Math.max(1, response.resources.length);
       return this.#acknowledge(response, nonce);
@@ -115,7 +119,9 @@ export class SimulatedProxy {
     this.#answered |= 1 << type;
     this.#answeredHere |= 1 << type;
     const { behaviour } = this;
-    if (behaviour.kind === "nack" && this.#shared.random() < behaviour.share) return this.#refuse(response, nonce);
+    if (behaviour.kind === "nack" && this.#shared.random() < behaviour.share) {
+      return this.#refuse(response, nonce, "refused by the simulated proxy");
+    }
     const transition = response.applied(this.table(type), this.#shared.memory.tables);
     this.#tables[type] = transition.table;
     own.removed += transition.removed.length;
@@ -367,11 +373,11 @@ export class SimulatedProxy {
     return "acknowledged";
   }
 
-  #refuse(response: ReadResponse, nonce: string): Verdict {
+  #refuse(response: ReadResponse, nonce: string, reason: string): Verdict {
     const type = response.type ?? CLUSTER;
     this.#shared.counts.nacks++;
     this.#settle(type, response);
-    this.#stream?.send(this.#requests.refuse(response, nonce, this.#names(type), "refused by the simulated proxy"));
+    this.#stream?.send(this.#requests.refuse(response, nonce, this.#names(type), reason));
     this.#becomeWarm();
     this.#setWarm(this.#hasAll());
     return "refused";

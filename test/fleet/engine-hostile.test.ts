@@ -175,6 +175,20 @@ describe("a fleet whose server", () => {
     expect(errors).toMatchObject({ protocol: 2 });
     expect(errorExamples["protocol"]).toContain('resource "a"');
   });
+
+  const good = { name: "a", resource: { type_url: CLUSTER, value: Buffer.from([0x0a, 1, 0x61]) } };
+  test.each([
+    ["a resource of another type", [{ ...good, resource: { ...good.resource, type_url: "x" } }], [], 'type "x"'],
+    ["a resource twice", [good, good], [], 'the name "a" comes twice'],
+    ["a resource that it removes as well", [good], ["a"], 'the name "a" comes twice'],
+  ])("sends %s in one response is refused as by Envoy, and the reason told", async (_what, resources, gone, reason) => {
+    const message = { typeUrl: CLUSTER, nonce: "1", resources, removedResources: gone };
+    const bytes = DeltaDiscoveryResponse.encode(message).finish();
+    const address = await listen(answering(settings, ok, frame(0, 0, 1, grpc(bytes))));
+    const { errors, errorExamples, nacks, acks, open } = await errorsAt({ address });
+    expect({ errors, nacks, acks, open }).toEqual({ errors: { refused: 2, timeout: 2 }, nacks: 2, acks: 0, open: 2 });
+    expect(errorExamples["refused"]).toContain(reason);
+  });
 });
 
 test("a server with tiny windows, frames in pieces, Huffman-coded words and pings is understood", async () => {
