@@ -7,6 +7,7 @@ import { hostNames, outboundChainName, outboundRouteName, principalName } from "
 import type { EndpointModel, PortModel } from "./service-model.ts";
 import { isHttp } from "./service-ports.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
+import type { SplitPolicy } from "./split-policy.ts";
 import type {
   AddressMatch,
   EndpointsView,
@@ -62,7 +63,7 @@ function outboundOf(snapshot: MeshSnapshot, { identity, visibility }: OutboundOw
         : memory.rememberFor(
             visibility,
             "visible",
-            [structure, scope, ...grantsFrom(snapshot, identity).map(({ reach }) => reach)],
+            [structure, scope, reachesOf(snapshot, identity, visibility)],
             () => visiblePorts(snapshot, identity),
             keepVisible,
           );
@@ -78,6 +79,13 @@ function outboundOf(snapshot: MeshSnapshot, { identity, visibility }: OutboundOw
       };
     });
   });
+}
+
+/** What the grants of a client reach; the same list while none reaches further or less far. */
+function reachesOf(snapshot: MeshSnapshot, identity: Identity, owner: string): readonly string[] {
+  const grants = grantsFrom(snapshot, identity);
+  const make = (): readonly string[] => grants.map(({ reach }) => reach);
+  return snapshot.memory.rememberFor(owner, "reaches", [grants], make, keepElements);
 }
 
 /** Claims to addresses know ports by identity: one that was made anew must not be taken for the one before, though it says the same. */
@@ -127,26 +135,49 @@ export function outboundEndpoints(snapshot: MeshSnapshot, owner: OutboundOwner):
   return list.views;
 }
 
+type Splits = MeshSnapshot["splits"];
+
 interface RouteList {
   readonly routed: readonly ChainGroup[];
-  readonly splits: MeshSnapshot["splits"];
+  readonly splits: Splits;
   readonly views: readonly ResourceView[];
 }
 
-/** The outbound route configurations of a client. Only where the splits of a namespace changed, its groups are looked at. */
+/**
+ * The outbound route configurations of a client. Only where a split of a group changed, its view is asked for. A plain
+ * loop: the lists of all clients are gone through when one weight changes.
+ */
 export function outboundRoutes(snapshot: MeshSnapshot, owner: OutboundOwner): readonly ResourceView[] {
   const { routed } = outboundOf(snapshot, owner);
   const { splits } = snapshot;
   const { namespace } = owner.identity;
   const list = snapshot.memory.rememberFor(owner.routes, "routes", [routed, splits], (before?: RouteList) => {
-    const isComparable = before?.routed === routed;
-    const views = routed.map((group, position): ResourceView => {
-      const isSame = isComparable && before.splits.get(group.namespace) === splits.get(group.namespace);
-      return (isSame ? before.views[position] : undefined) ?? routeView(snapshot, group, group.namespace === namespace);
-    });
+    const known = before?.routed === routed ? before : undefined;
+    const hasSameSplits = splitComparison(known?.splits, splits);
+    const views: ResourceView[] = [];
+    for (let position = 0; position < routed.length; position++) {
+      const group = routed[position] as ChainGroup;
+      const view = hasSameSplits(group) ? known?.views[position] : undefined;
+      views.push(view ?? routeView(snapshot, group, group.namespace === namespace));
+    }
     return { routed, splits, views: keepElements(before?.views, views) };
   });
   return list.views;
+}
+
+/** Says of a group whether its ports have the same splits in both. Groups of one namespace stand together: it is looked up once for them. */
+function splitComparison(before: Splits | undefined, after: Splits): (group: ChainGroup) => boolean {
+  let last: string | undefined;
+  let old: SplitPolicy["byApex"] | undefined;
+  let now: SplitPolicy["byApex"] | undefined;
+  return ({ namespace, claimants }) => {
+    if (namespace !== last) {
+      last = namespace;
+      old = before?.get(namespace);
+      now = after.get(namespace);
+    }
+    return old === now || claimants.every(({ key }) => old?.get(key) === now?.get(key));
+  };
 }
 
 /** The outbound filter chains of a client that sees these ports. */
