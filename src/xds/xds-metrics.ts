@@ -11,6 +11,8 @@ export interface XdsMetrics {
   reconnected(): void;
   requested(typeUrl: string): void;
   sent(typeUrl: string, sent: Pick<Delivery, "resources" | "removed" | "requiredResends" | "bytes">): void;
+  /** Bytes of all responses so far. */
+  bytesSent(): number;
   sendFailed(typeUrl: string): void;
   acknowledged(typeUrl: string, isAccepted: boolean, seconds: number): void;
   refused(reason: RefusedReason): void;
@@ -85,6 +87,7 @@ export function xdsMetrics(metrics: Metrics): XdsMetrics {
     return made;
   };
   let connected = 0;
+  let bytesSent = 0;
   connectedNow.set(0);
   return {
     connected(change) {
@@ -99,8 +102,10 @@ export function xdsMetrics(metrics: Metrics): XdsMetrics {
       counts.resources.add(sent.resources.length);
       counts.removals.add(sent.removed.length);
       counts.bytes.add(sent.bytes);
+      bytesSent += sent.bytes;
       if (sent.requiredResends > 0) resends.add(sent.requiredResends);
     },
+    bytesSent: () => bytesSent,
     sendFailed: (typeUrl) => errors.add(1, { type: labelOf(typeUrl) }),
     acknowledged(typeUrl, isAccepted, seconds) {
       ofType(typeUrl).latency.observe(seconds);

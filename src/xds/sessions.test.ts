@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+import { envoy } from "../../proto/gen/discovery.js";
+import { manualClock, metricsRegistry, silentLog } from "../lib/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
+import type { ClientCertificate } from "./client-certificate.ts";
+import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
+import { type ResourceTable, TYPE_URLS } from "./resource.ts";
+import { openSessions } from "./sessions.ts";
+import { xdsMetrics } from "./xds-metrics.ts";
+
+const { DeltaDiscoveryRequest } = envoy.service.discovery.v3;
+const ignore = () => undefined;
+const CERTIFICATE: ClientCertificate = { commonName: "proxy", notAfterMs: 1, serialNumber: "1" };
+
+/** A table with one cluster of so many bytes. */
+function tableOf(size: number): ResourceTable {
+  const [typeUrl, name, version] = [TYPE_URLS.cluster, "c", "1"];
+  const resource = { typeUrl, name, version, bytes: new Uint8Array(size) };
+  return {
+    generation: 1,
+    get: (type, wanted) => (type === typeUrl && wanted === name ? resource : undefined),
+    names: (type) => (type === typeUrl ? [name] : []),
+  };
+}
+
+test.each([
+  { what: "little, and all in one turn", size: 500, turnsMin: 1, turnsMax: 1 },
+  { what: "much, and turns stay short", size: 160 * 1024, turnsMin: 5, turnsMax: 20 },
+])("two hundred proxies are sent $what", async ({ size, turnsMin, turnsMax }) => {
+  // Time stands still: what is encrypted and written after the streams' own work takes its time where nobody looks.
+  const clock = manualClock();
+  const changes: (() => void)[] = [];
+  let table: ResourceTable | undefined;
+  let uuid = 0;
+  let sent = 0;
+  const sessions = openSessions({
+    authenticate: () => ({ uuid: String(++uuid), namespace: "n", pod: "p", serviceAccount: "s" }),
+    tables: {
+      subscribe(_peer, onChange) {
+        changes.push(onChange);
+        return { current: () => table, close: ignore };
+      },
+    },
+    observe: {
+      connected: ignore,
+      disconnected: ignore,
+      sent: ignore,
+      acked: ignore,
+      nacked: ignore,
+      held: ignore,
+      settled: ignore,
+    },
+    limits: {
+      ...DEFAULT_STREAM_LIMITS,
+      streamsMax: 1_000,
+      streamsPerPeerMax: 4,
+      firstRequestMs: 10_000,
+      quietMs: 100,
+    },
+    metrics: xdsMetrics(metricsRegistry()),
+    clock,
+    log: silentLog(),
+  });
+  for (let n = 1; n <= 200; n++) {
+    const stream = sessions.open("delta", CERTIFICATE, {
+      send() {
+        sent++;
+        return true;
+      },
+      end: ignore,
+    });
+    const request = { node: { id: String(n) }, typeUrl: TYPE_URLS.cluster };
+    stream?.receive(Buffer.from(DeltaDiscoveryRequest.encode(request).finish()));
+  }
+  expect(sent).toBe(0);
+
+  table = tableOf(size);
+  for (const change of changes) change();
+  let turns = 0;
+  for (; sent < 200 && turns < 100; turns++) await nextTurn();
+  expect(turns).toBeGreaterThanOrEqual(turnsMin);
+  expect(turns).toBeLessThanOrEqual(turnsMax);
+});
