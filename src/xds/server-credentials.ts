@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { DEFAULT_CIPHERS, type SecureContextOptions } from "node:tls";
 
 /** The server's own certificate, and whom it believes, as PEM. */
@@ -17,7 +18,7 @@ const FIRST_CIPHER = "TLS_AES_128_GCM_SHA256";
  */
 export function tlsContext({ certificatePem, privateKeyPem, clientCaPem }: XdsServerCredentials): SecureContextOptions {
   return {
-    cert: certificatePem,
+    cert: withIssuer(certificatePem, clientCaPem),
     key: privateKeyPem,
     ca: clientCaPem,
     minVersion: "TLSv1.2",
@@ -25,4 +26,23 @@ export function tlsContext({ certificatePem, privateKeyPem, clientCaPem }: XdsSe
     ciphers: [FIRST_CIPHER, ...DEFAULT_CIPHERS.split(":").filter((cipher) => cipher !== FIRST_CIPHER)].join(":"),
     ecdhCurve: "X25519:P-256:P-384",
   };
+}
+
+/**
+ * With the root that issued it, which OpenSSL sends along in any case: where it is not told, it looks for the issuer and
+ * verifies its signature again in each handshake.
+ */
+function withIssuer(certificatePem: string, rootsPem: string): string {
+  const [certificate, ...others] = certificatesOf(certificatePem);
+  if (certificate === undefined || others.length > 0) return certificatePem;
+  const issuer = certificatesOf(rootsPem).find(
+    (root) => certificate.checkIssued(root) && certificate.verify(root.publicKey),
+  );
+  return issuer === undefined ? certificatePem : `${certificatePem.trimEnd()}\n${issuer.toString()}`;
+}
+
+/** The certificates in a PEM text, in their order. */
+export function certificatesOf(pem: string): readonly X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) => new X509Certificate(block));
 }

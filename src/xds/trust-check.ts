@@ -1,4 +1,5 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
+import { certificatesOf } from "./server-credentials.ts";
 
 /** Certificates that are known to be trusted; the first of them are forgotten first. */
 const KNOWN_MAX = 20_000;
@@ -32,9 +33,4 @@ export function trustCheck(clientCaPem: string): TrustCheck {
       known.clear();
     },
   };
-}
-
-function certificatesOf(pem: string): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((block) => new X509Certificate(block));
 }
