@@ -11,6 +11,11 @@ class FakeSocket extends EventEmitter implements DepartingSocket {
     this.closings += 1;
     this.destroyed = true;
   }
+  frees = 0;
+  _destroy(_error: Error | null, callback: (error?: Error | null) => void) {
+    this.frees += 1;
+    callback();
+  }
 }
 
 test("when a node of the cluster ends, its proxies' connections close a few in each turn, and all of them do", () => {
@@ -38,4 +43,30 @@ test("when a node of the cluster ends, its proxies' connections close a few in e
   late.emit("end");
   turns.shift()?.();
   expect(late.closings).toBe(1);
+});
+
+test("when all that a node carried is reset at once, connections are freed a few in each turn, in order, and all of them are", () => {
+  const turns: (() => void)[] = [];
+  const departures = new Departures((action) => turns.push(action));
+  const sockets = Array.from({ length: 200 }, () => new FakeSocket());
+  const gone: FakeSocket[] = [];
+  for (const socket of sockets) departures.watch(socket);
+  for (const socket of sockets) socket._destroy(null, () => gone.push(socket));
+  expect(gone).toHaveLength(48);
+  // One whose turn it would be now if it had a turn of its own.
+  const late = new FakeSocket();
+  departures.watch(late);
+  late.emit("end");
+  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
+    const before = gone.length;
+    turn();
+    expect(gone.length - before).toBeLessThanOrEqual(48);
+    expect(turns.length).toBeLessThanOrEqual(1);
+  }
+  expect(gone).toEqual(sockets);
+  expect(late.closings).toBe(1);
+
+  // A single one does not wait.
+  late._destroy(null, () => gone.push(late));
+  expect(gone.at(-1)).toBe(late);
 });
