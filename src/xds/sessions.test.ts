@@ -10,7 +10,13 @@ import { xdsMetrics } from "./xds-metrics.ts";
 
 const { DeltaDiscoveryRequest } = envoy.service.discovery.v3;
 const ignore = () => undefined;
-const CERTIFICATE: ClientCertificate = { commonName: "proxy", notAfterMs: 1, serialNumber: "1" };
+const CERTIFICATE: ClientCertificate = {
+  commonName: "proxy",
+  dnsNames: [],
+  uris: [],
+  notAfterMs: 1,
+  serialNumber: "1",
+};
 
 /** A table with one cluster of so many bytes. */
 function tableOf(size: number): ResourceTable {
