@@ -10,6 +10,7 @@ import {
   libraryScenario,
   PlanError,
   REPORT_HEADERS,
+  type RunOptions,
   type RunReport,
   RunStopped,
   readScenario,
@@ -22,6 +23,7 @@ import {
   ServerStartError,
   type Setting,
   TargetError,
+  TemplateError,
 } from "../fleet/mod.ts";
 import { silentLog, systemClock } from "../lib/mod.ts";
 import { RequestError } from "../platform/json-request.ts";
@@ -37,12 +39,13 @@ import {
   stringFlag,
   stringFlags,
 } from "./command.ts";
+import { ACCESS_FLAGS, accessOf, NODE_FLAGS, nodeTemplatesOf } from "./fleet-access.ts";
 import { progressWriter } from "./fleet-output.ts";
 import { table } from "./table.ts";
 
 export const fleetRunCommand: Command = {
   name: "fleet run",
-  usage: "SCENARIO [--set FIELD=VALUE] [--target HOST:PORT] [-o json] [--html FILE]",
+  usage: "SCENARIO [--set FIELD=VALUE] [--target HOST:PORT [credentials]] [-o json] [--html FILE]",
   summary: "Run a scenario: simulated Envoys, changes, an oracle, and a report",
   flags: {
     set: {
@@ -58,6 +61,8 @@ export const fleetRunCommand: Command = {
     },
     admin: { type: "string", value: "HOST:PORT", help: "admin address of --target: credentials, figures, rotation" },
     folder: { type: "string", value: "DIR", help: "the folder that --target serves; the scenario is written into it" },
+    ...ACCESS_FLAGS,
+    ...NODE_FLAGS,
     pid: { type: "string", value: "PID", help: "process of --target, for its CPU and memory" },
     html: { type: "string", value: "FILE", help: "write the report as a page with plots" },
     output: OUTPUT_FLAG,
@@ -66,12 +71,14 @@ export const fleetRunCommand: Command = {
     "osm fleet run smoke",
     "osm fleet run endpoint-churn --set shape=W2 --html report.html",
     "osm fleet run mine.yaml -o json > report.json",
+    "osm fleet run storm.yaml --target 127.0.0.1:18000 --plaintext --node-id 'sidecar~{n}'",
   ],
   async run(flags, context) {
     const format = outputFormat(flags, "fleet run");
     const scenario = chosenScenario(onlyPositional(flags, "fleet run", "SCENARIO"), flags, context);
     const progress = progressWriter(context, process.stderr.isTTY === true);
-    const report = await run(scenario, context, progress.tell).finally(progress.end);
+    const own = ownAccess(flags, context, scenario);
+    const report = await run({ scenario, ...own }, context, progress.tell).finally(progress.end);
     const html = stringFlag(flags, "html");
     if (format === "json") context.write(`${JSON.stringify(report)}\n`);
     else if (report.phases.length > 0) context.write(table(REPORT_HEADERS, reportRows(report)));
@@ -92,12 +99,29 @@ function writePage(file: string, report: RunReport): void {
   }
 }
 
-async function run(scenario: Scenario, context: CommandContext, progress: (text: string) => void): Promise<RunReport> {
+/** For a server that is not of this project, or shows who it is in another way. */
+function ownAccess(
+  flags: ParsedFlags,
+  context: CommandContext,
+  { target }: Scenario,
+): Pick<RunOptions, "access" | "node"> {
+  const given = Object.keys({ ...ACCESS_FLAGS, ...NODE_FLAGS }).find((name) => flags.values[name] !== undefined);
+  if (given === undefined) return {};
+  if (target.kind !== "address") throw wrong(`--${given} belongs to a server that --target names`);
+  const access = accessOf(flags, context, wrong);
+  return { ...(access === undefined ? {} : { access }), node: nodeTemplatesOf(flags, wrong) };
+}
+
+async function run(
+  what: Pick<RunOptions, "scenario" | "access" | "node">,
+  context: CommandContext,
+  progress: (text: string) => void,
+): Promise<RunReport> {
   // Timers of the clock do not keep a process: what is waited for may be nothing but time.
   const alive = setInterval(() => {}, 60_000);
   try {
     return await runScenario({
-      scenario,
+      ...what,
       serve: { command: serveCommand(), env: context.env },
       clock: systemClock(),
       log: silentLog(),
@@ -118,7 +142,12 @@ function serveCommand(): readonly string[] {
 }
 
 function explained(error: unknown): unknown {
-  if (error instanceof PlanError || error instanceof TargetError || error instanceof FeedTroubleError) {
+  if (
+    error instanceof TemplateError ||
+    error instanceof PlanError ||
+    error instanceof TargetError ||
+    error instanceof FeedTroubleError
+  ) {
     return new CommandError(`osm fleet run: ${error.message}`, EXIT.usage);
   }
   if (error instanceof RunStopped || error instanceof ServerStartError || error instanceof FleetProcessError)
@@ -150,6 +179,8 @@ function textOf(path: string): string {
     throw new CommandError(`osm fleet run: the scenario cannot be read: ${(error as Error).message}`, EXIT.usage);
   }
 }
+
+const wrong = (message: string) => new CommandError(`osm fleet run: ${message}`, EXIT.usage);
 
 function settingOf(text: string): Setting {
   const split = text.indexOf("=");

@@ -15,12 +15,13 @@ export type {
   Target,
   Watch,
 } from "./fleet-api.ts";
+export type { NodeTemplates } from "./node-templates.ts";
 export { TYPE_URL } from "./oracle-expectation.ts";
 export { FleetProcessError } from "./process-caller.ts";
 export { reportHtml } from "./report-html.ts";
 export type { Delays, PhaseReport, RunReport } from "./report-result.ts";
 export { ms, REPORT_HEADERS, reportNotes, reportRows } from "./report-table.ts";
-export { RunStopped, runScenario } from "./run.ts";
+export { type RunOptions, RunStopped, runScenario } from "./run.ts";
 export { type ConnectReport, connectFleet } from "./run-connect.ts";
 export { type ServerProcess, ServerStartError, startServer } from "./run-server.ts";
 export { type Access, accessBy, TargetError } from "./run-target.ts";

@@ -1,7 +1,8 @@
 import type { Clock, Log } from "../lib/mod.ts";
-import { fillTemplate, issueCredentials, type Subject } from "./credentials.ts";
+import { issueCredentials, type Subject } from "./credentials.ts";
 import { startFleet } from "./fleet.ts";
 import type { FleetCounts, ProcessUsage, ProxySpec } from "./fleet-api.ts";
+import { type NodeTemplates, nodeOf } from "./node-templates.ts";
 import { type Delays, delaysOf } from "./report-result.ts";
 import { pause } from "./run-context.ts";
 import type { Access } from "./run-target.ts";
@@ -12,11 +13,7 @@ export interface ConnectOptions {
   readonly address: string;
   readonly access: Access;
   readonly proxies: number;
-  /** Templates. */
-  readonly nodeId: string;
-  readonly cluster: string;
-  /** JSON with templates in its texts. */
-  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly node: NodeTemplates;
   readonly protocol: "delta" | "sotw";
   readonly perSecond?: number;
   readonly processes?: number;
@@ -53,18 +50,15 @@ export async function connectFleet(options: ConnectOptions): Promise<ConnectRepo
   const { address, access, clock, log, signal, progress } = options;
   const subjects = Array.from({ length: options.proxies }, (_, n) => subjectOf(n));
   const credentials = await issueCredentials(access.credentials, subjects, clock);
-  const specs = subjects.map((subject, id): ProxySpec => {
-    const { metadata } = options;
-    return {
+  const specs = subjects.map(
+    (subject, id): ProxySpec => ({
       id,
-      nodeId: fillTemplate(options.nodeId, subject),
-      cluster: fillTemplate(options.cluster, subject),
-      ...(metadata === undefined ? {} : { metadata: filled(metadata, subject) as Record<string, unknown> }),
+      ...nodeOf(options.node, subject),
       protocol: options.protocol,
       behaviour: { kind: "normal" },
       ...credentials[id],
-    };
-  });
+    }),
+  );
   const target = { address, ...(access.tls === undefined ? {} : { tls: access.tls }) };
   const processes = options.processes ?? Math.ceil(options.proxies / PROXIES_PER_PROCESS);
   const fleet = await startFleet({ target, proxies: specs, processes, clock, log });
@@ -109,12 +103,4 @@ function subjectOf(n: number): Subject {
     serviceAccount: name,
     pod: `${name}-${String(n).padStart(5, "0")}`,
   };
-}
-
-/** Fills in the templates in every text of a JSON value. */
-function filled(value: unknown, subject: Subject): unknown {
-  if (typeof value === "string") return fillTemplate(value, subject);
-  if (Array.isArray(value)) return value.map((each) => filled(each, subject));
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, filled(each, subject)]));
 }

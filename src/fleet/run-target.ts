@@ -84,7 +84,7 @@ export async function openTarget(
   const access = options.access ?? (admin === undefined ? undefined : await accessBy(admin));
   if (access === undefined) {
     throw new TargetError(
-      "How proxies show who they are is not known: name the control plane's admin address (target.admin, --admin), or give credentials.",
+      "How proxies show who they are is not known: name the control plane's admin address (target.admin, --admin), or say how the server is trusted (--server-ca, --plaintext).",
     );
   }
   const { pid } = target;

@@ -2,10 +2,11 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import type { Clock, Log } from "../lib/mod.ts";
 import { type PlannedPhase, planPhases } from "./action-plan.ts";
-import { fillTemplate, issueCredentials, OSM_COMMON_NAME, type Subject } from "./credentials.ts";
+import { issueCredentials, OSM_COMMON_NAME, type Subject } from "./credentials.ts";
 import type { FolderFeed } from "./feed.ts";
 import { startFleet } from "./fleet.ts";
 import type { Fleet, ProxySpec } from "./fleet-api.ts";
+import { type NodeTemplates, nodeOf } from "./node-templates.ts";
 import type { PhaseReport, RunReport } from "./report-result.ts";
 import type { PhaseContext } from "./run-context.ts";
 import { FigureReader, sampleProcesses } from "./run-figures.ts";
@@ -22,6 +23,8 @@ export interface RunOptions {
   readonly serve: ServeCommand;
   /** For a target that is an address; found out by its admin address when absent. */
   readonly access?: Access;
+  /** What proxies say of themselves, to a server that is not of this project. */
+  readonly node?: NodeTemplates;
   readonly clock: Clock;
   readonly log: Log;
   /** What happens now, for a person. */
@@ -35,6 +38,7 @@ export class RunStopped extends Error {
   override readonly name = "RunStopped";
 }
 
+const OSM_NODE: NodeTemplates = { nodeId: OSM_COMMON_NAME, cluster: "{serviceAccount}.{namespace}" };
 /** Proxies per process of the fleet. */
 const PROXIES_PER_PROCESS = 5000;
 
@@ -129,8 +133,7 @@ async function fleetOf(options: RunOptions, opened: OpenedTarget, pods: readonly
   const specs = subjects.map(
     (subject, place): ProxySpec => ({
       id: subject.n,
-      nodeId: fillTemplate(OSM_COMMON_NAME, subject),
-      cluster: `${subject.serviceAccount}.${subject.namespace}`,
+      ...nodeOf(options.node ?? OSM_NODE, subject),
       protocol: scenario.protocol,
       behaviour: { kind: "normal" },
       ...credentials[place],

@@ -11,16 +11,20 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import { envoy } from "../../proto/gen/discovery.js";
 import { signRoot } from "../../src/ca/certificate.ts";
 import { runCli } from "../../src/cli/mod.ts";
 import { type ConnectReport, type RunReport, readScenario, runScenario } from "../../src/fleet/mod.ts";
 import { silentLog, systemClock } from "../../src/lib/mod.ts";
+
+const { DeltaDiscoveryRequest, DeltaDiscoveryResponse } = envoy.service.discovery.v3;
 
 const root = mkdtempSync(join(tmpdir(), "osm-fleet-test-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -250,6 +254,58 @@ test("proxies that are never answered are told, with exit code 1", async () => {
   } finally {
     server.close();
   }
+}, 30_000);
+
+/** A server of nothing, in clear text: answers each first request for a type, and notes the node ids. */
+async function emptyServer() {
+  const nodes = new Set<string>();
+  const server = createHttp2Server();
+  server.on("stream", (stream: ServerHttp2Stream) => {
+    stream.on("error", () => {});
+    stream.respond({ ":status": 200, "content-type": "application/grpc" });
+    const answered = new Set<string>();
+    let rest = Buffer.alloc(0);
+    stream.on("data", (bytes: Buffer) => {
+      rest = Buffer.concat([rest, bytes]);
+      while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
+        const end = 5 + rest.readUInt32BE(1);
+        const { typeUrl, node } = DeltaDiscoveryRequest.decode(rest.subarray(5, end));
+        rest = rest.subarray(end);
+        if (node?.id) nodes.add(`${node.id} ${JSON.stringify(node.metadata)}`);
+        if (answered.has(typeUrl)) continue;
+        answered.add(typeUrl);
+        const message = DeltaDiscoveryResponse.encode({ typeUrl, nonce: typeUrl }).finish();
+        const head = Buffer.alloc(5);
+        head.writeUInt32BE(message.length, 1);
+        stream.write(Buffer.concat([head, message]));
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  return { address: `127.0.0.1:${port}`, nodes, close: () => void server.close() };
+}
+
+test("a scenario runs on a server that is not of this project, whose proxies say who they are as it wants", async () => {
+  const server = await emptyServer();
+  writeFileSync(
+    join(root, "storm.yaml"),
+    "name: storm\nshape: {services: 2, pods: 2}\npatience: 10s\ntarget: {address: 127.0.0.1:1}\nphases: [{action: reconnect}]\n",
+  );
+  const node = ["--node-id", "sidecar~{n}~{pod}.{namespace}", "--metadata", '{"NAMESPACE": "{namespace}"}'];
+  try {
+    const { status, stdout, stderr } = await osm(
+      ...["fleet", "run", "storm.yaml", "--target", server.address, "--plaintext", ...node, "-o", "json"],
+    );
+    expect(status, stderr).toBe(0);
+    expect((JSON.parse(stdout) as RunReport).phases.map(({ opened }) => opened?.proxies)).toEqual([4, 4]);
+    expect(server.nodes.size).toBe(4);
+    expect([...server.nodes][0]).toMatch(/^sidecar~\d~service-\d+-\d+\.ns-00\d .*"ns-00\d"/);
+  } finally {
+    server.close();
+  }
+  const mine = await osm("fleet", "run", "smoke", "--plaintext");
+  expect(mine).toMatchObject({ status: 2, stderr: expect.stringContaining("--plaintext belongs to a server") });
 }, 30_000);
 
 test("a server that is not there is told by kind and count, in bounded time", async () => {
