@@ -24,6 +24,7 @@ export const secondDoors: readonly string[] = [
   "src/platform/http.ts",
   "src/platform/process-memory.ts",
   "src/platform/json-request.ts",
+  "src/platform/tls-settings.ts",
   "src/xds/resource.ts",
   // The inside of a thread, without the server around it.
   "src/xds/stream-thread.ts",

@@ -1,10 +1,11 @@
 import process from "node:process";
 import { keepCompiledCode } from "../platform/compiled-code.ts";
 import { beginWithYoungHeap } from "../platform/process-memory.ts";
+import { tlsFlags } from "../platform/tls-settings.ts";
 
 keepCompiledCode();
 // With pods the control plane is a child, which is given the same.
-if (process.argv[2] === "serve" && process.argv.includes("--no-pods")) beginWithYoungHeap();
+if (process.argv[2] === "serve" && process.argv.includes("--no-pods")) beginWithYoungHeap(tlsFlags());
 const { runCli } = await import("../cli/mod.ts");
 
 const stopped = new AbortController();

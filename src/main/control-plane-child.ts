@@ -5,6 +5,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { backoff, type Clock, type HostPort } from "../lib/mod.ts";
 import { controlPlaneEnvironment, heapFlags } from "../platform/process-memory.ts";
+import { tlsFlags } from "../platform/tls-settings.ts";
 import { type ControlPlaneOptions, StartError } from "./options.ts";
 
 /** What the child tells the runner. */
@@ -116,7 +117,7 @@ function startChild(options: ControlPlaneOptions, edge: ChildEdge, hear: (messag
   try {
     child = fork(entry, [JSON.stringify(options)], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      execArgv: [...process.execArgv, ...heapFlags(options.workers)],
+      execArgv: [...process.execArgv, ...heapFlags(options.workers), ...tlsFlags()],
       env: controlPlaneEnvironment(options.workers, process.env),
     });
   } catch (error) {

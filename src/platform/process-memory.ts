@@ -59,14 +59,15 @@ export function controlPlaneEnvironment(
  * Has this process begin anew with a young generation of 16 MiB and malloc's settings, but for what the environment says of
  * them: same id, same standard streams, same arguments. To be called before anything else has been done. Does nothing
  * where somebody has decided on the young generation already (so that the second time is the last), where a debugger waits
- * at an address that it was told, or where the system cannot do it or Node's permissions forbid it.
+ * at an address that it was told, or where the system cannot do it or Node's permissions forbid it. Node is given
+ * `furtherFlags` on the way.
  */
-export function beginWithYoungHeap(): void {
+export function beginWithYoungHeap(furtherFlags: readonly string[] = []): void {
   if ("Deno" in globalThis || isYoungHeapChosen() || givenFlags().includes("--inspect")) return;
   if (process.platform === "win32" || process.execve === undefined) return;
   if (process.permission?.has("child") === false) return;
   const [, ...program] = process.argv;
-  const command = [process.execPath, ...process.execArgv, YOUNG_HEAP, ...program];
+  const command = [process.execPath, ...process.execArgv, YOUNG_HEAP, ...furtherFlags, ...program];
   const environment = controlPlaneEnvironment(1, process.env);
   process.execve(process.execPath, command, environment as Record<string, string>);
 }
