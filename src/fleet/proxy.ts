@@ -116,6 +116,8 @@ export class SimulatedProxy {
       counts.unrequested += Math.max(1, response.resources.length);
       return this.#acknowledge(response, nonce);
     }
+    // A stream of the older protocol begins with all that there is: no version in its requests says what the proxy holds.
+    const mayRepeat = this.spec.protocol === "sotw" && !(this.#answeredHere & (1 << type));
     this.#answered |= 1 << type;
     this.#answeredHere |= 1 << type;
     const { behaviour } = this;
@@ -125,7 +127,7 @@ export class SimulatedProxy {
     const transition = response.applied(this.table(type), this.#shared.memory.tables);
     this.#tables[type] = transition.table;
     own.removed += transition.removed.length;
-    this.#countRepeated(type, response, transition);
+    this.#countNeedless(type, response, transition, mayRepeat);
     const verdict = this.#follow(type, response, transition, nonce);
     this.#setWarm(this.#hasAll());
     return verdict;
@@ -173,8 +175,10 @@ export class SimulatedProxy {
   }
 
   /** Endpoints that a changed cluster waits for have to come again; whatever else is equal need not have come. */
-  #countRepeated(type: number, response: ReadResponse, { changed, repeated, removed }: Transition): void {
+  #countNeedless(type: number, response: ReadResponse, transition: Transition, mayRepeat: boolean): void {
     const { counts } = this.#shared;
+    const { changed, removed } = transition;
+    const repeated = mayRepeat ? [] : transition.repeated;
     // A state-of-the-world response has to name what did not change beside what did.
     if (response.isWhole) {
       if (changed.length + removed.length === 0) counts.ofType(type).repeated += repeated.length;

@@ -143,6 +143,15 @@ describe.each(XDS_TRANSPORTS)("simulated Envoys against our own server on %s", (
     expect((await move(2, "10.0.0.9")).missing).toEqual([]);
   });
 
+  test("open again on sotw and are sent everything, once: none of it counts as sent without need", async () => {
+    await start({ protocol: "sotw" });
+    const { resources } = await fleet.connect({ timeoutMs: PATIENCE_MS });
+    const again = await fleet.reopen({ timeoutMs: PATIENCE_MS });
+    expect(again).toMatchObject({ missing: [], resources, repeated: 0 });
+    expect((await move(2, "10.0.0.9")).missing).toEqual([]);
+    expect((await fleet.counts()).repeated).toBe(0);
+  });
+
   test("open again after their connections were reset", async () => {
     await start();
     await fleet.connect({ timeoutMs: PATIENCE_MS });
