@@ -24,6 +24,11 @@ const ONE_S5 = "fleet/endpoint-change/S5: one at a time, ";
 const pair = (what: string): Cells =>
   PEERS.map((peer) => `{${peer}${what}, ours} / {${peer}${what}, theirs} = **{${peer}${what}, ratio}**`);
 
+/** A ratio and the interval in which it lies with 95 % certainty. */
+const sure = (ratio: string): string => `{${ratio}} [{${ratio}, at least}, {${ratio}, at most}]`;
+const CROWD = "fleet/endpoint-churn/15,000 proxies: ";
+const SIEGE = "hostile: change to an honest proxy, ";
+
 /** Rows by how their label begins. */
 const ROWS: Readonly<Record<string, Cells>> = {
   "one endpoint changes: to each proxy, p50": pair("endpoint change to a proxy, p50"),
@@ -63,6 +68,17 @@ const ROWS: Readonly<Record<string, Cells>> = {
   ],
   "the same where 50 of 100 services come and go": [
     "{fleet/flip-wide: flip, to the last proxy} / {fleet/flip-wide: flip, to the last proxy|max}",
+  ],
+  "15,000 proxies": [[10, 50, 100].map((rate) => `{${CROWD}${rate} per second, to each proxy|p99}`).join(" / ")],
+  "a tenth of 5,000 proxies reads slowly or never": [
+    ["S5", "X5"].map((shape) => sure(`slow-readers/${shape}: p99, ill to well`)).join("; "),
+  ],
+  "10,000 hostile sessions": [`{${SIEGE}besieged} / {${SIEGE}besieged|p99}; {${SIEGE}before} / {${SIEGE}before|p99}`],
+  "20, 50 and 100 hostile sessions a second": [
+    [20, 50, 100].map((rate) => sure(`hostile/${rate} a second: p99, besieged to another server besieged`)).join("; "),
+  ],
+  "an event that concerns nobody": [
+    "{fleet/noise: states, server CPU per event}; {fleet/noise: touched files, server CPU per event}",
   ],
 };
 
