@@ -21,4 +21,5 @@ export {
 export { type ObjectRef, objectKey } from "./object-ref.ts";
 export { printable } from "./printable.ts";
 export type { Rejection } from "./rejection.ts";
+export { Slots } from "./slots.ts";
 export { finish, type Steps } from "./steps.ts";

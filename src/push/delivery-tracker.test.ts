@@ -18,8 +18,9 @@ function bench() {
   const clock = manualClock(5000);
   const reports: PushReport[] = [];
   const tracker = createDeliveryTracker({ clock, onReport: (report) => reports.push(report) });
+  let streams = 0;
   const stream = (name: string) => {
-    const opened = { peer: peer(name), protocol: "delta", isSubscribed: () => true } as const;
+    const opened = { slot: streams++, peer: peer(name), protocol: "delta", isSubscribed: () => true } as const;
     tracker.connected(opened);
     return opened;
   };
@@ -172,4 +173,21 @@ test("a type that the server does not speak is answered and not followed", () =>
   tracker.sent(a, strange);
   tracker.acked(a, strange);
   expect([...(tracker.streams()[0]?.types.keys() ?? [])]).toEqual([]);
+});
+
+test("a proxy with the place of one that has gone begins with nothing, and is not waited for in its stead", () => {
+  const { reports, tracker, stream, push } = bench();
+  const gone = stream("gone");
+  const other = stream("other");
+  push(3, "gone", "other");
+  tracker.sent(gone, delivery(3, [resource("x", "1")]));
+  tracker.acked(gone, delivery(3, [resource("x", "1")]));
+  tracker.disconnected(gone);
+  const next = { ...gone, peer: peer("next") };
+  tracker.connected(next);
+  expect(tracker.streams().at(-1)?.types.size).toBe(0);
+  tracker.sent(next, delivery(3, [resource("x", "1")]));
+  tracker.settled(other, 3);
+  expect(reports).toMatchObject([{ generation: 3, responses: 1, waiting: [] }]);
+  expect(reports[0]?.proxies.map(({ pod }) => pod)).toEqual(["gone"]);
 });

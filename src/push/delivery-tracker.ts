@@ -2,13 +2,16 @@
  * What became of what was pushed: which proxy has which generation, and who still waits. It hears what the xDS server
  * reports to its observer, and keeps nothing about proxies that are gone.
  */
-import type { Clock } from "../lib/mod.ts";
+import { type Clock, Slots } from "../lib/mod.ts";
 import { type Peer, type Resource, TYPE_URLS, type TypeUrl } from "../xds/resource.ts";
 import type { Push } from "./engine.ts";
 import { createPushFollower, type PushReport } from "./push-follower.ts";
+import { TypeGenerations } from "./type-generations.ts";
 
 /** A stream, as the xDS server names it: the same object in every call about it. */
 export interface TrackedStream {
+  /** A small number that no other open stream has. */
+  readonly slot: number;
   readonly peer: Peer;
   readonly protocol: "delta" | "sotw";
   isSubscribed(typeUrl: TypeUrl, name: string): boolean;
@@ -71,8 +74,14 @@ export function createDeliveryTracker(options: {
 }): DeliveryTracker {
   const { clock } = options;
   const states = new Map<TrackedStream, TrackedState>();
-  /** Open streams by proxy; nearly always one. */
-  const open = new Map<string, number>();
+  const generations = new TypeGenerations();
+  /** Streams with a refusal to show: nearly always none, so that an acknowledgement has nothing to look for. */
+  const refusing = new Set<TrackedStream>();
+  /** Proxies with open streams: nearly always one each. */
+  const open = new Map<string, { readonly number: number; streams: number }>();
+  const numbers = new Slots();
+  /** The number of each stream's proxy, by the stream's slot. */
+  const proxies: number[] = [];
   const follower = createPushFollower(clock, options.onReport);
   const waiters = new Set<() => void>();
 
@@ -82,58 +91,72 @@ export function createDeliveryTracker(options: {
 
   return {
     connected(stream) {
-      states.set(stream, new TrackedState(stream, clock.now()));
-      open.set(stream.peer.uuid, (open.get(stream.peer.uuid) ?? 0) + 1);
+      states.set(stream, new TrackedState(stream, generations, clock.now()));
+      generations.begin(stream.slot);
+      const { uuid } = stream.peer;
+      const proxy = open.get(uuid) ?? { number: numbers.take(), streams: 0 };
+      proxy.streams += 1;
+      open.set(uuid, proxy);
+      proxies[stream.slot] = proxy.number;
     },
     disconnected(stream) {
       if (!states.delete(stream)) return;
+      refusing.delete(stream);
       const { uuid } = stream.peer;
-      const others = (open.get(uuid) ?? 1) - 1;
-      if (others > 0) open.set(uuid, others);
-      else {
+      const proxy = open.get(uuid);
+      if (proxy !== undefined && --proxy.streams === 0) {
         open.delete(uuid);
-        follower.gone(uuid);
+        follower.gone(proxy.number);
+        numbers.giveBack(proxy.number);
       }
       changed();
     },
+    // What follows is called for each delivery: it looks nothing up by stream or by proxy.
     sent(stream, { typeUrl, generation, resources, bytes }) {
-      states.get(stream)?.sent(typeUrl, generation);
-      follower.sent(stream.peer, generation, resources.length, bytes);
+      const { slot } = stream;
+      generations.sent(slot, typeUrl, generation);
+      follower.sent(proxies[slot] ?? -1, stream.peer, generation, resources.length, bytes);
     },
     acked(stream, delivery) {
-      states.get(stream)?.acked(delivery);
+      const { typeUrl, generation } = delivery;
+      generations.acknowledged(stream.slot, typeUrl, generation);
+      if (typeUrl === TYPE_URLS.secret) states.get(stream)?.tookSecrets(delivery.resources);
+      if (refusing.size > 0 && states.get(stream)?.forgetRefusal(typeUrl) === false) refusing.delete(stream);
       changed();
     },
     nacked(stream, { delivery, names, message }) {
       states.get(stream)?.nacked(delivery.typeUrl, { names, message, atMs: clock.now() });
+      refusing.add(stream);
       changed();
     },
     held(stream, typeUrl, generation) {
-      states.get(stream)?.held(typeUrl, generation);
+      generations.sent(stream.slot, typeUrl, generation);
+      generations.acknowledged(stream.slot, typeUrl, generation);
       changed();
     },
-    settled: (stream, generation) => follower.settled(stream.peer.uuid, generation),
-    pushed: (push) => follower.pushed(push),
+    settled: (stream, generation) => follower.settled(proxies[stream.slot] ?? -1, generation),
+    pushed: (push) =>
+      follower.pushed(
+        push,
+        Int32Array.from(push.peers, ({ uuid }) => open.get(uuid)?.number ?? -1),
+      ),
     streams: () => [...states.values()],
     whenAll: (isDone, timeoutMs) => whenAll(states, waiters, clock, isDone, timeoutMs),
   };
 }
 
-const TYPES = Object.values(TYPE_URLS);
-const NEVER = -1;
-
-/** What is kept of one open stream: a few numbers. The maps that readers are given are made for them. */
+/** What is kept of one open stream beside its generations: next to nothing. The maps that readers are given are made for them. */
 class TrackedState implements StreamDelivery {
   readonly connectedAtMs: number;
   readonly #stream: TrackedStream;
-  /** For each of `TYPES` the generation sent and the one acknowledged. */
-  readonly #generations: number[] = Array.from({ length: 2 * TYPES.length }, () => NEVER);
+  readonly #generations: TypeGenerations;
   #refusals: Map<TypeUrl, NonNullable<TypeDelivery["refused"]>> | undefined;
   /** Name, version, name, version, … */
   #secrets: readonly string[] = [];
 
-  constructor(stream: TrackedStream, connectedAtMs: number) {
+  constructor(stream: TrackedStream, generations: TypeGenerations, connectedAtMs: number) {
     this.#stream = stream;
+    this.#generations = generations;
     this.connectedAtMs = connectedAtMs;
   }
 
@@ -157,39 +180,25 @@ class TrackedState implements StreamDelivery {
 
   get types(): ReadonlyMap<TypeUrl, TypeDelivery> {
     const types = new Map<TypeUrl, TypeDelivery>();
-    for (const [position, typeUrl] of TYPES.entries()) {
-      const [sent = NEVER, acknowledged = NEVER] = this.#generations.slice(2 * position);
-      if (sent === NEVER) continue;
+    for (const [typeUrl, sent, acknowledged] of this.#generations.of(this.#stream.slot)) {
       const refused = this.#refusals?.get(typeUrl);
-      const delivery = { sent, acknowledged: Math.max(acknowledged, 0) };
+      const delivery = { sent, acknowledged };
       types.set(typeUrl, refused === undefined ? delivery : { ...delivery, refused });
     }
     return types;
   }
 
-  sent(typeUrl: TypeUrl, generation: number): void {
-    this.#note(typeUrl, 0, generation);
-  }
-
-  held(typeUrl: TypeUrl, generation: number): void {
-    this.#note(typeUrl, 0, generation);
-    this.#note(typeUrl, 1, generation);
-  }
-
-  acked({ typeUrl, generation, resources }: TrackedDelivery): void {
-    this.#note(typeUrl, 1, generation);
-    this.#refusals?.delete(typeUrl);
-    if (typeUrl !== TYPE_URLS.secret) return;
+  tookSecrets(resources: readonly Resource[]): void {
     const versions = new Map(this.secretVersions);
     for (const { name, version } of resources) versions.set(name, version);
     // Without the room that an array keeps for growing.
     this.#secrets = [...versions].flat().slice();
   }
 
-  /** A type that the server does not speak is answered, but not followed. */
-  #note(typeUrl: TypeUrl, offset: 0 | 1, generation: number): void {
-    const position = TYPES.indexOf(typeUrl);
-    if (position >= 0) this.#generations[2 * position + offset] = generation;
+  /** Whether there is another one. */
+  forgetRefusal(typeUrl: TypeUrl): boolean {
+    this.#refusals?.delete(typeUrl);
+    return (this.#refusals?.size ?? 0) > 0;
   }
 
   nacked(typeUrl: TypeUrl, refused: NonNullable<TypeDelivery["refused"]>): void {

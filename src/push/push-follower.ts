@@ -19,24 +19,30 @@ export interface PushReport {
   readonly waiting: readonly Peer[];
 }
 
-/** Follows changes until every proxy that they concern has acknowledged them. */
+/** Follows changes until every proxy that they concern has acknowledged them. Proxies have numbers while they are connected. */
 export interface PushFollower {
-  /** To be called before streams hear of the change. */
-  pushed(push: Push): void;
-  sent(peer: Peer, generation: number, resources: number, bytes: number): void;
+  /** To be called before streams hear of the change, with the numbers of `push.peers`; those of who is gone are negative. */
+  pushed(push: Push, numbers: Int32Array): void;
+  sent(number: number, peer: Peer, generation: number, resources: number, bytes: number): void;
   /** The proxy has all that changed up to `generation`. */
-  settled(uuid: string, generation: number): void;
-  /** The proxy is not connected any more. */
-  gone(uuid: string): void;
+  settled(number: number, generation: number): void;
+  /** The proxy is not connected any more; its number may be another's from now on. */
+  gone(number: number): void;
 }
 
 /** Changes that are followed at once. More means that some proxy does not answer; the oldest is reported as it stands. */
 const FOLLOWED_MAX = 64;
 
+/** What is not here yet, or not any more, is no concern of the change. */
+const STAGE = { DONE: 0, WAITS: 1, WAITS_AND_WAS_SENT: 2 } as const;
+
 interface Followed {
   readonly push: Push;
-  /** By proxy, whether it was sent something. */
-  readonly waiting: Map<string, boolean>;
+  readonly numbers: Int32Array;
+  /** How far each proxy is, by its number. */
+  readonly stages: Uint8Array;
+  /** How many of them wait. */
+  waiting: number;
   readonly touched: Peer[];
   responses: number;
   resources: number;
@@ -51,35 +57,30 @@ export function createPushFollower(clock: Clock, onReport: (report: PushReport) 
     if (entry !== undefined) onReport(reportOf(entry, clock.monotonic()));
   };
   // Plain loops here and below: they run for each proxy that a change concerns.
-  const settled = (uuid: string, generation: number) => {
+  const settled = (number: number, generation: number) => {
     for (let position = 0; position < followed.length; ) {
       const entry = followed[position];
-      const isDone =
-        entry !== undefined &&
-        entry.push.generation <= generation &&
-        entry.waiting.delete(uuid) &&
-        entry.waiting.size === 0;
-      if (isDone) report(position);
-      else position += 1;
+      if (entry !== undefined && entry.push.generation <= generation && takeOff(entry, number) && entry.waiting === 0) {
+        report(position);
+      } else position += 1;
     }
   };
   return {
-    pushed(push) {
-      const waiting = new Map<string, boolean>();
-      for (let n = 0; n < push.peers.length; n++) waiting.set((push.peers[n] as Peer).uuid, false);
-      followed.push({ push, waiting, touched: [], responses: 0, resources: 0, bytes: 0 });
-      if (waiting.size === 0) report(followed.length - 1);
+    pushed(push, numbers) {
+      const entry = followedFrom(push, numbers);
+      followed.push(entry);
+      if (entry.waiting === 0) report(followed.length - 1);
       else if (followed.length > FOLLOWED_MAX) report(0);
     },
-    sent(peer, generation, resources, bytes) {
+    sent(number, peer, generation, resources, bytes) {
       // The newest change that the response can be the consequence of.
       for (let position = followed.length - 1; position >= 0; position -= 1) {
         const entry = followed[position];
         if (entry === undefined || entry.push.generation > generation) continue;
-        const isTouched = entry.waiting.get(peer.uuid);
-        if (isTouched === undefined) continue;
-        if (!isTouched) {
-          entry.waiting.set(peer.uuid, true);
+        const stage = entry.stages[number] ?? STAGE.DONE;
+        if (stage === STAGE.DONE) continue;
+        if (stage === STAGE.WAITS) {
+          entry.stages[number] = STAGE.WAITS_AND_WAS_SENT;
           entry.touched.push(peer);
         }
         entry.responses += 1;
@@ -89,11 +90,34 @@ export function createPushFollower(clock: Clock, onReport: (report: PushReport) 
       }
     },
     settled,
-    gone: (uuid) => settled(uuid, Number.POSITIVE_INFINITY),
+    gone: (number) => settled(number, Number.POSITIVE_INFINITY),
   };
 }
 
-function reportOf({ push, touched, waiting, responses, resources, bytes }: Followed, now: number): PushReport {
+function followedFrom(push: Push, numbers: Int32Array): Followed {
+  let most = -1;
+  for (let n = 0; n < numbers.length; n++) most = Math.max(most, numbers[n] ?? -1);
+  const stages = new Uint8Array(most + 1);
+  let waiting = 0;
+  for (let n = 0; n < numbers.length; n++) {
+    const number = numbers[n] ?? -1;
+    if (number < 0 || stages[number] !== STAGE.DONE) continue;
+    stages[number] = STAGE.WAITS;
+    waiting++;
+  }
+  return { push, numbers, stages, waiting, touched: [], responses: 0, resources: 0, bytes: 0 };
+}
+
+/** False when the change is not waited for by this proxy. */
+function takeOff(entry: Followed, number: number): boolean {
+  if ((entry.stages[number] ?? STAGE.DONE) === STAGE.DONE) return false;
+  entry.stages[number] = STAGE.DONE;
+  entry.waiting--;
+  return true;
+}
+
+function reportOf(entry: Followed, now: number): PushReport {
+  const { push, numbers, stages, touched, responses, resources, bytes } = entry;
   return {
     generation: push.generation,
     changes: push.changes,
@@ -102,6 +126,6 @@ function reportOf({ push, touched, waiting, responses, resources, bytes }: Follo
     resources,
     bytes,
     ms: now - push.publishedAt,
-    waiting: push.peers.filter(({ uuid }) => waiting.has(uuid)),
+    waiting: push.peers.filter((_, n) => (stages[numbers[n] ?? -1] ?? STAGE.DONE) !== STAGE.DONE),
   };
 }

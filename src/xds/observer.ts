@@ -4,6 +4,8 @@ import type { Peer, Resource, TypeUrl } from "./resource.ts";
 export interface StreamInfo {
   /** Unique for the life of the server. */
   readonly id: string;
+  /** A small number that no other open stream of the server has; a later one may. */
+  readonly slot: number;
   readonly peer: Peer;
   readonly protocol: "delta" | "sotw";
   /** Whether the proxy asks for this resource just now: an Envoy that uses a secret no more drops it. */

@@ -49,6 +49,7 @@ function openSession() {
   };
   const session = new Session(services, {
     id: "1",
+    slot: 0,
     peer: { uuid: "u", namespace: "n", pod: "p", serviceAccount: "s" },
     protocol: "delta",
     transport: {

@@ -45,6 +45,7 @@ export interface SessionServices {
 
 export interface SessionOptions {
   readonly id: string;
+  readonly slot: number;
   readonly peer: Peer;
   readonly protocol: StreamInfo["protocol"];
   readonly transport: StreamTransport;
@@ -77,6 +78,7 @@ interface InFlight {
  */
 export class Session implements StreamHandler, StreamInfo {
   readonly id: string;
+  readonly slot: number;
   readonly peer: Peer;
   readonly protocol: StreamInfo["protocol"];
   readonly #services: SessionServices;
@@ -94,8 +96,9 @@ export class Session implements StreamHandler, StreamInfo {
   #isOver = false;
   #cancelTimer: () => void;
 
-  constructor(services: SessionServices, { id, peer, protocol, transport, nodeIds, memory }: SessionOptions) {
+  constructor(services: SessionServices, { id, slot, peer, protocol, transport, nodeIds, memory }: SessionOptions) {
     this.id = id;
+    this.slot = slot;
     this.peer = peer;
     this.protocol = protocol;
     this.#services = services;

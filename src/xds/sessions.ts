@@ -1,4 +1,4 @@
-import type { Clock, Log } from "../lib/mod.ts";
+import { type Clock, type Log, Slots } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import { deltaRequestReader } from "./delta-request-reader.ts";
@@ -69,6 +69,7 @@ export function openSessions(options: SessionsOptions): Sessions {
     refresh: (session) => session.refresh(),
     monotonic,
   });
+  const slots = new Slots();
   let count = 0;
   let opened = 0;
 
@@ -80,6 +81,7 @@ export function openSessions(options: SessionsOptions): Sessions {
     const left = streams.filter((other) => other !== session);
     if (left.length === streams.length) return;
     count--;
+    slots.giveBack(session.slot);
     if (left.length > 0) {
       byPeer.set(uuid, left);
       return;
@@ -112,6 +114,7 @@ export function openSessions(options: SessionsOptions): Sessions {
       const { peer, commonName } = admitted;
       const session = new Session(services, {
         id: String(++opened),
+        slot: slots.take(),
         peer,
         protocol,
         transport,
