@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAuthorityPem, openAuthority, serviceNames } from "../../src/ca/mod.ts";
@@ -37,8 +37,9 @@ export const signTimings: TimingGroup = {
 
 /** The secrets of a mesh in which every identity holds a leaf, and a function that replaces them all. */
 async function heldLeaves(): Promise<() => Promise<number>> {
+  const caDir = mkdtempSync(join(tmpdir(), "osm-bench-ca-"));
   const secrets = await openMeshSecrets({
-    caDir: mkdtempSync(join(tmpdir(), "osm-bench-ca-")),
+    caDir,
     trustDomain: "cluster.local",
     osmNamespace: "osm-system",
     hasThread: true,
@@ -55,5 +56,7 @@ async function heldLeaves(): Promise<() => Promise<number>> {
     secrets.source.current(identity)?.isAwaited?.("service-cert");
   }
   await secrets.rotateAll();
+  // The signer has read it.
+  rmSync(caDir, { recursive: true });
   return () => secrets.rotateAll();
 }
