@@ -26,8 +26,8 @@ export interface AcceptorOptions {
   readonly connectionsMax: number;
   /** Others listen on the same port; the system deals connections out among them. */
   readonly reusePort?: boolean;
-  /** While it is so, fewer handshakes are under way: streams that are open come first. */
-  readonly isBusy?: () => boolean;
+  /** How often streams have been told of a change so far: what handshakes cost is found beside it. */
+  readonly told?: () => number;
   /** A connection that speaks HTTP/2 and whose client has shown a certificate that the CA in force has issued. */
   readonly onConnection: (socket: TLSSocket, certificate: ClientCertificate) => void;
   readonly clock: Clock;
@@ -117,7 +117,7 @@ interface Callers {
 
 /** Everybody who connects, until they leave: bounds who is there, and calls `start` for one when its turn has come. */
 function takeIn(
-  { connectionsMax, isBusy, clock, metrics }: AcceptorOptions,
+  { connectionsMax, told, clock, metrics }: AcceptorOptions,
   handshakes: HandshakeMetrics,
   start: (caller: Caller) => void,
 ): Callers {
@@ -131,7 +131,7 @@ function takeIn(
     originOf,
     later: (action) => void nextTurn().then(action),
     workedMs,
-    isBusy: isBusy ?? (() => false),
+    told: told ?? (() => 0),
     clock,
   });
   metrics.observed("osm_xds_handshakes_queued", "Connections that wait for their handshake", () => line.waiting);

@@ -1,16 +1,23 @@
 import type { Clock } from "../lib/mod.ts";
 
-/** A turn of the event loop in which handshakes end should need no more processor time: when one did, fewer are allowed. */
-const TURN_MS = 10;
+/** What the handshakes that begin in one turn of the event loop may need of the thread's time when little else is done. */
+const TURN_MS = 5;
+/** When more is done it is so much of what the turn before took: as much for those who come as for those who are connected. */
+const SHARE = 0.5;
+/** Whatever else is done: turns are to stay short. */
+const TURN_MAX_MS = 12;
 /** What all that are under way would need if they ended in one turn. */
 const TOGETHER_MS = 40;
 /** Bounds of how many that is; fewer would wait for their peers more than work. */
 const ALLOWED_MIN = 6;
 const ALLOWED_MAX = 64;
-/** While streams wait to be told of a change: about a quarter of the thread's time. */
-const ALLOWED_WHEN_BUSY = 1;
-/** What a handshake costs is taken from the last so many, roughly. */
-const MEMORY = 16;
+/** What a handshake costs: until that is known, and from the last so many, roughly. */
+const COST_MS = 1.5;
+const MEMORY = 64;
+/** How much of the last so many is made up at the beginning. */
+const MADE_UP = 16;
+/** Telling a stream of a change, with its acknowledgement, takes about so much of what a handshake does. */
+const TOLD_SHARE = 1 / 50;
 /** Peers that take longer are far away or do not answer; others are not kept waiting for them. */
 const YOUNG_MS = 250;
 /** Handshakes under way in all: bounds what peers that do not answer can hold. */
@@ -25,8 +32,8 @@ export interface AdmissionOptions<Item> {
   readonly later: (action: () => void) => void;
   /** Milliseconds that this thread has worked so far. */
   readonly workedMs: () => number;
-  /** Whether this thread owes those that are connected something. */
-  readonly isBusy: () => boolean;
+  /** How often those that are connected have been told of a change so far. */
+  readonly told: () => number;
   readonly clock: Clock;
 }
 
@@ -43,11 +50,11 @@ export interface Admission<Item> {
 }
 
 /**
- * Lets handshakes begin, and only so many be under way that no turn of the event loop is long. Origins take turns, each
- * with its oldest: one of them may come with thousands that never end their handshakes, and in one line with these nobody
- * else would be let in before giving up. More are allowed as long as the turns in which they end are short, so that distant
- * peers do not hold up the line. What one costs is measured with all that follows from it: what its proxy asks for, and what
- * others do meanwhile. Who is connected comes first: a crowd, or somebody who means harm, must not keep changes from them.
+ * Lets handshakes begin, few in each turn of the event loop, and only so many be under way that no turn is long even if all
+ * of them end in it. Origins take turns, each with its oldest: one of them may come with thousands that never end their
+ * handshakes, and in one line with these nobody else would be let in before giving up. What one costs is measured with all that
+ * follows from it, such as what its proxy asks for, but beside what others are told meanwhile: a line that waited for these
+ * to be quiet, or took their work for its own, would stand still as long as changes come.
  */
 export function admission<Item>(options: AdmissionOptions<Item>): Admission<Item> {
   return new Line(options);
@@ -61,11 +68,14 @@ class Line<Item> implements Admission<Item> {
   /** When those that are under way and young were begun. Which of them ends is not known: it passes for the oldest. */
   readonly #young: number[] = [];
   #underWay = 0;
-  #allowed = ALLOWED_MIN;
   #isScheduled = false;
-  #costMs = TURN_MS / ALLOWED_MIN;
   #ended = 0;
-  #workedAtMs: number | undefined;
+  /** What the thread had worked and told others when the line was last looked at; undefined when nobody has waited since. */
+  #lastWorkedMs: number | undefined;
+  #lastTold = 0;
+  /** What was worked for the last handshakes and deliveries, and how many handshakes these are worth. */
+  #costMs = COST_MS * MADE_UP;
+  #costOf = MADE_UP;
   #cancelTimer: (() => void) | undefined;
 
   constructor(options: AdmissionOptions<Item>) {
@@ -115,7 +125,7 @@ class Line<Item> implements Admission<Item> {
   done(): void {
     this.#underWay--;
     this.#young.shift();
-    this.#measure();
+    this.#ended++;
     if (this.waiting > 0) this.#schedule();
   }
 
@@ -129,18 +139,24 @@ class Line<Item> implements Admission<Item> {
   }
 
   #run(): void {
-    const { clock, isBusy, start } = this.#options;
-    const allowed = isBusy() ? ALLOWED_WHEN_BUSY : Math.floor(this.#allowed);
+    const { clock, start } = this.#options;
+    const periodMs = this.#measure();
     const nowMs = clock.monotonic();
     while (this.#young.length > 0 && (this.#young[0] ?? 0) <= nowMs - YOUNG_MS) this.#young.shift();
-    while (this.#young.length < allowed && this.#underWay < UNDER_WAY_MAX) {
+    const costMs = this.#costMs / this.#costOf;
+    const turnMs = Math.max(TURN_MS, Math.min(periodMs * SHARE, TURN_MAX_MS));
+    const allowed = Math.max(ALLOWED_MIN, Math.min(ALLOWED_MAX, Math.floor(TOGETHER_MS / costMs)));
+    let left = Math.max(1, Math.round(turnMs / costMs));
+    while (this.#young.length < allowed && this.#underWay < UNDER_WAY_MAX && left-- > 0) {
       const item = this.#takeNext();
-      if (item === undefined) return;
+      if (item === undefined) break;
       this.#young.push(nowMs);
       this.#underWay++;
       start(item);
     }
-    if (this.waiting > 0) this.#lookAgain();
+    if (this.waiting === 0) this.#lastWorkedMs = undefined;
+    else if (left < 0) this.#schedule();
+    else this.#lookAgain();
   }
 
   /** Somebody waits: one that is under way will end, or be young no longer. */
@@ -151,29 +167,23 @@ class Line<Item> implements Admission<Item> {
     });
   }
 
-  /** What this thread does while somebody waits is laid to the handshakes that end meanwhile. */
-  #measure(): void {
-    if (++this.#ended > 1) return;
-    const { workedMs, later } = this.#options;
-    const fromMs = workedMs();
-    later(() => {
-      const nowMs = workedMs();
-      if (this.#workedAtMs !== undefined) {
-        const costMs = (nowMs - this.#workedAtMs) / this.#ended;
-        this.#costMs += (costMs - this.#costMs) * Math.min(1, this.#ended / MEMORY);
-      }
-      this.#workedAtMs = this.waiting > 0 ? nowMs : undefined;
-      this.#ended = 0;
-      // The first was done with most of its work when this turn's was first looked at.
-      this.#adjust(nowMs - fromMs + this.#costMs);
-    });
-  }
-
-  #adjust(turnMs: number): void {
-    if (turnMs > TURN_MS) this.#allowed *= Math.max(0.5, TURN_MS / turnMs);
-    // Growing while nobody waits would let the next crowd in at once.
-    else if (this.waiting > 0) this.#allowed += 1;
-    const most = Math.min(ALLOWED_MAX, TOGETHER_MS / Math.max(this.#costMs, 0.01));
-    this.#allowed = Math.max(ALLOWED_MIN, Math.min(most, this.#allowed));
+  /**
+   * What this thread does while somebody waits is laid to the handshakes that end meanwhile, and to those who are told of
+   * changes. Returns what it has worked since the last time.
+   */
+  #measure(): number {
+    const workedMs = this.#options.workedMs();
+    const told = this.#options.told();
+    const periodMs = workedMs - (this.#lastWorkedMs ?? workedMs);
+    if (this.#lastWorkedMs !== undefined) {
+      const count = this.#ended + (told - this.#lastTold) * TOLD_SHARE;
+      const kept = Math.max(0, 1 - count / MEMORY);
+      this.#costMs = this.#costMs * kept + periodMs;
+      this.#costOf = this.#costOf * kept + count;
+    }
+    this.#ended = 0;
+    this.#lastWorkedMs = workedMs;
+    this.#lastTold = told;
+    return periodMs;
   }
 }

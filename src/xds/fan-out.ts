@@ -15,8 +15,8 @@ export interface FanOut<Item> {
   /** Something changed for this item. Marking it twice before its turn is marking it once. */
   mark(item: Item): void;
   forget(item: Item): void;
-  /** Some wait for their turn. */
-  isBusy(): boolean;
+  /** How often `refresh` was called so far. */
+  refreshed(): number;
 }
 
 /**
@@ -27,6 +27,7 @@ export interface FanOut<Item> {
 export function fanOut<Item>({ later, refresh, monotonic }: FanOutOptions<Item>): FanOut<Item> {
   const marked = new Set<Item>();
   let isScheduled = false;
+  let refreshed = 0;
   let endsAt = 0;
   const turn = () => {
     endsAt = monotonic() + TURN_MS;
@@ -43,6 +44,7 @@ export function fanOut<Item>({ later, refresh, monotonic }: FanOutOptions<Item>)
       }
       count++;
       marked.delete(item);
+      refreshed++;
       refresh(item);
     }
     isScheduled = false;
@@ -55,6 +57,6 @@ export function fanOut<Item>({ later, refresh, monotonic }: FanOutOptions<Item>)
       queueMicrotask(turn);
     },
     forget: (item) => void marked.delete(item),
-    isBusy: () => marked.size > 0,
+    refreshed: () => refreshed,
   };
 }

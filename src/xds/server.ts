@@ -93,7 +93,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     limits,
     metrics: xdsMetrics(options.metrics),
   });
-  const transportOptions = { ...options, log, accept: sessions.open, isBusy: sessions.isBusy, limits };
+  const transportOptions = { ...options, log, accept: sessions.open, told: sessions.told, limits };
   const transport =
     options.streamThreads === undefined
       ? await openTransport(options.transport ?? "framed", transportOptions)

@@ -40,8 +40,8 @@ export interface SessionsOptions {
 export interface Sessions {
   /** Admits a stream or ends it at once. `certificate` is undefined when the client showed none. */
   readonly open: AcceptStream;
-  /** Streams wait to be told of a change. */
-  isBusy(): boolean;
+  /** How often streams have been told of a change so far. */
+  told(): number;
   /** Ends the streams of a proxy that may no longer be served. */
   endPeer(uuid: string, reason: string): void;
   /** Ends every stream; the proxies come back elsewhere or later. */
@@ -104,7 +104,7 @@ export function openSessions(options: SessionsOptions): Sessions {
   };
 
   return {
-    isBusy: () => changes.isBusy(),
+    told: () => changes.refreshed(),
     open(protocol, certificate, transport) {
       const admitted = admit(options, count, certificate);
       if ("code" in admitted) {

@@ -15,8 +15,8 @@ export interface TransportOptions {
   readonly limits: TransportLimits;
   /** Listen where other threads listen as well. */
   readonly reusePort?: boolean;
-  /** While it is so, streams that are open come before connections that are not. */
-  readonly isBusy?: () => boolean;
+  /** How often streams have been told of a change so far. */
+  readonly told?: () => number;
   readonly clock: Clock;
   readonly metrics: TransportMetrics;
 }
