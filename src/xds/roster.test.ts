@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ListedClaims } from "./listed-claims.ts";
-import { type ResourceTable, TYPE_URLS } from "./resource.ts";
+import { type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
 import { Roster, rosters } from "./roster.ts";
 
 const typeUrl = TYPE_URLS.cluster;
@@ -58,4 +58,14 @@ test("a table is listed once for all who begin with it, and forgotten when nobod
   expect(of.of(whole, typeUrl)).not.toBe(roster);
   expect(listed).toBe(2);
   for (const names of [[], ["a", "gap"]]) expect(of.of(table(names), typeUrl)).toBeUndefined();
+});
+
+test("a client that asks for types by ever new names leaves nothing behind", () => {
+  const kept = vi.spyOn(Map.prototype, "set");
+  const of = rosters();
+  const table: ResourceTable = { generation: 1, get: () => undefined, names: () => new Set() };
+  for (let n = 0; n < 10; n++) of.of(table, `type-${n}` as TypeUrl);
+  const names = kept.mock.calls.map(([name]) => name);
+  kept.mockRestore();
+  expect(names).toEqual([]);
 });

@@ -70,7 +70,7 @@ export interface Rosters {
   age(): void;
 }
 
-type RosterByType = Map<TypeUrl, Roster | undefined>;
+type RosterByType = Map<TypeUrl, Roster>;
 
 export function rosters(): Rosters {
   let recent = new WeakMap<ResourceTable, RosterByType>();
@@ -83,9 +83,10 @@ export function rosters(): Rosters {
         recent.set(table, byType);
       }
       const known = byType.get(typeUrl);
-      if (known !== undefined || byType.has(typeUrl)) return known;
+      if (known !== undefined) return known;
       const roster = rosterOf(table, typeUrl);
-      byType.set(typeUrl, roster);
+      // Of what a table does not have nothing is kept: a client may ask for types by any number of names.
+      if (roster !== undefined) byType.set(typeUrl, roster);
       return roster;
     },
     age() {
