@@ -57,9 +57,13 @@ export function moveBack(folder: string, away: string, next: string): void {
 
 /** Puts back what a process that was killed had moved away, with what had changed meanwhile; mostly there is nothing to do. */
 export function restoreMoved(folder: string, away: string, next: string): void {
-  if (!existsSync(next)) return;
+  if (!existsSync(next)) {
+    // Killed when the new folder was in place already.
+    if (existsSync(folder)) rmSync(away, { recursive: true, force: true });
+    return;
+  }
   if (!existsSync(away)) {
-    // Killed before anything was moved.
+    // Killed before anything was moved, or when everything was back.
     rmdirSync(next);
     return;
   }
@@ -68,10 +72,13 @@ export function restoreMoved(folder: string, away: string, next: string): void {
       `A run that was killed had moved ${folder} to ${away}, and there is a new ${folder} now: move what you need from there and remove ${dirname(away)}.`,
     );
   }
-  for (const name of readdirSync(next)) renameSync(join(next, name), join(away, name));
+  for (const name of readdirSync(next)) {
+    renameSync(join(next, name), join(away, name));
+    // Two names of one file are not renamed into one: what did not change is still there.
+    rmSync(join(next, name), { force: true });
+  }
   renameSync(away, folder);
-  // Two names of one file are not renamed into one: what did not change is still there.
-  rmSync(next, { recursive: true });
+  rmdirSync(next);
 }
 
 /** Replaces every file of a folder by one that says the same; `beside`: a folder on the same file system. */

@@ -7,6 +7,8 @@ import process from "node:process";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FolderFeed } from "./feed.ts";
 import { FeedTroubleError } from "./feed-trouble.ts";
+import { openFeed } from "./run-target.ts";
+import { libraryScenario } from "./scenario-library.ts";
 import { namedShape, type Shape } from "./shape.ts";
 import { World } from "./world.ts";
 
@@ -57,6 +59,23 @@ test("a folder that is away when the process is killed comes back with the next 
   expectAll();
   feed.close();
   expect(readdirSync(top)).toEqual(["mesh"]);
+});
+
+test("a run that was killed just as its folder was back does not hinder the next one", () => {
+  mkdirSync(join(`${folder}.next`, "away"), { recursive: true });
+  writeFileSync(join(`${folder}.next`, "away", "own.yaml"), "of the user");
+  const feed = new FolderFeed(folder);
+  feed.prepare(new World(namedShape("W1") as Shape), [], { kind: "away" }).commit();
+  feed.close();
+  expect(readdirSync(folder)).toEqual(["own.yaml", "sub"]);
+});
+
+test("a run that is given up while its own folder is away leaves nothing to do at the end of the process", () => {
+  const before = process.listenerCount("exit");
+  const { feed, close } = openFeed(libraryScenario("smoke"));
+  feed?.prepare(new World(namedShape("W1") as Shape), [], { kind: "away" }).commit();
+  close();
+  expect(process.listenerCount("exit")).toBe(before);
 });
 
 test("when the folder was made anew meanwhile, nothing is touched, and one sentence says what to do", () => {

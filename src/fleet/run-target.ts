@@ -65,7 +65,12 @@ export function openFeed(scenario: Scenario): {
   }
   const root = scratchFolder("osm-fleet-");
   const folder = join(root, "mesh");
-  return { feed: new FolderFeed(folder), folder, close: () => rmSync(root, { recursive: true, force: true }) };
+  const feed = new FolderFeed(folder);
+  const close = () => {
+    feed.close();
+    rmSync(root, { recursive: true, force: true });
+  };
+  return { feed, folder, close };
 }
 
 /** Starts the scenario's control plane over `folder`, or finds out how to reach the one that it names. */
