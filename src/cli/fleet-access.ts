@@ -42,7 +42,11 @@ export function accessOf(flags: ParsedFlags, context: CommandContext, wrong: Wro
   };
   if (flags.values["plaintext"] === true) return { tls: undefined, credentials: { kind: "none" } };
   const rootsPem = read("server-ca");
-  if (rootsPem === undefined) return undefined;
+  if (rootsPem === undefined) {
+    const given = Object.keys(ACCESS_FLAGS).find((name) => flags.values[name] !== undefined);
+    if (given !== undefined) throw wrong(`--${given} needs --server-ca, which says how the server is trusted`);
+    return undefined;
+  }
   const credentials = credentialsOf(flags, read, wrong);
   requireCertificate(rootsPem, "server-ca", wrong);
   const serverName = stringFlag(flags, "server-name");
