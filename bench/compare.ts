@@ -44,7 +44,7 @@ try {
   process.stderr.write(`npm run bench:compare: ${(error as Error).message}\n`);
   process.exitCode = 1;
 } finally {
-  git("worktree", "remove", "--force", worktree);
+  if (existsSync(worktree)) git("worktree", "remove", "--force", worktree);
   rmSync(join(worktree, ".."), { recursive: true, force: true });
 }
 

@@ -24,7 +24,8 @@ function edit(path: string, text: string): void {
 
 function commit(): void {
   git("add", ".");
-  git("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "-m", "x");
+  const settings = ["user.name=a", "user.email=a@example.org", "commit.gpgsign=false"].flatMap((each) => ["-c", each]);
+  git(...settings, "commit", "--quiet", "-m", "x");
 }
 
 const begin = () => beginRun([], { name: "node", version: "1" }, pathToFileURL(`${checkout}/`));
