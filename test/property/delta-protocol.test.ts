@@ -111,10 +111,10 @@ class Run {
   #memory: RefusalMemory = refusalMemory();
   /** Nonces of the stream. Responses are shared with the streams before it. */
   #nonces = new Set<string>();
-  /** Goes through the same as `#stream`, and looks at each of its subscriptions every time. */
+  /** Goes through the same as `#stream`, and looks at each of its subscriptions every time, and at each name by itself. */
   #thorough: StreamState | undefined;
   readonly #thoroughMemory: RefusalMemory = refusalMemory();
-  readonly #thoroughResponses = sharedResponses();
+  readonly #thoroughResponses = { ...sharedResponses(), roster: () => undefined };
   #stream: StreamState = this.#open();
   #proxy = fresh();
   /** Secrets that the proxy said it has, in another version than the table's that the table says is as good. */
@@ -247,11 +247,17 @@ class Run {
       typeUrl: TYPES[one] ?? "",
       nodeId: "",
       nonce,
-      subscribe,
+      subscribe: this.#inOrder(one, subscribe),
       unsubscribe,
       initialVersions: claims,
       error,
     });
+  }
+
+  /** All that there is in the table's order: else the one stream would be sent it in that order and the other in the request's. */
+  #inOrder(one: Short, subscribe: readonly string[]): readonly string[] {
+    const all = [...this.#table.names(TYPES[one] as NonNullable<(typeof TYPES)[string]>)];
+    return all.length === subscribe.length && all.every((name) => subscribe.includes(name)) ? all : subscribe;
   }
 
   #keep(subscribe: readonly string[], unsubscribe: readonly string[], claims: ReadonlyMap<string, string>): void {
