@@ -8,6 +8,7 @@ import {
   put,
   remove,
   serviceRecord,
+  trafficSplit,
   trafficTarget,
   workload,
 } from "../../test/support/records.ts";
@@ -108,6 +109,22 @@ describe("proxyView", () => {
     store.apply(put(target(["shop/web", "shop/pay"])));
     const after = views();
     expect(names.filter((_name, position) => after[position] !== before[position])).toEqual(["cart", "pay"]);
+  });
+
+  test("another weight changes the route configuration of its apex alone", () => {
+    const names = ["cart", "cart-v2", "pay", "pay-v2"] as const;
+    const workloads = names.flatMap((name, position) => workload("shop", name, position));
+    const split = (apex: string, weight: number) =>
+      trafficSplit("shop", apex, apex, { [apex]: 100 - weight, [`${apex}-v2`]: weight });
+    const store = storeWith(namespaceRecord("shop"), ...workloads, split("cart", 10), split("pay", 10));
+    const routes = () =>
+      viewOf(store.snapshot(), "shop", "pay-1").resources.filter(({ kind }) => kind === "outbound-route");
+    const before = routes();
+    store.apply(put(split("cart", 20)));
+    const changed = routes().filter((route, position) => route !== before[position]);
+    expect(changed).toMatchObject([
+      { virtualHosts: [{ clusters: [{ weight: 20 }, { weight: 80 }] }], name: expect.stringContaining("shop/cart.") },
+    ]);
   });
 
   test("switching the mode forth and back leads to what was before", () => {
