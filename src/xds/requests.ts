@@ -77,15 +77,18 @@ function beginWithAll(
   }: { readonly names: readonly string[]; readonly wantsAll: boolean; readonly claims: Claims },
 ): boolean {
   const typeUrl = subscription.typeUrl as TypeUrl;
-  // Who wants everything and names some of it, or was refused something, is rare enough.
-  if (wantsAll ? names.length > 0 || claims.size === 0 : names.length === 0) return false;
-  const isComparable = claims.size === 0 || (state.updatedClusters === undefined && state.options.memory.isEmpty());
-  const roster = isComparable ? state.options.responses.roster(table, typeUrl) : undefined;
-  if (roster === undefined) return false;
-  if (!wantsAll && !roster.isNamedBy(names)) return false;
-  if (claims.size > 0 && !roster.isHeldBy(claims)) return false;
   const all = namesOf(table, typeUrl);
-  if (!isNameSet(all)) return false;
+  // Numbers first: a roster is not made for who says one name of thousands.
+  const said = wantsAll ? claims.size : names.length;
+  if (!isNameSet(all) || said !== all.size) return false;
+  // Who wants everything and names some of it, was refused something, or is owed endpoints is rare enough.
+  if (wantsAll && names.length > 0) return false;
+  const isComparable =
+    claims.size === all.size && state.updatedClusters === undefined && state.options.memory.isEmpty();
+  if (claims.size > 0 && !isComparable) return false;
+  const roster = state.options.responses.roster(table, typeUrl);
+  if (roster === undefined || !(wantsAll || roster.isNamedBy(names))) return false;
+  if (claims.size > 0 && !roster.isHeldBy(claims)) return false;
   if (wantsAll) subscription.isWildcard = true;
   else subscription.names.begin(all);
   if (claims.size === 0) subscription.pending.setAll(all, ASKED);

@@ -1,7 +1,12 @@
 import { expect, test, vi } from "vitest";
 import { ListedClaims } from "./listed-claims.ts";
+import { refusalMemory } from "./refusals.ts";
 import { type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
 import { Roster, rosters } from "./roster.ts";
+import { sharedResponses } from "./shared-responses.ts";
+import { step } from "./step.ts";
+import { createStream } from "./stream-state.ts";
+import { tableDifference } from "./table-difference.ts";
 
 const typeUrl = TYPE_URLS.cluster;
 const resource = (name: string) => ({ typeUrl, name, version: `v-${name}`, bytes: new Uint8Array(10) });
@@ -68,4 +73,21 @@ test("a client that asks for types by ever new names leaves nothing behind", () 
   const names = kept.mock.calls.map(([name]) => name);
   kept.mockRestore();
   expect(names).toEqual([]);
+});
+
+test("who names one of thousands does not have all of them listed", () => {
+  const names = new Set(Array.from({ length: 5000 }, (_, n) => `c${n}`));
+  const get = vi.fn((_type: TypeUrl, name: string) => (names.has(name) ? resource(name) : undefined));
+  const stream = createStream({
+    protocol: "delta",
+    nodeIds: ["proxy"],
+    memory: refusalMemory(),
+    difference: tableDifference(),
+    responses: sharedResponses(),
+  });
+  step(stream, { kind: "table", table: { generation: 1, get, names: () => names } });
+  const one = { kind: "delta-request", nodeId: "", nonce: "", unsubscribe: [], error: undefined } as const;
+  const { responses } = step(stream, { ...one, typeUrl, subscribe: ["c7"], initialVersions: new Map() });
+  expect(responses[0]?.resources.map(({ name }) => name)).toEqual(["c7"]);
+  expect(get.mock.calls.length).toBeLessThan(10);
 });
