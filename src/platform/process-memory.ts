@@ -28,7 +28,8 @@ function isYoungHeapChosen(): boolean {
   return /semi[-_]space/.test(givenFlags());
 }
 
-function givenFlags(): string {
+/** What this process was told, by flags and by `NODE_OPTIONS`. */
+export function givenFlags(): string {
   return [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].join(" ");
 }
 

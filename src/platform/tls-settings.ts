@@ -1,5 +1,6 @@
 /** Settings of OpenSSL for a process that is about to be started: Node reads them once, at its start. */
 import { fileURLToPath } from "node:url";
+import { givenFlags } from "./process-memory.ts";
 
 /**
  * Flags for Node with which a server makes one session ticket for a full handshake, where OpenSSL makes two. None where
@@ -9,7 +10,6 @@ import { fileURLToPath } from "node:url";
 export function tlsFlags(): readonly string[] {
   if ("Deno" in globalThis || process.env["OPENSSL_CONF"] !== undefined) return [];
   const { node_shared_openssl: isShared } = process.config.variables as { readonly node_shared_openssl?: unknown };
-  const given = [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].join(" ");
-  if (isShared === true || /openssl|fips/.test(given)) return [];
+  if (isShared === true || /openssl|fips/.test(givenFlags())) return [];
   return [`--openssl-config=${fileURLToPath(new URL("./tls-settings.cnf", import.meta.url))}`];
 }
