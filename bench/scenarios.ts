@@ -65,7 +65,7 @@ const VARIANTS: readonly {
     ],
   },
 ];
-/** In it nothing happens: what the server uses then is not used for what happens in other phases. */
+/** A phase in which nothing happens: what the server uses in it is housekeeping. */
 const IDLE = "idle";
 
 /** Every scenario that comes with the fleet. */

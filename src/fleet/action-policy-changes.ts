@@ -25,8 +25,8 @@ import { SETTINGS, type SettingField, type SettingValue } from "./world-objects.
 
 function requirePolicies(world: World, kind: ActionKind): readonly number[] {
   const called = allServices(world).filter((service) => (world.callers[service]?.length ?? 0) > 0);
-  if (world.shape.mode === "smi" && called.length > 0) return called;
-  throw new PlanError(`"${kind}" edits access policies, and the shape has none. Write a shape with mode: smi.`);
+  if (called.length > 0) return called;
+  throw new PlanError(`"${kind}" edits access policies, and in this shape nobody calls anybody. Write other calls.`);
 }
 
 export function policyEdits(action: Extract<Action, { kind: "policy-edit" }>, { world, random, fresh }: ChangeContext) {
@@ -96,11 +96,6 @@ export function routeEdits(action: Extract<Action, { kind: "route-edit" }>, { wo
 
 export function splitEdits(action: Extract<Action, { kind: "split-edit" }>, { world, random }: ChangeContext) {
   const apexes = [...world.splits.keys()];
-  if (apexes.length === 0) {
-    throw new PlanError(
-      '"split-edit" edits TrafficSplits, and the shape has none. Write a shape with splits: 1 or more.',
-    );
-  }
   const next = turns(apexes, random);
   return steady(action, (turn) => {
     const apex = next(turn);
