@@ -191,3 +191,14 @@ test("a proxy with the place of one that has gone begins with nothing, and is no
   expect(reports).toMatchObject([{ generation: 3, responses: 1, waiting: [] }]);
   expect(reports[0]?.proxies.map(({ pod }) => pod)).toEqual(["gone"]);
 });
+
+test("what a proxy has been sent and has acknowledged stays known however many come after it", () => {
+  const { tracker, stream } = bench();
+  const first = stream("first");
+  tracker.sent(first, delivery(4, [resource("x", "1")]));
+  tracker.acked(first, delivery(3, [resource("x", "1")]));
+  const types = () => [...(tracker.streams()[0]?.types.values() ?? [])];
+  expect(types()).toEqual([{ sent: 4, acknowledged: 3 }]);
+  for (let n = 0; n < 100; n++) stream(`later-${n}`);
+  expect(types()).toEqual([{ sent: 4, acknowledged: 3 }]);
+});
