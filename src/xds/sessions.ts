@@ -59,7 +59,7 @@ const WRITE_MS_PER_BYTE = 0.04 / 16_384;
 
 export function openSessions(options: SessionsOptions): Sessions {
   const { limits, clock, metrics, tables } = options;
-  /** A clock that is ahead by what is left to write. */
+  /** A clock that goes on by what writing takes as soon as something is sent; only its differences mean something. */
   const monotonic = () => clock.monotonic() + metrics.bytesSent() * WRITE_MS_PER_BYTE;
   // Nearly always one each: a set of one costs ten times as much.
   const byPeer = new Map<string, readonly Session[]>();
