@@ -10,6 +10,8 @@ export interface OracleReport {
   readonly resources: number;
   /** Proxies whose table was compared with that of a fresh client of the same pod. */
   readonly fresh: number;
+  /** Responses that proxies refused; where a run passed, as its scenario has them do. */
+  readonly refused: number;
   /** Sentences; as many as a person reads. */
   readonly differences: readonly string[];
 }

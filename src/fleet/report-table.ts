@@ -47,14 +47,15 @@ export function reportNotes(report: RunReport): readonly string[] {
   if (requiredEndpoints > 0) {
     notes.push(`${requiredEndpoints} endpoint resources came again with their changed clusters, as Envoy needs them`);
   }
+  const refused = oracle.refused === 0 ? "0 refused" : `${oracle.refused} refused on purpose`;
   if (oracle.isPassed && oracle.proxies === 0) {
     notes.push(
       "oracle: passed, and it is a weak one: what the server should serve is not known without the folder (--folder). " +
-        "Everybody had all that it asked for; 0 refused, 0 sent again",
+        `Everybody had all that it asked for; ${refused}, 0 sent again`,
     );
   } else if (oracle.isPassed) {
     const fresh = oracle.fresh === 0 ? "" : `, ${oracle.fresh} of them as after a cold start`;
-    notes.push(`oracle: passed; ${oracle.proxies} proxies have what they should${fresh}; 0 refused, 0 sent again`);
+    notes.push(`oracle: passed; ${oracle.proxies} proxies have what they should${fresh}; ${refused}, 0 sent again`);
   } else {
     notes.push("oracle: FAILED; there are no numbers", ...oracle.differences.map((each) => `  ${each}`));
   }

@@ -46,6 +46,7 @@ export async function judge(
       proxies: 0,
       resources: 0,
       fresh: 0,
+      refused: counts.nacks,
       differences: differences.sentences(),
     };
   }
@@ -69,6 +70,7 @@ export async function judge(
     proxies: expected.size,
     resources,
     fresh: fresh.length,
+    refused: counts.nacks,
     differences: differences.sentences(),
   };
 }

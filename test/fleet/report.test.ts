@@ -68,7 +68,7 @@ const passed: RunReport = {
     ],
     clients: [],
   },
-  oracle: { isPassed: true, proxies: 1000, resources: 5, fresh: 20, differences: [] },
+  oracle: { isPassed: true, proxies: 1000, resources: 5, fresh: 20, refused: 0, differences: [] },
   errors: {},
   errorExamples: {},
   requiredEndpoints: 0,
@@ -111,6 +111,12 @@ describe("a report", () => {
     // What the table calls p50 and p99.
     expect(page).toContain("share of the deliveries that had arrived");
     expect(page).not.toContain("NaN");
+  });
+
+  test("of a run in which proxies refuse says how many responses, and else that there was none", () => {
+    const refusing = { ...passed, oracle: { ...passed.oracle, refused: 7 } };
+    expect(reportNotes(refusing).join("\n")).toContain("; 7 refused on purpose, 0 sent again");
+    expect(reportNotes(passed).join("\n")).toContain("; 0 refused, 0 sent again");
   });
 
   test("of a run that failed the oracle says what differs and has no numbers", () => {
