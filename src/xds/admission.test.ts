@@ -30,7 +30,11 @@ function line(costMs: number, originOf = (_item: number) => "") {
     workedMs += (count * costMs) / 50;
     told += count;
   };
-  return { admitted, begun, clock, turn, finish, tell };
+  /** The thread does something else. */
+  const work = (ms: number) => {
+    workedMs += ms;
+  };
+  return { admitted, begun, clock, turn, finish, tell, work };
 }
 
 test("a crowd is let in oldest first, a few in each turn", () => {
@@ -113,6 +117,27 @@ test("peers that do not answer keep nobody out for long, but have a bound", () =
     for (let n = 0; n < 10; n++) turn();
   }
   expect(begun).toHaveLength(512);
+});
+
+test("what the thread did while peers were silent is not held against those who come after them", () => {
+  const { admitted, begun, clock, turn, finish, work } = line(1);
+  for (let item = 0; item < 5000; item++) admitted.add(item);
+  turn();
+  for (let round = 0; round < 100; round++) {
+    work(100);
+    clock.advance(250);
+    turn();
+  }
+  for (let round = 0; round < 20; round++) {
+    turn();
+    finish(5);
+  }
+  const before = begun.length;
+  for (let round = 0; round < 10; round++) {
+    turn();
+    finish(5);
+  }
+  expect(begun.length - before).toBeGreaterThan(20);
 });
 
 test("a proxy is let in while somebody else floods the line with connections that end no handshake", () => {

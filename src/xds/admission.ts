@@ -178,8 +178,9 @@ class Line<Item> implements Admission<Item> {
     if (this.#lastWorkedMs !== undefined) {
       const count = this.#ended + (told - this.#lastTold) * TOLD_SHARE;
       const kept = Math.max(0, 1 - count / MEMORY);
-      this.#costMs = this.#costMs * kept + periodMs;
       this.#costOf = this.#costOf * kept + count;
+      // While peers do not answer none ends, and what others cost is not theirs: it must not take long to forget.
+      this.#costMs = Math.min(this.#costMs * kept + periodMs, this.#costOf * TURN_MAX_MS);
     }
     this.#ended = 0;
     this.#lastWorkedMs = workedMs;

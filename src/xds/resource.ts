@@ -30,7 +30,10 @@ export interface ResourceTable {
   /** Generation of the snapshot; sent as `system_version_info`. */
   readonly generation: number;
   readonly get: (typeUrl: TypeUrl, name: string) => Resource | undefined;
-  /** Best a {@link NameSet} that is the same object in all tables with these names of the type: streams share it then. */
+  /**
+   * Those for which `get` has a resource, no others. Best a {@link NameSet} that is the same object in all tables with these
+   * names of the type: streams share it then.
+   */
   readonly names: (typeUrl: TypeUrl) => Iterable<string> | NameSet;
   /**
    * Names of the type that stand for other content here than in `previous`, or in one of the two only, where the maker of

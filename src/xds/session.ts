@@ -267,7 +267,8 @@ export class Session implements StreamHandler, StreamInfo {
   #give(input: StreamInput): void {
     if (this.#isOver) return;
     const { verdicts, responses, settledGeneration, end } = step(this.#stream, input);
-    for (let n = 0; n < verdicts.length; n++) this.#report(verdicts[n] as Verdict);
+    for (let n = 0; n < verdicts.length && !this.#isOver; n++) this.#report(verdicts[n] as Verdict);
+    if (this.#isOver) return;
     if (end !== undefined) {
       this.end(end.code, end.message, end.code === "PERMISSION_DENIED" ? "node-id" : "request");
       return;

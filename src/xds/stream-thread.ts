@@ -26,6 +26,7 @@ export function serveStreamThread(port: MessagePort, data: StreamThreadData, clo
   const metrics = new ThreadMetrics(() => outbox.schedule());
   const outbox = new ThreadOutbox(port, new Int32Array(data.handled), metrics);
   let opened = 0;
+  let sent = 0;
   const transport = framedTransport({
     accept(protocol, certificate, stream) {
       opened = (opened + 1) >>> 0;
@@ -35,6 +36,8 @@ export function serveStreamThread(port: MessagePort, data: StreamThreadData, clo
       outbox.addBytes(ENTRY.open, id, jsonBytes({ protocol, certificate } satisfies StreamOpening));
       return relayed;
     },
+    // First answers too: which of them are changes is the main thread's knowledge.
+    told: () => sent,
     credentials: data.credentials,
     ticketKeys: Buffer.from(data.ticketKeys),
     limits: data.limits,
@@ -47,6 +50,7 @@ export function serveStreamThread(port: MessagePort, data: StreamThreadData, clo
     if (batch.kind === ENTRY.send) {
       const response = responses.get(batch.value);
       if (response !== undefined) stream?.send(response);
+      sent++;
     } else if (batch.kind === ENTRY.bytes) responses.set(batch.key, batch.ownBytes());
     else if (batch.kind === ENTRY.forget) responses.delete(batch.key);
     else if (batch.kind === ENTRY.end) stream?.end(JSON.parse(Buffer.from(batch.bytes).toString()) as StreamEnding);
