@@ -40,7 +40,13 @@ export function accessOf(flags: ParsedFlags, context: CommandContext, wrong: Wro
       throw wrong(`--${name}: ${(error as Error).message}`);
     }
   };
-  if (flags.values["plaintext"] === true) return { tls: undefined, credentials: { kind: "none" } };
+  if (flags.values["plaintext"] === true) {
+    const other = Object.keys(ACCESS_FLAGS).find((name) => name !== "plaintext" && flags.values[name] !== undefined);
+    if (other === undefined) return { tls: undefined, credentials: { kind: "none" } };
+    throw wrong(
+      `--plaintext and --${other} exclude each other: without TLS nobody shows a certificate or looks at one`,
+    );
+  }
   const rootsPem = read("server-ca");
   if (rootsPem === undefined) {
     const given = Object.keys(ACCESS_FLAGS).find((name) => flags.values[name] !== undefined);

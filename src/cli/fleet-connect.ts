@@ -61,7 +61,7 @@ export const fleetConnectCommand: Command = {
       const report = await connect(flags, context, progress.tell);
       progress.end();
       context.write(format === "json" ? `${JSON.stringify(report)}\n` : shown(report));
-      return report.missing === 0 ? EXIT.ok : EXIT.failed;
+      return report.missing === 0 && report.disconnected === 0 ? EXIT.ok : EXIT.failed;
     } catch (error) {
       throw explained(error);
     } finally {
@@ -105,9 +105,11 @@ async function connect(
 
 async function reach(flags: ParsedFlags, context: CommandContext): Promise<Access> {
   const admin = stringFlag(flags, "admin");
+  if (admin !== undefined && flags.values["plaintext"] === true) {
+    throw wrong("--plaintext and --admin exclude each other: without TLS nobody shows the credentials that it issues");
+  }
   const access = accessOf(flags, context, wrong);
-  if (flags.values["plaintext"] !== true && admin !== undefined)
-    return await accessBy(requireHostPort(admin, "--admin"));
+  if (admin !== undefined) return await accessBy(requireHostPort(admin, "--admin"));
   if (access === undefined) throw wrong("how the server is trusted is missing: --admin, --server-ca or --plaintext");
   return access;
 }
@@ -132,7 +134,7 @@ function explained(error: unknown): unknown {
 }
 
 function shown(report: ConnectReport): string {
-  const { counts, toAll, proxies, missing } = report;
+  const { counts, toAll, proxies, missing, disconnected } = report;
   const types = Object.entries(counts.types).map(([typeUrl, type]) => [
     typeUrl.slice(typeUrl.lastIndexOf(".") + 1),
     String(type.responses),
@@ -144,6 +146,7 @@ function shown(report: ConnectReport): string {
   const lines = [
     `${proxies - missing} of ${proxies} proxies got all that they asked for`,
     ...(toAll === undefined ? [] : [`after ${ms(toAll.p50)} (p50), ${ms(toAll.p99)} (p99), ${ms(toAll.max)} (last)`]),
+    ...(disconnected === 0 ? [] : [`${disconnected} of ${proxies} proxies were not connected at the end`]),
     ...Object.entries(counts.errors).map(
       ([kind, each]) => `errors: ${each} ${kind} (${counts.errorExamples[kind] ?? ""})`,
     ),

@@ -33,6 +33,8 @@ export interface ConnectReport {
   readonly proxies: number;
   /** Proxies that did not get all that they asked for. */
   readonly missing: number;
+  /** Proxies that were not connected at the end, whatever they had before. */
+  readonly disconnected: number;
   /** From the beginning to each proxy that has all. */
   readonly toAll: Delays | undefined;
   readonly counts: FleetCounts;
@@ -83,6 +85,7 @@ export async function connectFleet(options: ConnectOptions): Promise<ConnectRepo
       target: address,
       proxies: options.proxies,
       missing: opened === undefined ? options.proxies - counts.warm : opened.missing.length,
+      disconnected: options.proxies - counts.open,
       toAll: delaysOf([...(opened?.perProxyMs ?? [])].filter(Number.isFinite)),
       counts,
       usage,

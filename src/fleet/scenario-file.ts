@@ -1,3 +1,4 @@
+import process from "node:process";
 import { isCollection, LineCounter, parseDocument } from "yaml";
 import {
   type BehaviourShare,
@@ -24,7 +25,10 @@ export interface Setting {
   readonly value: string;
 }
 
-/** Reads a scenario (YAML 1.2 or JSON). Throws {@link ScenarioError} with every problem that was found. */
+/**
+ * Reads a scenario (YAML 1.2 or JSON). Throws {@link ScenarioError} with every problem that was found; a process of the
+ * target that does not run on this machine is one.
+ */
 export function readScenario(text: string, file: string, settings: readonly Setting[] = []): Scenario {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
@@ -247,13 +251,26 @@ function readTarget(node: ScenarioNode): ScenarioTarget {
   }
   const { address, folder, admin, pid } = node.members(["address", "folder", "admin", "pid"]);
   if (address.isMissing) address.problem("is missing: write HOST:PORT, or serve: [] for a control plane of its own.");
+  const processId = optional(pid, () => pid.number({ min: 1, max: 2 ** 31 - 1, isWhole: true }, process.pid));
+  if (processId !== undefined && !isRunning(processId)) {
+    pid.problem(`there is no process ${processId}. Write the id of the control plane's, or leave it out.`);
+  }
   return {
     kind: "address",
     address: address.text(""),
     ...(folder.isMissing ? {} : { folder: folder.text("") }),
     ...(admin.isMissing ? {} : { admin: admin.text("") }),
-    ...(pid.isMissing ? {} : { pid: pid.number({ min: 1, max: 2 ** 31, isWhole: true }) }),
+    ...(processId === undefined ? {} : { pid: processId }),
   };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Somebody else's may not be signalled.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 /** A phase of several actions, or one action that is a phase. */

@@ -11,7 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
+import { createServer as createHttp2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -259,7 +259,10 @@ test("proxies that are never answered are told, with exit code 1", async () => {
 /** A server of nothing, in clear text: answers each first request for a type, and notes the node ids. */
 async function emptyServer() {
   const nodes = new Set<string>();
+  let acks = 0;
   const server = createHttp2Server();
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session: ServerHttp2Session) => void sessions.add(session));
   server.on("stream", (stream: ServerHttp2Stream) => {
     stream.on("error", () => {});
     stream.respond({ ":status": 200, "content-type": "application/grpc" });
@@ -272,7 +275,10 @@ async function emptyServer() {
         const { typeUrl, node } = DeltaDiscoveryRequest.decode(rest.subarray(5, end));
         rest = rest.subarray(end);
         if (node?.id) nodes.add(`${node.id} ${JSON.stringify(node.metadata)}`);
-        if (answered.has(typeUrl)) continue;
+        if (answered.has(typeUrl)) {
+          acks += 1;
+          continue;
+        }
         answered.add(typeUrl);
         const message = DeltaDiscoveryResponse.encode({ typeUrl, nonce: typeUrl }).finish();
         const head = Buffer.alloc(5);
@@ -283,7 +289,12 @@ async function emptyServer() {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
-  return { address: `127.0.0.1:${port}`, nodes, close: () => void server.close() };
+  const close = () => void server.close();
+  const end = () => {
+    close();
+    for (const session of sessions) session.destroy();
+  };
+  return { address: `127.0.0.1:${port}`, nodes, acks: () => acks, close, end };
 }
 
 test("a scenario runs on a server that is not of this project, whose proxies say who they are as it wants", async () => {
@@ -315,6 +326,33 @@ test("a server that is not there is told by kind and count, in bounded time", as
   expect(stdout).toContain("0 of 3 proxies got all that they asked for");
   expect(stdout).toContain("connect-refused");
 }, 30_000);
+
+test("a server that ends after everybody had everything is told, with exit code 1", async () => {
+  const server = await emptyServer();
+  const args = ["--target", server.address, "--plaintext", "--proxies", "3", "--for", "2", "-o", "json"];
+  const running = osm("fleet", "connect", ...args);
+  // Of clusters and of listeners, of each.
+  await expect.poll(() => server.acks()).toBe(6);
+  server.end();
+  const { status, stdout, stderr } = await running;
+  expect(status, stderr).toBe(1);
+  const { missing, disconnected, counts } = JSON.parse(stdout) as ConnectReport;
+  expect({ missing, disconnected }).toEqual({ missing: 0, disconnected: 3 });
+  expect(counts.errors).toMatchObject({ "connect-refused": expect.any(Number) });
+}, 30_000);
+
+test("credentials beside --plaintext are refused: nobody would look at them", async () => {
+  const connect = (...flags: string[]) =>
+    osm("fleet", "connect", "--target", "127.0.0.1:1", "--proxies", "1", "--plaintext", ...flags);
+  expect(await connect("--cert", "x.pem", "--key", "x.key")).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("--plaintext and --cert exclude each other"),
+  });
+  expect(await connect("--admin", "127.0.0.1:1")).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("--plaintext and --admin exclude each other"),
+  });
+});
 
 test("a CA that is none is told, with exit code 2", async () => {
   writeFileSync(join(root, "none.pem"), "nothing");

@@ -64,6 +64,11 @@ describe("a scenario file", () => {
     ["patience: 10", "mine.yaml:5: patience: a duration was expected", "for example 10s"],
     ["behaviours: [{behaviour: nack}]", "mine.yaml:5: behaviours[0].share: is missing", "from 0 to 1"],
     ["target: {folder: x}", "mine.yaml:5: target.address: is missing", "HOST:PORT"],
+    [
+      "target: {address: 127.0.0.1:1, pid: 2147483647}",
+      "mine.yaml:5: target.pid: there is no process 2147483647.",
+      "or leave it out",
+    ],
     ["target: 127.0.0.1:1", 'mine.yaml:4: phases: "endpoint-churn" changes what', "Add target.folder"],
     ["patience: 25h", "mine.yaml:5: patience: 24h at most", 'found "25h"'],
     ["patience: 0s", "mine.yaml:5: patience: is no time", "for example 30s"],
