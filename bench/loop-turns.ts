@@ -61,9 +61,9 @@ async function turnsIn(mesh: BenchMesh, probe: ProcessProbe): Promise<LoopTurns>
   };
 }
 
-/** The longest but one: what the machine does to a single turn says nothing of the program. */
+/** The longest but one: what the machine does to a single turn says nothing of the program. NaN, below no bound, of fewer than two. */
 export function longestButOne(workedMs: readonly number[]): number {
-  return [...workedMs].sort((left, right) => right - left)[1] ?? 0;
+  return [...workedMs].sort((left, right) => right - left)[1] ?? Number.NaN;
 }
 
 async function flip({ world, feed, fleet }: BenchMesh, changeId: number): Promise<void> {
