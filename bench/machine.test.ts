@@ -2,21 +2,27 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { beginRun } from "./machine.ts";
 
 let checkout: string;
 const git = (...args: readonly string[]) => execFileSync("git", args, { cwd: checkout, encoding: "utf8" }).trim();
 
 beforeEach(() => {
+  // A git hook that runs the tests has set what leads git to another repository.
+  for (const name of Object.keys(process.env)) if (name.startsWith("GIT_")) vi.stubEnv(name, undefined);
   checkout = mkdtempSync(join(tmpdir(), "osm-machine-"));
   mkdirSync(join(checkout, "src"));
   git("init", "--quiet");
   edit("src/a.ts", "1");
   commit();
 });
-afterEach(() => rmSync(checkout, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(checkout, { recursive: true, force: true });
+});
 
 function edit(path: string, text: string): void {
   writeFileSync(join(checkout, path), text);
