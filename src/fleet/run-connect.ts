@@ -45,6 +45,9 @@ export interface ConnectReport {
 const PODS_PER_SERVICE = 10;
 const NAMESPACES = 10;
 const PROXIES_PER_PROCESS = 5000;
+/** A server ends old connections and those whose certificates end: who comes back at once was not lost. */
+const BACK_WITHIN_MS = 1000;
+const LOOK_AGAIN_MS = 100;
 const TELL_MS = 1000;
 
 /** Connects, stays, and says what was received. Rejects with `TemplateError`; what proxies meet is in the report. */
@@ -79,7 +82,13 @@ export async function connectFleet(options: ConnectOptions): Promise<ConnectRepo
       progress(`${open} streams open, ${warm} proxies have all, ${responses} responses, ${failed} errors`);
       await pause(clock, Math.min(TELL_MS, untilMs - clock.monotonic()), signal);
     }
-    const [counts, usage] = await Promise.all([fleet.counts(), fleet.usage()]);
+    let counts = await fleet.counts();
+    const backMs = clock.monotonic() + BACK_WITHIN_MS;
+    while (counts.open < options.proxies && !signal.aborted && clock.monotonic() < backMs) {
+      await pause(clock, LOOK_AGAIN_MS, signal);
+      counts = await fleet.counts();
+    }
+    const usage = await fleet.usage();
     return {
       schema: 1,
       target: address,
