@@ -1,10 +1,11 @@
 /** The real control plane as a process, seen from outside: its command, its ready file, its addresses and its sockets. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
+import { mkdtempSync, readFileSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { killedAtExit, removedAtExit } from "../src/fleet/at-exit.ts";
 import { heapFlags } from "../src/platform/process-memory.ts";
 
 export interface ControlPlaneProcess {
@@ -43,6 +44,7 @@ export interface ControlPlaneOptions {
 /** Serves a folder without pods, on free ports, with a state dir that is gone afterwards. */
 export async function startControlPlane(folder: string, options: ControlPlaneOptions): Promise<ControlPlaneProcess> {
   const state = mkdtempSync(join(tmpdir(), "osm-bench-"));
+  const remove = removedAtExit(state);
   const readyFile = join(state, "ready.json");
   const cli = fileURLToPath(new URL("src/main/cli.ts", options.checkout ?? new URL("..", import.meta.url)));
   const flags = ["--state-dir", join(state, "s"), "--ready-file", readyFile, "--workers", String(options.workers)];
@@ -61,6 +63,7 @@ export async function startControlPlane(folder: string, options: ControlPlaneOpt
       env: { ...process.env, ...options.env },
     },
   );
+  killedAtExit(child);
   let words = "";
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
     words = (words + chunk).slice(-WORDS_MAX);
@@ -71,7 +74,7 @@ export async function startControlPlane(folder: string, options: ControlPlaneOpt
       child.kill("SIGTERM");
       await gone;
     }
-    rmSync(state, { recursive: true, force: true });
+    remove();
   };
   try {
     await appearance(readyFile, state, child);

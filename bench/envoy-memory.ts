@@ -1,7 +1,7 @@
 /** What a real Envoy occupies in a large permissive mesh, with and without a scope: the sidecar's side of a control plane's choices. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { killedAtExit, removedAtExit } from "../src/fleet/at-exit.ts";
 import { type KubeObject, namedShape, World } from "../src/fleet/mod.ts";
 import { type ControlPlaneProcess, startControlPlane } from "./control-plane.ts";
 import { type ExactCount, type Findings, type Measurement, summarize } from "./measurement.ts";
@@ -68,6 +69,7 @@ interface Sample {
 
 async function measure(variation: Variation, envoy: string): Promise<Findings> {
   const folder = mkdtempSync(join(tmpdir(), "osm-bench-envoy-"));
+  const remove = removedAtExit(folder);
   const { objects, pod } = meshOf(variation);
   writeFileSync(join(folder, "mesh.json"), JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
   const samples: Sample[] = [];
@@ -79,7 +81,7 @@ async function measure(variation: Variation, envoy: string): Promise<Findings> {
       await plane.stop();
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   }
   const name = `${NAME}/${variation.name}`;
   const of = (what: string, unit: Measurement["unit"], values: readonly number[]): Measurement => ({
@@ -142,6 +144,7 @@ async function measureOnce(
   pod: { readonly namespace: string; readonly name: string },
 ): Promise<Sample> {
   const folder = mkdtempSync(join(tmpdir(), "osm-bench-proxy-"));
+  const remove = removedAtExit(folder);
   const proxy = join(folder, "proxy");
   const admin = join(folder, "admin.sock");
   const asking = [CLI, "proxy", "bootstrap", pod.name, "-n", pod.namespace, "-o", proxy, "--admin", plane.admin];
@@ -158,6 +161,7 @@ async function measureOnce(
   const startedAt = performance.now();
   const args = ["-c", file, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"];
   const child = spawn(envoy, args, { stdio: ["ignore", "ignore", "inherit"] });
+  killedAtExit(child);
   try {
     await becomesWarm(child, admin, startedAt);
     const warmMs = performance.now() - startedAt;
@@ -172,7 +176,7 @@ async function measureOnce(
     };
   } finally {
     if (child.exitCode === null && child.kill("SIGKILL")) await once(child, "exit");
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   }
 }
 

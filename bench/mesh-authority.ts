@@ -1,8 +1,9 @@
 /** A CA for one run, so that servers of different makes can be spoken to with the same certificates. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { controllerNames, openAuthorityFolder, sidecarNames } from "../src/ca/mod.ts";
+import { removedAtExit } from "../src/fleet/at-exit.ts";
 import type { ProxySpec } from "../src/fleet/fleet-api.ts";
 import { OSM_NAMESPACE, TRUST_DOMAIN, type WorldPod } from "../src/fleet/world-objects.ts";
 
@@ -24,6 +25,7 @@ export interface MeshAuthority {
 
 export async function makeAuthority(): Promise<MeshAuthority> {
   const dir = mkdtempSync(join(tmpdir(), "osm-bench-ca-"));
+  const close = removedAtExit(dir);
   const authority = await openAuthorityFolder(dir, Date.now());
   const issue = async (names: ReturnType<typeof sidecarNames>) => {
     const issued = await authority.issue({ ...names, ...KEY, validityMs: DAY_MS, nowMs: Date.now() });
@@ -41,6 +43,6 @@ export async function makeAuthority(): Promise<MeshAuthority> {
       }
       return specs;
     },
-    close: () => rmSync(dir, { recursive: true, force: true }),
+    close,
   };
 }

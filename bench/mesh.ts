@@ -1,6 +1,6 @@
 /** A control plane over a world's folder, with a CA that the bench knows and a fleet of simulated proxies: what most benches begin with. */
-import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { removedAtExit } from "../src/fleet/at-exit.ts";
 import { FolderFeed } from "../src/fleet/feed.ts";
 import { startFleet } from "../src/fleet/fleet.ts";
 import type { Fleet, Opened, ProxySpec } from "../src/fleet/fleet-api.ts";
@@ -40,7 +40,7 @@ export function openFleet(xds: string, authority: MeshAuthority, proxies: readon
 
 export async function openMesh(shape: Shape, options: Partial<ControlPlaneOptions> = {}): Promise<BenchMesh> {
   const root = scratchFolder("osm-bench-world-");
-  const close: (() => unknown)[] = [() => rmSync(root, { recursive: true, force: true })];
+  const close: (() => unknown)[] = [removedAtExit(root)];
   const closeAll = async () => {
     for (const action of close.splice(0).reverse()) await action();
   };

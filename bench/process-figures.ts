@@ -1,7 +1,8 @@
 /** What a person sees of the control plane's process on the bookstore: how soon it serves, and how large it is. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removedAtExit } from "../src/fleet/at-exit.ts";
 import { readBookstore } from "./bookstore.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { type ExactCount, type Findings, summarize } from "./measurement.ts";
@@ -22,6 +23,7 @@ export const processSuite = [1, 0].map((workers) => ({
 async function startSeveralTimes(name: string, workers: number): Promise<Findings> {
   const { objects, pods } = readBookstore();
   const folder = mkdtempSync(join(tmpdir(), "osm-bench-bookstore-"));
+  const remove = removedAtExit(folder);
   writeFileSync(join(folder, "bookstore.json"), JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
   const readyMs: number[] = [];
   const residentMiB: number[] = [];
@@ -50,7 +52,7 @@ async function startSeveralTimes(name: string, workers: number): Promise<Finding
     }
   } finally {
     authority.close();
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   }
   return {
     measurements: [

@@ -10,6 +10,7 @@
  * that a run may be stopped at any time. `--only-missing` leaves out what is there for the sources as they are, `--without`
  * what has one of these words in its name. `--list` says what would run, and for how long.
  */
+import { constants } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { beginRun, isUnchangedSince } from "./machine.ts";
@@ -21,6 +22,8 @@ import { estimateOf, scheduleOf } from "./schedule.ts";
 import { RUNTIMES, type RuntimeName, serverProgram } from "./server-program.ts";
 import { chosenSuites, ownSuites, peerSuites, type Suite } from "./suites.ts";
 
+const PARENT_LOOK_MS = 500;
+
 const { values, positionals } = readArguments();
 const server = serverProgram(values.runtime, values["server-flag"]);
 const contextNow = beginRun(process.argv.slice(2), server.runtime);
@@ -28,6 +31,16 @@ const say = (text: string) => {
   if (!values.json) process.stdout.write(`${text}\n`);
 };
 const tell = (text: string) => process.stderr.write(`${text}\n`);
+
+// What was started and written for it goes as the process does.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+}
+
+// SIGTERM to npm ends the shell between them, and is not told to this process.
+const parent = process.ppid;
+const look = () => process.ppid === parent || process.exit(128 + constants.signals.SIGTERM);
+if (process.env["npm_lifecycle_event"] !== undefined) setInterval(look, PARENT_LOOK_MS).unref();
 
 function readArguments() {
   try {

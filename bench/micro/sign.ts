@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAuthorityPem, openAuthority, serviceNames } from "../../src/ca/mod.ts";
+import { removedAtExit } from "../../src/fleet/at-exit.ts";
 import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { openMeshSecrets } from "../../src/main/mesh-secrets.ts";
 import { DEFAULT_SETTINGS } from "../../src/mesh/mod.ts";
@@ -38,6 +39,7 @@ export const signTimings: TimingGroup = {
 /** The secrets of a mesh in which every identity holds a leaf, and a function that replaces them all. */
 async function heldLeaves(): Promise<() => Promise<number>> {
   const caDir = mkdtempSync(join(tmpdir(), "osm-bench-ca-"));
+  const remove = removedAtExit(caDir);
   const secrets = await openMeshSecrets({
     caDir,
     trustDomain: "cluster.local",
@@ -57,6 +59,6 @@ async function heldLeaves(): Promise<() => Promise<number>> {
   }
   await secrets.rotateAll();
   // The signer has read it.
-  rmSync(caDir, { recursive: true });
+  remove();
   return () => secrets.rotateAll();
 }

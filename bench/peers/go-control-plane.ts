@@ -1,22 +1,14 @@
 /** The reference server in `go-control-plane/`: built once for its sources, started on a dump of resources. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../../scripts/set-up/cache-folder.mjs";
 import { reasonIn, run } from "../../scripts/set-up/step.mjs";
+import { killedAtExit, removedAtExit } from "../../src/fleet/at-exit.ts";
 import type { MeshAuthority } from "../mesh-authority.ts";
 
 /** The one peer that there is. */
@@ -71,6 +63,7 @@ export async function buildPeer(): Promise<{ readonly program: string } | { read
 
 export async function startPeer(program: string, dump: ResourceDump, authority: MeshAuthority): Promise<PeerProcess> {
   const folder = mkdtempSync(join(tmpdir(), "osm-bench-peer-"));
+  const remove = removedAtExit(folder);
   const write = (name: string, content: string) => {
     writeFileSync(join(folder, name), content, { mode: 0o600 });
     return join(folder, name);
@@ -84,13 +77,14 @@ export async function startPeer(program: string, dump: ResourceDump, authority: 
     ],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
+  killedAtExit(child);
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {
       const gone = new Promise((resolve) => child.once("exit", resolve));
       child.kill("SIGTERM");
       await gone;
     }
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   };
   try {
     const { xds, control } = JSON.parse(await firstLine(child)) as { readonly xds: string; readonly control: string };

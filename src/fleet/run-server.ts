@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import type { Clock } from "../lib/mod.ts";
+import { killedAtExit } from "./at-exit.ts";
 
 const START_MS = 120_000;
 const STOP_MS = 20_000;
@@ -102,6 +103,7 @@ async function launch(options: ServerOptions, at: { readonly xds: string; readon
     stdio: [ENDS_WITH_FLEET ? "pipe" : "ignore", "ignore", "pipe"],
     env: options.env as NodeJS.ProcessEnv,
   });
+  killedAtExit(child);
   let words = "";
   child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     words = (words + chunk).slice(-WORDS_MAX);

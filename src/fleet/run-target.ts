@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { type Clock, type HostPort, parseHostPort } from "../lib/mod.ts";
 import { requestJson } from "../platform/json-request.ts";
+import { removedAtExit } from "./at-exit.ts";
 import { type CredentialSource, OSM_COMMON_NAME, OSM_SERVER_NAME, type Subject } from "./credentials.ts";
 import { FolderFeed } from "./feed.ts";
 import type { Target } from "./fleet-api.ts";
@@ -64,11 +65,12 @@ export function openFeed(scenario: Scenario): {
     return { feed, folder: target.folder, close: () => feed.close() };
   }
   const root = scratchFolder("osm-fleet-");
+  const remove = removedAtExit(root);
   const folder = join(root, "mesh");
   const feed = new FolderFeed(folder);
   const close = () => {
     feed.close();
-    rmSync(root, { recursive: true, force: true });
+    remove();
   };
   return { feed, folder, close };
 }
@@ -135,11 +137,12 @@ async function ownServers(
   { serve, clock }: { readonly serve: ServeCommand; readonly clock: Clock },
 ): Promise<OpenedTarget> {
   const stateDir = scratchFolder("osm-fleet-state-");
+  const remove = removedAtExit(stateDir);
   const caDir = join(stateDir, "ca");
   const servers: ServerProcess[] = [];
   const stop = async () => {
     await Promise.all(servers.map((server) => server.stop()));
-    rmSync(stateDir, { recursive: true, force: true });
+    remove();
   };
   try {
     for (let n = 0; n < replicas; n++) {
