@@ -34,6 +34,7 @@ export function comparisonTable(measurements: readonly Measurement[]): string {
 /** One finding a line, for logs. */
 export function measurementLine(measurement: Measurement): string {
   const [name, rate, p50, p99, noise, taken] = cells(measurement);
+  if (measurement.samples.taken === 1) return `${name}: ${p50}, n 1`;
   return `${name}: p50 ${p50}, p99 ${p99}${rate === "" ? "" : `, ${rate} a second`}, noise ${noise}, n ${taken}`;
 }
 
@@ -44,7 +45,11 @@ export function countLine({ name, value }: ExactCount): string {
 function cells({ name, unit, samples }: Measurement): Row {
   const { p50, p99, noisePercent, taken } = samples;
   const show = (value: number) => shown(value, unit);
-  return [name, unit === "ms" ? rate(samples) : "", show(p50), show(p99), `±${noisePercent.toFixed(1)} %`, `${taken}`];
+  // Neither quantiles nor noise are to be had of one.
+  if (taken === 1) return [name, "", show(p50), "", "", "1"];
+  // Others than stages are not done one after the other.
+  const perSecond = unit === "ms" && name.startsWith("micro/") ? rate(samples) : "";
+  return [name, perSecond, show(p50), show(p99), `±${noisePercent.toFixed(1)} %`, `${taken}`];
 }
 
 /** By the median: a busy machine stretches the mean. */

@@ -4,7 +4,7 @@ import { startFleet } from "./fleet.ts";
 import type { FleetCounts, ProcessUsage, ProxySpec } from "./fleet-api.ts";
 import { type NodeTemplates, nodeOf } from "./node-templates.ts";
 import { type Delays, delaysOf } from "./report-result.ts";
-import { pause } from "./run-context.ts";
+import { counted, pause } from "./run-context.ts";
 import type { Access } from "./run-target.ts";
 import { namespaceName, proxyUuid, serviceName } from "./world-objects.ts";
 
@@ -69,7 +69,7 @@ export async function connectFleet(options: ConnectOptions): Promise<ConnectRepo
   const fleet = await startFleet({ target, proxies: specs, processes, clock, log });
   try {
     const rate = options.perSecond === undefined ? {} : { perSecond: options.perSecond };
-    progress(`connecting ${options.proxies} proxies to ${address}`);
+    progress(`connecting ${counted(options.proxies, "proxy", "proxies")} to ${address}`);
     const given = new Promise<undefined>((resolve) => {
       if (signal.aborted) resolve(undefined);
       signal.addEventListener("abort", () => resolve(undefined), { once: true });

@@ -255,7 +255,8 @@ class PhaseRunner {
   async #operate({ action, atMs }: OperationStep): Promise<void> {
     const { fleet, proxies, patienceMs, progress } = this.#context;
     await this.#until(atMs);
-    progress(`${this.#phase.name}: ${action.kind}`);
+    const { name } = this.#phase;
+    progress(name === action.kind ? name : `${name}: ${action.kind}`);
     const timeoutMs = patienceMs * 4;
     switch (action.kind) {
       case "rest":

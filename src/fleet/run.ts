@@ -8,7 +8,7 @@ import { startFleet } from "./fleet.ts";
 import type { Fleet, ProxySpec } from "./fleet-api.ts";
 import { type NodeTemplates, nodeOf } from "./node-templates.ts";
 import type { PhaseReport, RunReport } from "./report-result.ts";
-import type { PhaseContext } from "./run-context.ts";
+import { counted, type PhaseContext } from "./run-context.ts";
 import { FigureReader, sampleProcesses } from "./run-figures.ts";
 import { judge } from "./run-judge.ts";
 import { runColdStart, runPhase } from "./run-phase.ts";
@@ -60,7 +60,7 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
   signal.addEventListener("abort", giveUp);
   try {
     const files = input.feed?.writeAll(world, rehearsed.files) ?? 0;
-    progress(`${scenario.name}: ${world.pods().length} pods, ${files} files`);
+    progress(`${scenario.name}: ${counted(world.pods().length, "pod")}, ${counted(files, "file")}`);
     opened = await openTarget(scenario, { ...options, folder: input.folder });
     await opened.knows(world.pods().length);
     const first = connectedAtFirst(scenario);
@@ -128,7 +128,7 @@ function podsWithProxy(pods: readonly WorldPod[], first: readonly number[], init
 async function fleetOf(options: RunOptions, opened: OpenedTarget, pods: readonly WorldPod[]): Promise<Fleet> {
   const { scenario, clock, log, progress } = options;
   const subjects = pods.map(subjectOf);
-  progress(`${scenario.name}: making ${subjects.length} credentials`);
+  progress(`${scenario.name}: making ${counted(subjects.length, "credential")}`);
   const credentials = await issueCredentials(opened.credentials, subjects, clock);
   const specs = subjects.map(
     (subject, place): ProxySpec => ({
@@ -195,7 +195,7 @@ async function runPhases(
   scenario: Scenario,
 ): Promise<readonly PhaseReport[]> {
   const { proxies, fleet, progress, signal } = context;
-  progress(`${scenario.name}: connecting ${proxies.connected().length} proxies`);
+  progress(`${scenario.name}: connecting ${counted(proxies.connected().length, "proxy", "proxies")}`);
   const reports = [await runColdStart(context, scenario.connectPerSecond)];
   // Where nobody gets in there is nothing to be seen.
   if ((reports[0]?.opened?.toEach?.count ?? 0) === 0) return reports;
