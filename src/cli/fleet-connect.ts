@@ -105,11 +105,14 @@ async function connect(
 
 async function reach(flags: ParsedFlags, context: CommandContext): Promise<Access> {
   const admin = stringFlag(flags, "admin");
-  if (admin !== undefined && flags.values["plaintext"] === true) {
-    throw wrong("--plaintext and --admin exclude each other: without TLS nobody shows the credentials that it issues");
+  if (admin !== undefined) {
+    const other = Object.keys(ACCESS_FLAGS).find((name) => flags.values[name] !== undefined);
+    if (other === undefined) return await accessBy(requireHostPort(admin, "--admin"));
+    throw wrong(
+      `--${other} and --admin exclude each other: a control plane at an admin address issues the credentials, and says whom to trust`,
+    );
   }
   const access = accessOf(flags, context, wrong);
-  if (admin !== undefined) return await accessBy(requireHostPort(admin, "--admin"));
   if (access === undefined) throw wrong("how the server is trusted is missing: --admin, --server-ca or --plaintext");
   return access;
 }

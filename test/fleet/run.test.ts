@@ -341,7 +341,7 @@ test("a server that ends after everybody had everything is told, with exit code 
   expect(counts.errors).toMatchObject({ "connect-refused": expect.any(Number) });
 }, 30_000);
 
-test("credentials beside --plaintext are refused: nobody would look at them", async () => {
+test("credentials that nobody would look at are refused", async () => {
   const connect = (...flags: string[]) =>
     osm("fleet", "connect", "--target", "127.0.0.1:1", "--proxies", "1", "--plaintext", ...flags);
   expect(await connect("--cert", "x.pem", "--key", "x.key")).toMatchObject({
@@ -351,6 +351,11 @@ test("credentials beside --plaintext are refused: nobody would look at them", as
   expect(await connect("--admin", "127.0.0.1:1")).toMatchObject({
     status: 2,
     stderr: expect.stringContaining("--plaintext and --admin exclude each other"),
+  });
+  const admin = ["--target", "127.0.0.1:1", "--proxies", "1", "--admin", "127.0.0.1:1"];
+  expect(await osm("fleet", "connect", ...admin, "--server-ca", "x.pem")).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("--server-ca and --admin exclude each other"),
   });
 });
 
