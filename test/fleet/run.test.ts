@@ -388,7 +388,7 @@ test("a key of another certificate, and trust in nobody, are told before anybody
     status: 2,
     stderr: expect.stringContaining("--key is not the key of the certificate in --cert"),
   });
-  const untrusting = await connect("--admin", "127.0.0.1:1", "--cert", "cert.pem", "--key", "cert.key");
+  const untrusting = await connect("--cert", "cert.pem", "--key", "cert.key");
   expect(untrusting).toMatchObject({ status: 2, stderr: expect.stringContaining("--cert needs --server-ca") });
   const nobody = await connect("--server-ca", "none.pem", "--cert", "cert.pem", "--key", "cert.key");
   expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining("--server-ca holds no certificate") });
