@@ -6,19 +6,43 @@ import process from "node:process";
 /** A child that was killed an instant ago may still write. */
 const AGAIN = { maxRetries: 10, retryDelay: 50 } as const;
 
+/** Of the process, which ends once: Node takes more than ten listeners for a leak. */
+const children = new Set<ChildProcess>();
+const folders = new Set<string>();
+
 /** Has the folder removed when this process ends. Gives what removes it before that. */
 export function removedAtExit(folder: string): () => void {
-  const remove = () => {
-    process.off("exit", remove);
-    rmSync(folder, { recursive: true, force: true, ...AGAIN });
-  };
-  process.once("exit", remove);
-  return remove;
+  listen();
+  folders.add(folder);
+  return () => remove(folder);
 }
 
 /** Has the child killed when this process ends, before any folder is removed. */
 export function killedAtExit(child: ChildProcess): void {
-  const kill = () => void child.kill("SIGKILL");
-  process.prependOnceListener("exit", kill);
-  child.once("exit", () => process.off("exit", kill));
+  listen();
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+}
+
+function listen(): void {
+  if (!process.listeners("exit").includes(endAll)) process.once("exit", endAll);
+}
+
+function remove(folder: string): void {
+  folders.delete(folder);
+  rmSync(folder, { recursive: true, force: true, ...AGAIN });
+}
+
+function endAll(): void {
+  for (const child of children) child.kill("SIGKILL");
+  const failures: unknown[] = [];
+  for (const folder of folders) {
+    try {
+      remove(folder);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  // One that cannot be removed must not keep the others.
+  if (failures.length > 0) throw failures[0];
 }
