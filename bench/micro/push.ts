@@ -119,7 +119,15 @@ function createEngine(onPush: () => void, clock: Clock): PushEngine {
   const edge = { clock, log: silentLog(), metrics: metricsRegistry() };
   const pool = inlinePool({ ...edge, name: "generate", load: async () => generateJob });
   const resources = createResourceSource({ pool, generateHere, lanes: 1, cacheBytesMax: 64 * 2 ** 20, ...edge });
-  return createPushEngine({ resources, secrets: SECRETS_FOR_ALL, onPush, ...edge });
+  return createPushEngine({
+    resources,
+    secrets: SECRETS_FOR_ALL,
+    onPush() {
+      onPush();
+      return undefined;
+    },
+    ...edge,
+  });
 }
 
 const bundle = encodeTrustBundle({ name: SECRETS.trustBundle, rootsPem: "none" });

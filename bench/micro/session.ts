@@ -122,7 +122,9 @@ export class SilentFleet {
     this.#resources.get(TYPE_URLS.endpoints)?.set(name, resource(TYPE_URLS.endpoints, name, this.#generation));
     const peers = [...this.#onChange.keys()];
     this.#makeTables();
-    this.#tracker.pushed({ generation: this.#generation, changes: [], publishedAt: 0, peers });
+    const following = this.#tracker.pushed({ generation: this.#generation, changes: [], publishedAt: 0 });
+    for (const peer of peers) following.told(peer);
+    following.toldAll();
     this.#sent = 0;
     return new Promise((resolve) => {
       this.#whenSent = { count: this.#count, resolve };

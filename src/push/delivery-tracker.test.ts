@@ -24,8 +24,11 @@ function bench() {
     tracker.connected(opened);
     return opened;
   };
-  const push = (generation: number, ...names: string[]) =>
-    tracker.pushed({ generation, changes: [], publishedAt: clock.monotonic(), peers: names.map(peer) });
+  const push = (generation: number, ...names: string[]) => {
+    const following = tracker.pushed({ generation, changes: [], publishedAt: clock.monotonic() });
+    for (const name of names) following.told(peer(name));
+    following.toldAll();
+  };
   return { clock, reports, tracker, stream, push };
 }
 
@@ -41,6 +44,20 @@ test("a change is reported when the last proxy has acknowledged it, with what it
   tracker.settled(b, 7);
   expect(reports).toMatchObject([{ generation: 7, ms: 42, responses: 2, resources: 4, bytes: 200, waiting: [] }]);
   expect(reports[0]?.proxies.map(({ pod }) => pod)).toEqual(["a", "b"]);
+});
+
+test("a change is not reported while there are proxies to tell of it, however fast the others are", () => {
+  const { reports, tracker, stream } = bench();
+  const [a, b] = [stream("a"), stream("b")];
+  const following = tracker.pushed({ generation: 7, changes: [], publishedAt: 0 });
+  following.told(a.peer);
+  tracker.settled(a, 7);
+  expect(reports).toEqual([]);
+  following.told(b.peer);
+  following.toldAll();
+  expect(reports).toEqual([]);
+  tracker.settled(b, 7);
+  expect(reports).toMatchObject([{ generation: 7 }]);
 });
 
 test("a proxy that came back with all that it would be sent shows as up to date, though nothing was sent", () => {

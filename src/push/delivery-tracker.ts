@@ -4,7 +4,7 @@
  */
 import { type Clock, Slots } from "../lib/mod.ts";
 import { type Peer, type Resource, TYPE_URLS, type TypeUrl } from "../xds/resource.ts";
-import type { Push } from "./engine.ts";
+import type { Push, PushFollowing } from "./engine.ts";
 import { createPushFollower, type PushReport } from "./push-follower.ts";
 import { TypeGenerations } from "./type-generations.ts";
 
@@ -57,7 +57,7 @@ export interface DeliveryTracker {
   held(stream: TrackedStream, typeUrl: TypeUrl, generation: number): void;
   settled(stream: TrackedStream, generation: number): void;
   /** Starts to follow a change; to be called before streams hear of it. */
-  pushed(push: Push): void;
+  pushed(push: Push): PushFollowing;
   /** One for each open stream: the same object for as long as that is open. */
   streams(): readonly StreamDelivery[];
   /**
@@ -135,11 +135,16 @@ export function createDeliveryTracker(options: {
       changed();
     },
     settled: (stream, generation) => follower.settled(proxies[stream.slot] ?? -1, generation),
-    pushed: (push) =>
-      follower.pushed(
-        push,
-        Int32Array.from(push.peers, ({ uuid }) => open.get(uuid)?.number ?? -1),
-      ),
+    pushed(push) {
+      const { told, toldAll } = follower.pushed(push);
+      return {
+        told(peer) {
+          const proxy = open.get(peer.uuid);
+          if (proxy !== undefined) told(proxy.number, peer);
+        },
+        toldAll,
+      };
+    },
     streams: () => [...states.values()],
     whenAll: (isDone, timeoutMs) => whenAll(states, waiters, clock, isDone, timeoutMs),
   };

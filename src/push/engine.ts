@@ -7,8 +7,8 @@ import { type ChangeSet, type Identity, isIdentityUsed, type MeshSnapshot, viewC
 import type { Peer, ResourceTable, TableSource, TableSubscription } from "../xds/resource.ts";
 import { type FanOutWindow, fanOutWindow } from "./fan-out-window.ts";
 import { latestWorld, type Published } from "./latest-world.ts";
-import { inSlices } from "./slices.ts";
 import { type TableUpdateOptions, type TableWork, tableUpdater } from "./table-update.ts";
+import { tellStreams } from "./telling.ts";
 import type { Subscription } from "./workload.ts";
 import { createWorkloadSet, type WorkloadSet } from "./workload-set.ts";
 
@@ -19,13 +19,19 @@ export interface Push {
   readonly changes: readonly ChangeSet[];
   /** When the first of them was published, on the monotonic clock. */
   readonly publishedAt: number;
-  /** Proxies that got another table. */
-  readonly peers: readonly Peer[];
+}
+
+/** Follows a push on its way. */
+export interface PushFollowing {
+  /** The proxy has another table; its stream hears of it next. */
+  told(peer: Peer): void;
+  /** All of them were told. */
+  toldAll(): void;
 }
 
 export interface PushEngineOptions extends TableUpdateOptions {
-  /** Told of every published change, also of those that touch nobody, before any stream is told. */
-  readonly onPush: (push: Push) => void;
+  /** Told of every published change, also of those that touch nobody, before any stream is told. Undefined: nobody follows it. */
+  readonly onPush: (push: Push) => PushFollowing | undefined;
   readonly metrics: Metrics;
 }
 
@@ -181,24 +187,16 @@ function passRunner(
     const { snapshot, changes, published } = pass;
     const startedAt = clock.monotonic();
     if (changes !== undefined && (changes.hasOtherParts || changes.namespaces.size > 0)) sweepSecrets();
-    const changed = await updateTables(pass);
-    if (published !== undefined) {
-      options.onPush({
-        generation: snapshot.generation,
-        changes: published.changes,
-        publishedAt: published.at,
-        peers: changed.map(({ peer }) => peer),
-      });
-    }
+    const { workloads, streams } = await updateTables(pass);
+    const { generation } = snapshot;
+    const following =
+      published && options.onPush({ generation, changes: published.changes, publishedAt: published.at });
     const now = clock.monotonic();
-    measure(published !== undefined, changed.length, now - startedAt);
-    window.told(changed.length, now);
-    await inSlices(clock, changed, (subscription) => {
-      if (!set.isOpen(subscription)) return;
-      subscription.isTold = true;
-      subscription.onChange();
-    });
-    return changed.length;
+    measure(published !== undefined, streams, now - startedAt);
+    window.told(streams, now);
+    await tellStreams(clock, workloads, ({ peer }) => following?.told(peer));
+    following?.toldAll();
+    return streams;
   };
 }
 

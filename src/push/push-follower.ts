@@ -21,13 +21,21 @@ export interface PushReport {
 
 /** Follows changes until every proxy that they concern has acknowledged them. Proxies have numbers while they are connected. */
 export interface PushFollower {
-  /** To be called before streams hear of the change, with the numbers of `push.peers`; those of who is gone are negative. */
-  pushed(push: Push, numbers: Int32Array): void;
+  /** To be called before streams hear of the change. */
+  pushed(push: Push): FollowedPush;
   sent(number: number, peer: Peer, generation: number, resources: number, bytes: number): void;
   /** The proxy has all that changed up to `generation`. */
   settled(number: number, generation: number): void;
   /** The proxy is not connected any more; its number may be another's from now on. */
   gone(number: number): void;
+}
+
+/** A change that is being followed. */
+export interface FollowedPush {
+  /** The change concerns this proxy, whose stream hears of it next. */
+  told(number: number, peer: Peer): void;
+  /** The change concerns nobody else. */
+  toldAll(): void;
 }
 
 /** Changes that are followed at once. More means that some proxy does not answer; the oldest is reported as it stands. */
@@ -38,11 +46,15 @@ const STAGE = { DONE: 0, WAITS: 1, WAITS_AND_WAS_SENT: 2 } as const;
 
 interface Followed {
   readonly push: Push;
-  readonly numbers: Int32Array;
+  /** The proxies that were told, and their numbers. */
+  readonly peers: Peer[];
+  readonly numbers: number[];
   /** How far each proxy is, by its number. */
-  readonly stages: Uint8Array;
+  stages: Uint8Array;
   /** How many of them wait. */
   waiting: number;
+  /** More may be told. */
+  isTelling: boolean;
   readonly touched: Peer[];
   responses: number;
   resources: number;
@@ -60,17 +72,23 @@ export function createPushFollower(clock: Clock, onReport: (report: PushReport) 
   const settled = (number: number, generation: number) => {
     for (let position = 0; position < followed.length; ) {
       const entry = followed[position];
-      if (entry !== undefined && entry.push.generation <= generation && takeOff(entry, number) && entry.waiting === 0) {
+      if (entry !== undefined && entry.push.generation <= generation && takeOff(entry, number) && isOver(entry)) {
         report(position);
       } else position += 1;
     }
   };
   return {
-    pushed(push, numbers) {
-      const entry = followedFrom(push, numbers);
+    pushed(push) {
+      const entry = newlyFollowed(push);
       followed.push(entry);
-      if (entry.waiting === 0) report(followed.length - 1);
-      else if (followed.length > FOLLOWED_MAX) report(0);
+      return {
+        told: (number, peer) => putOn(entry, number, peer),
+        toldAll() {
+          entry.isTelling = false;
+          if (isOver(entry)) report(followed.indexOf(entry));
+          else if (followed.length > FOLLOWED_MAX) report(0);
+        },
+      };
     },
     sent(number, peer, generation, resources, bytes) {
       // The newest change that the response can be the consequence of.
@@ -94,18 +112,27 @@ export function createPushFollower(clock: Clock, onReport: (report: PushReport) 
   };
 }
 
-function followedFrom(push: Push, numbers: Int32Array): Followed {
-  let most = -1;
-  for (let n = 0; n < numbers.length; n++) most = Math.max(most, numbers[n] ?? -1);
-  const stages = new Uint8Array(most + 1);
-  let waiting = 0;
-  for (let n = 0; n < numbers.length; n++) {
-    const number = numbers[n] ?? -1;
-    if (number < 0 || stages[number] !== STAGE.DONE) continue;
-    stages[number] = STAGE.WAITS;
-    waiting++;
+function newlyFollowed(push: Push): Followed {
+  const counts = { waiting: 0, responses: 0, resources: 0, bytes: 0 };
+  return { push, peers: [], numbers: [], stages: new Uint8Array(0), isTelling: true, touched: [], ...counts };
+}
+
+function isOver({ waiting, isTelling }: Followed): boolean {
+  return waiting === 0 && !isTelling;
+}
+
+/** A proxy with several streams is waited for once. */
+function putOn(entry: Followed, number: number, peer: Peer): void {
+  if (number >= entry.stages.length) {
+    const grown = new Uint8Array(Math.max(number + 1, 2 * entry.stages.length));
+    grown.set(entry.stages);
+    entry.stages = grown;
   }
-  return { push, numbers, stages, waiting, touched: [], responses: 0, resources: 0, bytes: 0 };
+  if (entry.stages[number] !== STAGE.DONE) return;
+  entry.stages[number] = STAGE.WAITS;
+  entry.waiting++;
+  entry.numbers.push(number);
+  entry.peers.push(peer);
 }
 
 /** False when the change is not waited for by this proxy. */
@@ -117,7 +144,7 @@ function takeOff(entry: Followed, number: number): boolean {
 }
 
 function reportOf(entry: Followed, now: number): PushReport {
-  const { push, numbers, stages, touched, responses, resources, bytes } = entry;
+  const { push, peers, numbers, stages, touched, responses, resources, bytes } = entry;
   return {
     generation: push.generation,
     changes: push.changes,
@@ -126,6 +153,6 @@ function reportOf(entry: Followed, now: number): PushReport {
     resources,
     bytes,
     ms: now - push.publishedAt,
-    waiting: push.peers.filter((_, n) => (stages[numbers[n] ?? -1] ?? STAGE.DONE) !== STAGE.DONE),
+    waiting: peers.filter((_, n) => (stages[numbers[n] ?? -1] ?? STAGE.DONE) !== STAGE.DONE),
   };
 }

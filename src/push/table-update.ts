@@ -6,7 +6,8 @@ import { changedViews, nextContent, type PartContent } from "./part-content.ts";
 import type { ResourceSource } from "./resource-source.ts";
 import { inSlices } from "./slices.ts";
 import type { SecretSource } from "./table-secrets.ts";
-import type { Part, Subscription, Workload } from "./workload.ts";
+import type { Retabled } from "./telling.ts";
+import type { Part, Workload } from "./workload.ts";
 import type { WorkloadSet } from "./workload-set.ts";
 
 export interface TableUpdateOptions {
@@ -30,11 +31,8 @@ interface LookedAt {
   readonly views: readonly ResourceView[];
 }
 
-/** Creates the function that does the work; it resolves with the subscriptions that have another table, in the order to tell them. */
-export function tableUpdater(
-  options: TableUpdateOptions,
-  set: WorkloadSet,
-): (work: TableWork) => Promise<readonly Subscription[]> {
+/** Creates the function that does the work; it resolves with the workloads whose subscriptions are to be told. */
+export function tableUpdater(options: TableUpdateOptions, set: WorkloadSet): (work: TableWork) => Promise<Retabled> {
   const { clock, log, resources } = options;
   let serial = 0;
   return async ({ snapshot, changes, stale }) => {
@@ -54,23 +52,30 @@ export function tableUpdater(
       set.parts.settle(part, !part.content.hasGaps);
       for (const workload of part.workloads) affected.add(workload);
     });
-    const first: Subscription[] = [];
-    const rest: Subscription[] = [];
+    const first: Workload[] = [];
+    const rest: Workload[] = [];
+    let streams = 0;
     await inSlices(clock, affected, (workload) => {
       const before = workload.table;
       settle(workload, snapshot.generation, options);
       const { table } = workload;
-      if (table === undefined) return;
+      const lacking = lackingTable(workload, before);
+      if (table === undefined || lacking === 0) return;
+      streams += lacking;
       // Who sends requests to an endpoint that is gone loses them; who has one too few does not.
-      const told = before !== undefined && table !== before && losesEndpoints(before, table) ? first : rest;
-      for (const subscription of workload.subscriptions) {
-        if (subscription.table === table) continue;
-        subscription.table = table;
-        told.push(subscription);
-      }
+      if (before !== undefined && table !== before && losesEndpoints(before, table)) first.push(workload);
+      else rest.push(workload);
     });
-    return first.concat(rest);
+    return { workloads: first.concat(rest), streams };
   };
+}
+
+/** How many of the workload's subscriptions do not have its table. Of a new one that is all: nobody has to be looked at. */
+function lackingTable({ table, subscriptions }: Workload, before: ClassTable | undefined): number {
+  if (table !== before) return subscriptions.size;
+  let count = 0;
+  for (const subscription of subscriptions) if (subscription.table !== table) count++;
+  return count;
 }
 
 /** Parts that nobody looked at yet or that lack something are looked at every time. */

@@ -18,8 +18,7 @@ export interface WorkloadSet {
   /** With a snapshot at hand, a class that has a table already is served at once. */
   subscribe(peer: Peer, onChange: () => void, snapshot: MeshSnapshot | undefined): Subscription;
   close(subscription: Subscription): void;
-  isOpen(subscription: Subscription): boolean;
-  /** Tells every subscription that it may have another table. */
+  /** Gives every subscription the table that its workload has, and tells it so. */
   tellAll(): void;
   /** The newest subscription of a proxy. */
   find(uuid: string): Subscription | undefined;
@@ -102,9 +101,11 @@ export function createWorkloadSet(): WorkloadSet {
       leave(subscription);
       subscription.table = undefined;
     },
-    isOpen: (subscription) => subscriptions.has(subscription),
     tellAll() {
-      for (const { onChange } of subscriptions) onChange();
+      for (const subscription of subscriptions) {
+        subscription.table = subscription.workload?.table ?? subscription.table;
+        subscription.onChange();
+      }
     },
     find(uuid) {
       let found: Subscription | undefined;

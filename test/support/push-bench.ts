@@ -49,7 +49,10 @@ export function pushBench(options: PushBenchOptions = {}) {
       metrics,
     }),
     secrets: secrets.source,
-    onPush: (push) => pushes.push(push),
+    onPush(push) {
+      pushes.push(push);
+      return undefined;
+    },
     clock,
     log,
     metrics,

@@ -1,0 +1,46 @@
+/** Tells streams that they have another table: those of a class one after the other, the first of them at once. */
+import type { Clock } from "../lib/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
+import { SLICE_MS } from "./slices.ts";
+import type { Subscription, Workload } from "./workload.ts";
+
+/** Workload classes with subscriptions that do not have the class's table yet. */
+export interface Retabled {
+  /** In the order in which their streams are to be told. */
+  readonly workloads: readonly Workload[];
+  /** How many subscriptions they are. */
+  readonly streams: number;
+}
+
+/**
+ * So many are told before those that were told already have a part of the turn: going through thousands of streams takes
+ * milliseconds, for which the first of them need not wait.
+ */
+const TOLD_AT_A_TIME = 32;
+
+/** Gives the subscriptions their class's table; `told` is called for each before its stream hears of it. */
+export async function tellStreams(
+  clock: Clock,
+  workloads: readonly Workload[],
+  told: (subscription: Subscription) => void,
+): Promise<void> {
+  let startedAt = clock.monotonic();
+  let count = 0;
+  for (const { table, subscriptions } of workloads) {
+    // Who closes meanwhile is not met any more, and who comes has the table.
+    for (const subscription of subscriptions) {
+      if (subscription.table === table) continue;
+      subscription.table = table;
+      subscription.isTold = true;
+      told(subscription);
+      subscription.onChange();
+      if (++count % TOLD_AT_A_TIME !== 0) continue;
+      if (clock.monotonic() - startedAt < SLICE_MS) {
+        await undefined;
+        continue;
+      }
+      await nextTurn();
+      startedAt = clock.monotonic();
+    }
+  }
+}
