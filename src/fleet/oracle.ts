@@ -1,6 +1,7 @@
 import type { FleetCounts, ProxyTable } from "./fleet-api.ts";
 import { addressesOf, principalsOf, weightsOf } from "./oracle-content.ts";
 import { type Expectation, INBOUND_ROUTE, TYPE_URL } from "./oracle-expectation.ts";
+import { counted } from "./run-context.ts";
 
 /** What was compared, and what differs. */
 export interface OracleReport {
@@ -27,6 +28,12 @@ export class Differences {
   add(sentence: string): void {
     this.count += 1;
     if (this.found.length < DIFFERENCES_MAX) this.found.push(sentence);
+  }
+
+  /** Puts in what another one has found, after its own. */
+  append(other: Differences): void {
+    for (const sentence of other.found) this.add(sentence);
+    this.count += other.count - other.found.length;
   }
 
   sentences(): readonly string[] {
@@ -225,7 +232,7 @@ export function compareErrors(
   for (const [kind, count] of Object.entries(errors)) {
     // That has a rule of its own.
     if (kind === "warming-timeout" || (isTroubled && EXCUSED.test(kind))) continue;
-    differences.add(`${count} connections or streams failed: ${kind} (${errorExamples[kind] ?? ""})`);
+    differences.add(`${counted(count, "error")} of kind ${kind}: ${errorExamples[kind] ?? "nothing is known of it"}`);
   }
 }
 

@@ -1,4 +1,3 @@
-import type { FleetCounts } from "./fleet-api.ts";
 import {
   compareCounts,
   compareErrors,
@@ -21,13 +20,18 @@ const FRESH_MAX = 200;
 /** Kinds of trouble that a scenario makes itself. */
 const TROUBLING = new Set(["restart", "drain", "reconnect", "behave", "pods-added", "pods-removed", "rolling-update"]);
 
-/** The oracle's opinion of a run that has ended. */
+/** The oracle's opinion of a run that has ended. What it has proxies open for that counts as well: it is looked at last. */
 export async function judge(
   context: PhaseContext,
-  run: { readonly scenario: Scenario; readonly reports: readonly PhaseReport[]; readonly counts: FleetCounts },
+  { scenario, reports }: { readonly scenario: Scenario; readonly reports: readonly PhaseReport[] },
 ): Promise<OracleReport> {
-  const { world, fleet, proxies, patienceMs } = context;
-  const { scenario, reports, counts } = run;
+  const isBroken = (reports[0]?.opened?.missing ?? 0) > 0;
+  const content = new Differences();
+  const compared =
+    context.feed === undefined || isBroken
+      ? { proxies: 0, resources: 0, fresh: 0 }
+      : await compareContent(context, content);
+  const counts = await context.fleet.counts();
   const differences = new Differences();
   for (const report of reports) {
     if (report.missing > 0) differences.add(`${report.name}: ${report.missing} deliveries did not come in time`);
@@ -36,20 +40,23 @@ export async function judge(
   }
   const actions = scenario.phases.flatMap((phase) => phase.actions);
   const isTroubled = scenario.behaviours.length > 0 || actions.some(({ kind }) => TROUBLING.has(kind));
-  const isBroken = (reports[0]?.opened?.missing ?? 0) > 0;
   compareErrors(counts, isTroubled && !isBroken, differences);
   comparePatience(reports, differences);
   compareCounts(counts, mayRefuse(scenario), differences);
-  if (context.feed === undefined || isBroken) {
-    return {
-      isPassed: differences.count === 0,
-      proxies: 0,
-      resources: 0,
-      fresh: 0,
-      refused: counts.nacks,
-      differences: differences.sentences(),
-    };
-  }
+  differences.append(content);
+  return {
+    isPassed: differences.count === 0,
+    ...compared,
+    refused: counts.nacks,
+    differences: differences.sentences(),
+  };
+}
+
+/** Every well proxy's table with what is expected of it, and some with those of fresh clients in their place. */
+async function compareContent(
+  { world, fleet, proxies, patienceMs }: PhaseContext,
+  differences: Differences,
+): Promise<Pick<OracleReport, "proxies" | "resources" | "fresh">> {
   const expect = expectations(world);
   const expected = new Map<number, Expected>();
   for (const id of proxies.healthy()) {
@@ -65,14 +72,7 @@ export async function judge(
   const isFresh = new Set(ids);
   const fresh = (await fleet.tables()).filter(({ id }) => isFresh.has(id));
   compareFresh(tables, fresh, (id) => expected.get(id)?.name ?? String(id), differences);
-  return {
-    isPassed: differences.count === 0,
-    proxies: expected.size,
-    resources,
-    fresh: fresh.length,
-    refused: counts.nacks,
-    differences: differences.sentences(),
-  };
+  return { proxies: expected.size, resources, fresh: fresh.length };
 }
 
 function mayRefuse(scenario: Scenario): boolean {

@@ -76,9 +76,9 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
     const reports = await runPhases(phases, context, scenario);
     if (signal.aborted) throw new RunStopped();
     const samples = { server: server.stop(), clients: clients.stop() };
-    const counts = await fleet.counts();
     progress(`${scenario.name}: checking what every proxy has`);
-    const oracle = await judge(context, { scenario, reports, counts });
+    const oracle = await judge(context, { scenario, reports });
+    const counts = await fleet.counts();
     const unread = figures.errors();
     return {
       ...describe(scenario, startedAt, opened.target.address),

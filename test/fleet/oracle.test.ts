@@ -166,7 +166,7 @@ describe("the oracle", () => {
     compareErrors(counts, false, quiet);
     expect(quiet.count).toBe(2);
     compareErrors(counts, true, troubled);
-    expect(troubled.sentences()).toEqual(["1 connections or streams failed: protocol (no frame)"]);
+    expect(troubled.sentences()).toEqual(["1 error of kind protocol: no frame"]);
   });
 
   test("finds a table that changes have made another than a cold start makes", () => {
