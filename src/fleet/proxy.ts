@@ -379,9 +379,12 @@ export class SimulatedProxy {
 
   #refuse(response: ReadResponse, nonce: string, reason: string): Verdict {
     const type = response.type ?? CLUSTER;
-    this.#shared.counts.nacks++;
     this.#settle(type, response);
-    this.#stream?.send(this.#requests.refuse(response, nonce, this.#names(type), reason));
+    // Who answers nothing does not answer nonsense either.
+    if (this.behaviour.kind !== "never-ack") {
+      this.#shared.counts.nacks++;
+      this.#stream?.send(this.#requests.refuse(response, nonce, this.#names(type), reason));
+    }
     this.#becomeWarm();
     this.#setWarm(this.#hasAll());
     return "refused";

@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/discovery.js";
 import { startFleet } from "../../src/fleet/fleet.ts";
-import type { Fleet, FleetCounts, Target } from "../../src/fleet/fleet-api.ts";
+import type { Behaviour, Fleet, FleetCounts, Target } from "../../src/fleet/fleet-api.ts";
 import { type Clock, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { testAuthority } from "../support/xds-mesh.ts";
 
@@ -40,10 +40,12 @@ const LIMIT_MS = 3_600_000;
 const RETRY_MS = 499;
 
 /** Errors by kind after each of two proxies has failed once, or has had time to. */
-async function errorsAt(target: Target, waitsFor: "failures" | "nothing" = "failures"): Promise<FleetCounts> {
-  const proxies = [0, 1].map((id) => {
-    return { id, nodeId: `node-${id}`, protocol: "delta", behaviour: { kind: "normal" } } as const;
-  });
+async function errorsAt(
+  target: Target,
+  waitsFor: "failures" | "nothing" = "failures",
+  behaviour: Behaviour = { kind: "normal" },
+): Promise<FleetCounts> {
+  const proxies = [0, 1].map((id) => ({ id, nodeId: `node-${id}`, protocol: "delta", behaviour }) as const);
   const system = systemClock();
   let expire = (): void => undefined;
   const clock: Clock = {
@@ -188,6 +190,14 @@ describe("a fleet whose server", () => {
     const { errors, errorExamples, nacks, acks, open } = await errorsAt({ address });
     expect({ errors, nacks, acks, open }).toEqual({ errors: { refused: 2, timeout: 2 }, nacks: 2, acks: 0, open: 2 });
     expect(errorExamples["refused"]).toContain(reason);
+  });
+
+  test("sends nonsense to proxies that answer nothing: it is told, and they say nothing to that either", async () => {
+    const message = { typeUrl: CLUSTER, nonce: "1", resources: [good, good] };
+    const bytes = DeltaDiscoveryResponse.encode(message).finish();
+    const address = await listen(answering(settings, ok, frame(0, 0, 1, grpc(bytes))));
+    const { errors, nacks, acks } = await errorsAt({ address }, "failures", { kind: "never-ack" });
+    expect({ errors, nacks, acks }).toEqual({ errors: { refused: 2, timeout: 2 }, nacks: 0, acks: 0 });
   });
 });
 
