@@ -99,11 +99,12 @@ export async function openTarget(
     target: { address: target.address, ...(access.tls === undefined ? {} : { tls: access.tls }) },
     credentials: access.credentials,
     figures: [{ ...(admin === undefined ? {} : { admin }), ...(pid === undefined ? {} : { pid: () => pid }) }],
-    restart: () => Promise.reject(notOurs("restart")),
-    drain: () => Promise.reject(notOurs("drain")),
+    // A scenario that asks for what the target does not have was refused when it was read.
+    restart: () => Promise.reject(new TargetError("a server at an address cannot be started again")),
+    drain: () => Promise.reject(new TargetError("a server at an address cannot be drained")),
     rotate: () =>
       admin === undefined
-        ? Promise.reject(new TargetError('"rotate-certificates" needs target.admin.'))
+        ? Promise.reject(new TargetError("nobody rotates without an admin address"))
         : rotateBy(admin),
     heldUp: (work) => work(),
     knows: async (pods) => {
@@ -111,10 +112,6 @@ export async function openTarget(
     },
     close: async () => {},
   };
-}
-
-function notOurs(action: string): TargetError {
-  return new TargetError(`"${action}" needs a control plane that the run has started: target: serve.`);
 }
 
 /** It is ready long before it has read a folder that was written just now. */

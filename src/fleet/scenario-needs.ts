@@ -9,14 +9,18 @@ interface Given {
 
 /** Actions that a bare address is enough for. */
 const WITHOUT_FOLDER = new Set(["reconnect", "behave", "rest"]);
+/** Those that change no folder either, and need something else: `drain` more than one replica, which is asked for where it is read. */
+const BESIDE_FOLDER = new Set(["restart", "drain", "rotate-certificates"]);
 
 /** Reports actions that need what shape and target do not give, each at its phase. */
 export function requireNeeds(node: ScenarioNode, phases: readonly Phase[], given: Given): void {
   const { target } = given;
-  const kind = phases.flatMap(({ actions }) => actions).find((action) => !WITHOUT_FOLDER.has(action.kind))?.kind;
-  if (kind !== undefined && target.kind === "address" && target.folder === undefined) {
+  const changing = phases
+    .flatMap(({ actions }) => actions)
+    .find(({ kind }) => !WITHOUT_FOLDER.has(kind) && !BESIDE_FOLDER.has(kind));
+  if (changing !== undefined && target.kind === "address" && target.folder === undefined) {
     node.problem(
-      `"${kind}" changes what the control plane reads, and target names an address alone. Add target.folder, or use ${[...WITHOUT_FOLDER].join(", ")}.`,
+      `"${changing.kind}" changes what the control plane reads, and target names an address alone. Add target.folder, or use ${[...WITHOUT_FOLDER].join(", ")}.`,
     );
     return;
   }
@@ -39,7 +43,6 @@ function needOf({ kind }: Action, { shape, target }: Given): string | undefined 
       if (splitsOf(shape).length > 0) return undefined;
       return `"${kind}" edits TrafficSplits, and the shape has none. Write a shape with splits: 1 or more.`;
     case "restart":
-    case "drain":
       if (target.kind === "serve") return undefined;
       return `"${kind}" needs a control plane that the run has started. Write target: serve.`;
     case "rotate-certificates":

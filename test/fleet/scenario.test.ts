@@ -169,10 +169,19 @@ describe("a scenario file", () => {
     ["policy-edit, rate: 1, for: 1s", "shape: W1", "Write a shape with mode: smi."],
     ["split-edit, rate: 1, for: 1s", "shape: {services: 4, pods: 1}", "Write a shape with splits: 1 or more."],
     ["restart", "target: {address: 127.0.0.1:1, folder: x}", "Write target: serve."],
+    ["restart", "target: {address: 127.0.0.1:1}", "Write target: serve."],
     ["rotate-certificates", "target: {address: 127.0.0.1:1, folder: x}", "Add target.admin."],
   ])("with the action {%s}, which %s cannot serve, says so with its line", (action, line, what) => {
     const problems = problemsOf(`name: mine\nphases:\n  - {action: rest, for: 1s}\n  - {action: ${action}}\n${line}\n`);
     expect(problems.find((problem) => problem.startsWith("mine.yaml:4: phases[1]: "))).toContain(what);
+  });
+
+  test.each(["", ", folder: x"])("that drains a server at an address (%s) is told once what it takes", (more) => {
+    const problems = problemsOf(
+      `name: mine\nshape: W1\ntarget: {address: 127.0.0.1:1${more}}\nphases:\n  - {action: drain}\n`,
+    );
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain('mine.yaml:5: phases[0]: "drain" leaves its proxies to other replicas.');
   });
 
   test("of more changes than fit into memory is refused before they are planned", () => {
