@@ -12,24 +12,30 @@ const folders = new Set<string>();
 
 /** Has the folder removed when this process ends. Gives what removes it before that. */
 export function removedAtExit(folder: string): () => void {
-  listen();
   folders.add(folder);
+  listen();
   return () => remove(folder);
 }
 
 /** Has the child killed when this process ends, before any folder is removed. */
 export function killedAtExit(child: ChildProcess): void {
-  listen();
   children.add(child);
-  child.once("exit", () => children.delete(child));
+  listen();
+  child.once("exit", () => {
+    children.delete(child);
+    listen();
+  });
 }
 
+/** While there is something to be ended. */
 function listen(): void {
-  if (!process.listeners("exit").includes(endAll)) process.once("exit", endAll);
+  process.off("exit", endAll);
+  if (children.size + folders.size > 0) process.once("exit", endAll);
 }
 
 function remove(folder: string): void {
   folders.delete(folder);
+  listen();
   rmSync(folder, { recursive: true, force: true, ...AGAIN });
 }
 
