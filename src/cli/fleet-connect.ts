@@ -32,7 +32,7 @@ const text = (value: string, help: string) => ({ type: "string", value, help }) 
 
 export const fleetConnectCommand: Command = {
   name: "fleet connect",
-  usage: "--target HOST:PORT --proxies N [credentials] [--for DURATION] [-o json]",
+  usage: "--target HOST:PORT --proxies N [credentials] [--for SECONDS] [-o json]",
   summary: "Connect simulated Envoys to any xDS server and say what they are sent",
   flags: {
     target: text("HOST:PORT", "xDS address; unix:PATH for a socket"),

@@ -6,18 +6,18 @@ import type { FigureSample } from "./run-figures.ts";
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1c1c1c; --paper: #fff; --line: #d8d8d8; --soft: #f3f3f3; --bad: #b00020; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --paper: #16181b; --line: #3a3d42; --soft: #212428; --bad: #ff8a80; } }
-body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto; max-width: 76rem; padding: 0 1rem; }
+body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .2rem; } p { margin: .3rem 0; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13px; }
-th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 12.5px; }
+th, td { padding: .25rem .35rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } thead th { border-bottom-width: 2px; }
 figure { margin: 1.5rem 0; } figcaption { font-weight: 600; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: 13px; margin: .2rem 0; }
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .35em; }
 svg { width: 100%; height: auto; } svg text { font-size: 11px; fill: var(--ink); }
 .grid { stroke: var(--line); stroke-width: .6; } .band { fill: var(--soft); } .band.other { fill: transparent; }
-.band-name { opacity: .65; } .failed { color: var(--bad); font-weight: 600; } pre { white-space: pre-wrap; font-size: 13px; }
+svg .band-name { opacity: .75; paint-order: stroke; stroke: var(--paper); stroke-width: 3px; } .failed { color: var(--bad); font-weight: 600; } pre { white-space: pre-wrap; font-size: 13px; }
 `;
 
 /** A report as one page that needs nothing beside it. */

@@ -46,8 +46,9 @@ export function drawPlot(plot: Plot): string {
   });
   const left = (value: number) => MARGIN.left + x.place(value) * (WIDTH - MARGIN.left - MARGIN.right);
   const top = (value: number) => HEIGHT - MARGIN.bottom - y.place(value) * (HEIGHT - MARGIN.top - MARGIN.bottom);
+  const bands = plot.bands ?? [];
   const parts = [
-    ...(plot.bands ?? []).flatMap((band, place) => drawBand(band, place, left)),
+    ...bands.map((band, place) => drawBand(band, place, left)),
     ...x.ticks.map(
       (tick) =>
         `<line class="grid" x1="${px(left(tick))}" x2="${px(left(tick))}" y1="${MARGIN.top}" y2="${HEIGHT - MARGIN.bottom}"/>` +
@@ -61,6 +62,8 @@ export function drawPlot(plot: Plot): string {
     `<text x="${(WIDTH + MARGIN.left) / 2}" y="${HEIGHT - 6}" text-anchor="middle">${escapeHtml(plot.xLabel)}</text>`,
     `<text transform="translate(14 ${HEIGHT / 2 - 12}) rotate(-90)" text-anchor="middle">${escapeHtml(plot.yLabel)}</text>`,
     ...plot.series.map((series, place) => drawSeries(series, colourOf(place), left, top)),
+    // Above the lines, which may run along the upper edge.
+    ...bands.map((band) => drawBandName(band, left)),
   ];
   const legend = plot.series
     .map(({ name }, place) => `<span><i style="background:${colourOf(place)}"></i>${escapeHtml(name)}</span>`)
@@ -69,16 +72,19 @@ export function drawPlot(plot: Plot): string {
   return `<figure><figcaption>${escapeHtml(plot.title)}</figcaption><div class="legend">${legend}</div>${svg}</figure>`;
 }
 
-function drawBand(band: Band, place: number, left: (value: number) => number): readonly string[] {
-  const from = left(band.from);
-  const width = Math.max(1, left(band.to) - from);
+function drawBand(band: Band, place: number, left: (value: number) => number): string {
   const shade = place % 2 === 0 ? "band" : "band other";
-  return [
-    `<rect class="${shade}" x="${px(from)}" y="${MARGIN.top}" width="${px(width)}" height="${HEIGHT - MARGIN.top - MARGIN.bottom}"><title>${escapeHtml(band.name)}</title></rect>`,
-    ...(width > band.name.length * 6.5
-      ? [`<text class="band-name" x="${px(from + 4)}" y="${MARGIN.top + 12}">${escapeHtml(band.name)}</text>`]
-      : []),
-  ];
+  return `<rect class="${shade}" x="${px(left(band.from))}" y="${MARGIN.top}" width="${px(widthOf(band, left))}" height="${HEIGHT - MARGIN.top - MARGIN.bottom}"><title>${escapeHtml(band.name)}</title></rect>`;
+}
+
+/** Where there is room for it. */
+function drawBandName(band: Band, left: (value: number) => number): string {
+  if (widthOf(band, left) <= band.name.length * 6.5) return "";
+  return `<text class="band-name" x="${px(left(band.from) + 4)}" y="${MARGIN.top + 12}">${escapeHtml(band.name)}</text>`;
+}
+
+function widthOf(band: Band, left: (value: number) => number): number {
+  return Math.max(1, left(band.to) - left(band.from));
 }
 
 function drawSeries(

@@ -1,4 +1,5 @@
 import process from "node:process";
+import { isDeepStrictEqual } from "node:util";
 import { isCollection, LineCounter, parseDocument } from "yaml";
 import {
   type BehaviourShare,
@@ -197,8 +198,10 @@ function readShape(node: ScenarioNode, seed: number): { readonly shapeName: stri
   const scope = fields.scope.oneOf(["none", "namespace"], base?.scope ?? "none");
   const calls = fields.calls.isMissing ? (base?.calls ?? ({ kind: "all" } as const)) : readCalls(fields.calls);
   const splits = fields.splits.number({ min: 0, max: services, isWhole: true }, base?.splits ?? 0);
-  const shape: Shape = { services, pods, namespaces, mode, calls, splits, seed };
-  return { shapeName: baseName ?? "own", shape: scope === "namespace" ? { ...shape, scope } : shape };
+  const unscoped: Shape = { services, pods, namespaces, mode, calls, splits, seed };
+  const shape: Shape = scope === "namespace" ? { ...unscoped, scope } : unscoped;
+  const isNamed = baseName !== undefined && isDeepStrictEqual(shape, { ...base, seed });
+  return { shapeName: isNamed ? baseName : `${services} x ${pods}`, shape };
 }
 
 function readCalls(node: ScenarioNode): CallGraph {

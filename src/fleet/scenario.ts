@@ -124,7 +124,7 @@ export interface Scenario {
   readonly workload: string;
   readonly description: string;
   readonly seed: number;
-  /** The shape's name; "own" when it is written out. */
+  /** The shape's name; its services and pods of each, as `20 x 5`, when it is none of those that have one. */
   readonly shapeName: string;
   readonly shape: Shape;
   /** Pods with a proxy, spread over the services; the others have none. */

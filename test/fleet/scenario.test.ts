@@ -207,7 +207,9 @@ describe("a scenario file", () => {
     const set = (path: string, value: string) => readScenario(good, "mine.yaml", [{ path, value }]);
     expect(set("phases.0.rate", "20").phases[0]?.actions[0]).toMatchObject({ rate: 20 });
     expect(set("shape", "{base: W3, mode: smi}").shape).toMatchObject({ services: 100, mode: "smi" });
-    expect(set("shape.pods", "3").shape).toMatchObject({ services: 20, pods: 3 });
+    // What is another mesh by now does not go by the name of the old one.
+    expect(set("shape.pods", "3")).toMatchObject({ shapeName: "20 x 3", shape: { services: 20, pods: 3 } });
+    expect(set("shape.pods", "10")).toMatchObject({ shapeName: "W1", shape: { services: 20, pods: 10 } });
     expect(problemsOf(good, [{ path: "phases.3.rate", value: "20" }])).toEqual([
       "mine.yaml: --set phases.3.rate: there is no entry 3.",
     ]);
