@@ -88,6 +88,8 @@ class FolderFollower {
   readonly #sweeps: Sweeps;
   #isStopped = false;
   #running: Promise<void> | undefined;
+  /** Of this round and those that follow at once: few paths take less, and thousands come by few. */
+  #sliceEndMs = 0;
   /** Woken while running: what woke it may have come too late for this round. */
   #isWokenAgain = false;
   readonly #wakeUp: WakeUp;
@@ -161,6 +163,7 @@ class FolderFollower {
   }
 
   async #run(): Promise<void> {
+    this.#beginSlice();
     while (!this.#isStopped && this.#hasWork()) {
       this.#isWokenAgain = false;
       if (this.#isRescanDue) await this.#rescan();
@@ -179,14 +182,16 @@ class FolderFollower {
   }
 
   async #lookAt(paths: Iterable<string>): Promise<void> {
-    const { clock } = this.#options;
-    let sliceEndMs = clock.monotonic() + SLICE_MS;
     for (const path of paths) {
       await this.#look(path);
-      if (clock.monotonic() < sliceEndMs) continue;
+      if (this.#options.clock.monotonic() < this.#sliceEndMs) continue;
       await nextTurn();
-      sliceEndMs = clock.monotonic() + SLICE_MS;
+      this.#beginSlice();
     }
+  }
+
+  #beginSlice(): void {
+    this.#sliceEndMs = this.#options.clock.monotonic() + SLICE_MS;
   }
 
   async #tell(): Promise<void> {
