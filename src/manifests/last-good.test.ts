@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -19,10 +28,14 @@ function says(value: string): readonly ManifestObject[] {
   return parseManifestText(JSON.stringify(object), "a.json").objects;
 }
 
-/** Each writing makes another file; the number of one that is gone may be given out again. */
-function entry(): number | undefined {
+const journal = () => join(top, "state", "last-good.journal");
+
+/** Each writing makes it longer, or another file. */
+function entry(): string | undefined {
   const [name] = readdirSync(join(top, "state"));
-  return name === undefined ? undefined : statSync(join(top, "state", name)).ino;
+  if (name === undefined) return undefined;
+  const { ino, size } = statSync(join(top, "state", name));
+  return `${ino} ${size}`;
 }
 
 test("a file that is touched again and again is written once, whoever wrote it", async () => {
@@ -53,4 +66,93 @@ test("a file that was gone, or says something else, is written again", async () 
   lastGood.save("a.json", says("1"));
   await lastGood.flushed();
   expect(await open().load("a.json")).toEqual(says("1"));
+});
+
+test("what was cut off while it was written takes nothing along, and is written again", async () => {
+  const first = open();
+  first.save("a.json", says("1"));
+  await first.flushed();
+  const whole = statSync(journal()).size;
+  first.save("b.json", says("2"));
+  await first.flushed();
+  const all = statSync(journal()).size;
+  for (const size of [all - 1, whole + 10]) {
+    truncateSync(journal(), size);
+    const next = open();
+    expect(await next.load("a.json")).toEqual(says("1"));
+    expect(await next.load("b.json")).toBeUndefined();
+    next.save("b.json", says("2"));
+    await next.flushed();
+    expect(await open().load("b.json")).toEqual(says("2"));
+    expect(statSync(journal()).size).toBe(all);
+  }
+  appendFileSync(journal(), "{".repeat(1000));
+  const next = open();
+  next.save("c.json", says("3"));
+  await next.flushed();
+  expect(statSync(journal()).size).toBeLessThan(all + 1000);
+  expect(await open().load("c.json")).toEqual(says("3"));
+});
+
+test("what is kept after somebody has removed it all is there after a restart", async () => {
+  const first = open();
+  first.save("a.json", says("1"));
+  await first.flushed();
+  rmSync(journal());
+  first.save("b.json", says("2"));
+  await first.flushed();
+  expect(await open().load("b.json")).toEqual(says("2"));
+});
+
+test("what is not what was written is not taken", async () => {
+  const first = open();
+  first.save("a.json", says("1"));
+  await first.flushed();
+  writeFileSync(journal(), readFileSync(journal(), "utf8").replace('"value":"1"', '"value":"2"'));
+  expect(await open().load("a.json")).toBeUndefined();
+});
+
+test("a file that changes again and again takes bounded room, and the others stay", async () => {
+  const lastGood = open();
+  const others = Array.from({ length: 20 }, (_, n) => `${n}.json`);
+  for (const file of others) lastGood.save(file, says(file.repeat(10_000)));
+  await lastGood.flushed();
+  const live = statSync(journal()).size;
+  for (let turn = 0; turn < 100; turn++) {
+    lastGood.save("a.json", says(`${turn}`.repeat(50_000)));
+    await lastGood.flushed();
+    expect(statSync(journal()).size).toBeLessThan(2 * live + 2 * 2 ** 20);
+  }
+  const next = open();
+  expect(await next.load("a.json")).toEqual(says("99".repeat(50_000)));
+  for (const file of others) expect(await next.load(file)).toEqual(says(file.repeat(10_000)));
+  expect(readdirSync(join(top, "state"))).toEqual(["last-good.journal"]);
+});
+
+test("what a start does not find again is gone, whatever is asked for meanwhile", async () => {
+  const first = open();
+  for (const file of ["a.json", "b.json", "c.json"]) first.save(file, says(file));
+  await first.flushed();
+  const second = open();
+  expect(await second.filesOf((file) => file !== "c.json")).toEqual(["a.json", "b.json"]);
+  second.keepOnly(new Set(["a.json"]));
+  second.save("b.json", says("new"));
+  await second.flushed();
+  const third = open();
+  expect(await third.filesOf(() => true)).toEqual(["a.json", "b.json"]);
+  expect(await third.load("b.json")).toEqual(says("new"));
+});
+
+test("where nothing can be written, it is told once, and nothing waits", async () => {
+  writeFileSync(join(top, "state"), "a file");
+  const lines: string[] = [];
+  const lastGood = createLastGood(join(top, "state"), {
+    clock: manualClock(0),
+    log: { ...silentLog(), warn: (text) => void lines.push(text) },
+  });
+  for (const value of ["1", "2"]) {
+    lastGood.save("a.json", says(value));
+    await lastGood.flushed();
+  }
+  expect(lines).toEqual(["last good manifests are not kept"]);
 });

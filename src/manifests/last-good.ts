@@ -1,82 +1,87 @@
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { type Clock, contentHash, type Log } from "../lib/mod.ts";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock, Log } from "../lib/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
 import { codeOf } from "./folder-scan.ts";
+import { digestOf, type JournalChange, LastGoodJournal } from "./last-good-journal.ts";
 import type { ManifestObject } from "./manifest-text.ts";
 
 /**
  * What each file said when it could last be read, kept on disk, so that a restart while a file is broken changes
- * nothing. One entry a manifest, removed with it. Entries are written behind, one at a time.
+ * nothing. Changes are written behind, all of a second in one go.
  */
 export interface LastGood {
   /** Undefined when the file could never be read. */
   load(file: string): Promise<readonly ManifestObject[] | undefined>;
-  /** Those of the files with an entry that `isWanted`. Looks into each entry: for what is seldom. */
+  /** Those of the kept files that `isWanted`. */
   filesOf(isWanted: (file: string) => boolean): Promise<readonly string[]>;
   save(file: string, objects: readonly ManifestObject[]): void;
   remove(file: string): void;
-  /** Removes the entries of all other files. */
+  /** Removes what all other files said. */
   keepOnly(files: ReadonlySet<string>): void;
   /** Resolves when everything asked for so far is on disk. */
   flushed(): Promise<void>;
 }
 
-/** The first line of an entry. The objects follow, one a line: `<line number> <JSON>`. */
-interface Header {
-  readonly file: string;
-  readonly digest: string;
-}
+type Wishes = Map<string, readonly ManifestObject[] | undefined>;
 
-const HEADER_MAX_BYTES = 8192;
 /** What changes again in this time is written once. */
 const BEHIND_MS = 1000;
+/** Comparing with what is kept lets everything else go first after this long. */
+const SLICE_MS = 5;
 
-/** Keeps entries in `dir`, which is created when the first one is written. */
+/** Keeps it in `dir`, which is created when something is written first. */
 export function createLastGood(dir: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): LastGood {
   /** What is to be written or, when undefined, removed; the newest wish for a file alone counts. */
-  const wishes = new Map<string, readonly ManifestObject[] | undefined>();
+  let wishes: Wishes = new Map();
+  let journal: LastGoodJournal | undefined;
+  /** One use of the journal at a time. */
+  let last: Promise<unknown> = Promise.resolve();
   let worker: Promise<void> | undefined;
   let cancelTimer: (() => void) | undefined;
-  /** Names of the entries to keep, when others are to be removed. */
+  /** Files to keep, when others are to be removed. */
   let kept: ReadonlySet<string> | undefined;
   let hasWarned = false;
-  /** Of what an entry holds for certain: what says the same is not written again, and not looked at. */
-  const digests = new Map<string, string>();
 
-  const entryPath = (file: string) => join(dir, `${contentHash(file)}.manifest`);
-  const prune = async () => {
-    const names = kept;
-    kept = undefined;
-    if (names !== undefined) await removeOthers(dir, names);
+  const withJournal = <T>(use: (journal: LastGoodJournal) => T | Promise<T>): Promise<T> => {
+    const used = last.then(async () => {
+      journal ??= await LastGoodJournal.open(join(dir, "last-good.journal"));
+      return use(journal);
+    });
+    last = used.catch(() => undefined);
+    return used;
   };
-  const grant = async (file: string, objects: readonly ManifestObject[] | undefined) => {
-    wishes.delete(file);
-    const digest = objects === undefined ? undefined : digestOf(objects);
-    if (digest !== undefined && digests.get(file) === digest) return;
-    const isKnown = digests.delete(file);
+  const changesOf = async (batch: Wishes, open: LastGoodJournal): Promise<readonly JournalChange[]> => {
+    const changes: JournalChange[] = [];
+    let sliceEndMs = clock.monotonic() + SLICE_MS;
+    for (const [file, objects] of batch) {
+      const content = objects && { objects, digest: digestOf(objects) };
+      if (content?.digest !== open.digestOf(file)) changes.push({ file, content });
+      if (clock.monotonic() < sliceEndMs) continue;
+      await nextTurn();
+      sliceEndMs = clock.monotonic() + SLICE_MS;
+    }
+    return changes;
+  };
+  const work = async () => {
+    const batch = wishes;
+    const keeping = kept;
+    wishes = new Map();
+    kept = undefined;
     try {
-      if (objects === undefined || digest === undefined) {
-        await rm(entryPath(file), { force: true });
-        return;
-      }
-      if (isKnown || (await readHeader(entryPath(file)))?.digest !== digest) {
-        await writeEntry(entryPath(file), { file, digest }, objects);
-      }
-      digests.set(file, digest);
+      if (keeping !== undefined) await removeEntries(dir);
+      await withJournal(async (open) => {
+        const others = keeping && [...open.files()].filter((file) => !keeping.has(file) && !batch.has(file));
+        for (const file of others ?? []) batch.set(file, undefined);
+        const changes = await changesOf(batch, open);
+        if (changes.length > 0) await open.write(changes);
+      });
     } catch (error) {
       if (!hasWarned) log.warn("last good manifests are not kept", { dir, error: codeOf(error) });
       hasWarned = true;
     }
-  };
-  const work = async () => {
-    while (kept !== undefined || wishes.size > 0) {
-      await prune();
-      for (const [file, objects] of wishes) {
-        await grant(file, objects);
-        break;
-      }
-    }
     worker = undefined;
+    if (kept !== undefined || wishes.size > 0) cancelTimer ??= clock.after(BEHIND_MS, begin);
   };
   const begin = () => {
     cancelTimer?.();
@@ -90,27 +95,26 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
 
   return {
     async load(file) {
-      const wished = wishes.get(file);
-      if (wished !== undefined) return wished;
+      if (wishes.has(file)) return wishes.get(file);
       try {
-        return parseEntry(await readFile(entryPath(file), "utf8"), file);
+        return await withJournal((open) => open.read(file));
       } catch (error) {
-        if (codeOf(error) !== "ENOENT") log.warn("a last good manifest cannot be read", { file, error: codeOf(error) });
+        log.warn("a last good manifest cannot be read", { file, error: codeOf(error) });
         return undefined;
       }
     },
     async filesOf(isWanted) {
-      const files: string[] = [];
-      for (const name of await entryNames(dir)) {
-        const file = (await readHeader(join(dir, name)))?.file;
-        if (typeof file === "string" && isWanted(file)) files.push(file);
+      try {
+        return await withJournal((open) => [...open.files()].filter(isWanted));
+      } catch (error) {
+        log.warn("last good manifests cannot be read", { dir, error: codeOf(error) });
+        return [];
       }
-      return files;
     },
     save: wish,
     remove: (file) => wish(file, undefined),
     keepOnly(files) {
-      kept = new Set([...files].map((file) => `${contentHash(file)}.manifest`));
+      kept = files;
       begin();
     },
     async flushed() {
@@ -119,81 +123,12 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
   };
 }
 
-async function removeOthers(dir: string, kept: ReadonlySet<string>): Promise<void> {
-  for (const name of await entryNames(dir)) {
-    // What cannot be removed now is removed at the next start.
-    if (!kept.has(name)) await rm(join(dir, name), { force: true }).catch(() => {});
-  }
-}
-
-/** Also of entries that were not written to their end. */
-async function entryNames(dir: string): Promise<readonly string[]> {
+/** Entries of an earlier version, which kept each in a file of its own. */
+async function removeEntries(dir: string): Promise<void> {
   // Without the folder there are none.
   const names = await readdir(dir).catch((): string[] => []);
-  return names.filter((name) => /\.manifest(\.new)?$/.test(name));
-}
-
-function digestOf(objects: readonly ManifestObject[]): string {
-  return contentHash(objects.map(({ line, hash }) => `${line} ${hash}`).join("\n"));
-}
-
-async function writeEntry(path: string, header: Header, objects: readonly ManifestObject[]): Promise<void> {
-  const lines = [JSON.stringify(header), ...objects.map(({ line, json }) => `${line} ${json}`)];
-  const text = lines.join("\n");
-  const write = () => writeFile(`${path}.new`, text, { mode: 0o600 });
-  await write().catch(async (error: unknown) => {
-    if (codeOf(error) !== "ENOENT") throw error;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await write();
-  });
-  await rename(`${path}.new`, path);
-}
-
-async function readHeader(path: string): Promise<Header | undefined> {
-  let handle: Awaited<ReturnType<typeof open>>;
-  try {
-    handle = await open(path);
-  } catch {
-    // No entry yet.
-    return undefined;
-  }
-  try {
-    const buffer = new Uint8Array(HEADER_MAX_BYTES);
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-    const [line] = new TextDecoder().decode(buffer.subarray(0, bytesRead)).split("\n");
-    return JSON.parse(line ?? "") as Header;
-  } catch {
-    // Broken entries are written anew.
-    return undefined;
-  } finally {
-    await handle.close();
-  }
-}
-
-/** The objects of an entry; undefined when it is another file's or not whole. */
-function parseEntry(text: string, file: string): readonly ManifestObject[] | undefined {
-  const [first, ...lines] = text.split("\n");
-  try {
-    if ((JSON.parse(first ?? "") as Header).file !== file) return undefined;
-    return lines.map((line) => {
-      const json = line.slice(line.indexOf(" ") + 1);
-      const { apiVersion, kind, metadata } = JSON.parse(json) as {
-        apiVersion: string;
-        kind: string;
-        metadata: { name: string; namespace?: string };
-      };
-      const namespace = metadata.namespace ?? "";
-      return {
-        apiVersion,
-        kind,
-        namespace,
-        name: metadata.name,
-        line: Number.parseInt(line, 10),
-        json,
-        hash: contentHash(json),
-      };
-    });
-  } catch {
-    return undefined;
+  for (const name of names) {
+    // What cannot be removed now is removed at the next start.
+    if (/\.manifest(\.new)?$/.test(name)) await rm(join(dir, name), { force: true }).catch(() => {});
   }
 }
