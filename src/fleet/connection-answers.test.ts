@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Answers } from "./connection-answers.ts";
 
-test("a proxy answers once its neighbours' sockets are read, and waits for 256 of them at most", () => {
+test("a proxy answers once its neighbours' sockets are read, and waits for 32 of them at most", () => {
   const turns: (() => void)[] = [];
   const answers = new Answers((action) => void turns.push(action));
   const answered: number[] = [];
@@ -13,8 +13,8 @@ test("a proxy answers once its neighbours' sockets are read, and waits for 256 o
   turns.shift()?.();
   expect(answered).toEqual(ids(3));
 
-  for (const id of ids(257)) read(3 + id);
-  expect(answered).toEqual(ids(259));
+  for (const id of ids(33)) read(3 + id);
+  expect(answered).toEqual(ids(35));
   for (const turn of turns.splice(0)) turn();
-  expect(answered).toEqual(ids(260));
+  expect(answered).toEqual(ids(36));
 });

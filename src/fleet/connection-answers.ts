@@ -3,8 +3,11 @@ export interface Answering {
   answer(): void;
 }
 
-/** So many answers wait at most. */
-const WAITING_MAX = 256;
+/**
+ * So many answers wait at most: what these connections touch is still in the processor's cache when they answer. 256 cost a
+ * client of 5,000 a tenth more CPU for each delivery.
+ */
+const WAITING_MAX = 32;
 
 /**
  * Connections with answers that are not written yet. A turn of the loop reads from all sockets that have something: on
