@@ -3,6 +3,8 @@ import { difference } from "./envoy-resources.ts";
 import { EMPTY_TABLE, type ResourceTable } from "./envoy-table.ts";
 import { CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET, TYPE_URLS } from "./envoy-types.ts";
 import type { Behaviour, ProxySpec } from "./fleet-api.ts";
+import { AwaitedNames } from "./proxy-awaited.ts";
+import { countNeedless, countUnsentClusters } from "./proxy-checks.ts";
 import type { ProxyCounts } from "./proxy-counts.ts";
 import { deltaRequests, type Requests, SotwRequests } from "./proxy-requests.ts";
 
@@ -43,8 +45,7 @@ export class SimulatedProxy {
   readonly #requests: Requests;
   #stream: ProxyStream | undefined;
   #tables: ResourceTable[] = ALL_TYPES.map(() => EMPTY_TABLE);
-  /** What was asked for and not answered yet, by type; for endpoints also those of clusters that changed. */
-  #awaited: (Set<string> | undefined)[] = [];
+  readonly #awaited = new AwaitedNames();
   /** Bits by type, of this process: asked for at all, and answered. */
   #asked = 1 << CLUSTER;
   #answered = 0;
@@ -52,7 +53,6 @@ export class SimulatedProxy {
   #answeredHere = 0;
   #secrets: ReadonlySet<string> = NO_NAMES;
   #held: { readonly response: ReadResponse; readonly nonce: string }[] = [];
-  #warmingSince = Number.NaN;
   /** Whether it had all that it asked for when that was looked at last. */
   isWarm = false;
 
@@ -92,11 +92,10 @@ export class SimulatedProxy {
   /** Becomes a new process. */
   forget(): void {
     this.#tables = ALL_TYPES.map(() => EMPTY_TABLE);
-    this.#awaited = [];
+    this.#awaited.forget();
     this.#asked = 1 << CLUSTER;
     this.#answered = 0;
     this.#secrets = NO_NAMES;
-    this.#warmingSince = Number.NaN;
     if (this.#requests instanceof SotwRequests) this.#requests.forget();
   }
 
@@ -127,7 +126,8 @@ export class SimulatedProxy {
     const transition = response.applied(this.table(type), this.#shared.memory.tables);
     this.#tables[type] = transition.table;
     own.removed += transition.removed.length;
-    this.#countNeedless(type, response, transition, mayRepeat);
+    const asked = { mayRepeat, awaited: this.#awaited.of(type), names: this.#names(type) };
+    countNeedless(counts, type, response, transition, asked);
     const verdict = this.#follow(type, response, transition, nonce);
     this.#setWarm(this.#hasAll());
     return verdict;
@@ -135,19 +135,14 @@ export class SimulatedProxy {
 
   /** Gives up on what clusters need and did not get in Envoy's time. Whether there was such a thing. */
   giveUpWarming(): boolean {
-    if (Number.isNaN(this.#warmingSince) || this.#stream === undefined) return false;
-    if (this.#shared.monotonic() - this.#warmingSince < WARMING_MS) return false;
-    const missing = [ENDPOINTS, SECRET].flatMap((type) =>
-      [...(this.#awaited[type] ?? [])].map((name) => ({ type, name })),
-    );
+    if (this.#stream === undefined || !this.#awaited.isLate(this.#shared.monotonic(), WARMING_MS)) return false;
+    const missing = this.#awaited.giveUpWarming();
     // Who does not read or answer on purpose waits for itself.
     if (this.behaviour.kind === "normal") this.#shared.counts.warmingTimeouts += missing.length;
     for (const { type, name } of missing.slice(0, 1)) {
       const what = `${TYPE_URLS[type]} "${name}" did not come to proxy ${this.spec.nodeId} in ${WARMING_MS} ms`;
       this.#shared.counts.error("warming-timeout", what);
     }
-    this.#awaited[ENDPOINTS] = undefined;
-    this.#awaited[SECRET] = undefined;
     this.#becomeWarm();
     this.#setWarm(this.#hasAll());
     return true;
@@ -165,8 +160,8 @@ export class SimulatedProxy {
       case LISTENER:
         return this.#takeListeners(response, transition, nonce);
       default: {
-        this.#settle(type, response);
-        if (type === ROUTE) this.#checkClusters(transition);
+        this.#awaited.settle(type, response);
+        if (type === ROUTE) countUnsentClusters(this.#shared.counts, transition, this.table(CLUSTER));
         const verdict = this.#acknowledge(response, nonce);
         if (type !== ROUTE) this.#becomeWarm();
         return verdict;
@@ -174,34 +169,11 @@ export class SimulatedProxy {
     }
   }
 
-  /** Endpoints that a changed cluster waits for have to come again; whatever else is equal need not have come. */
-  #countNeedless(type: number, response: ReadResponse, transition: Transition, mayRepeat: boolean): void {
-    const { counts } = this.#shared;
-    const { changed, removed } = transition;
-    const repeated = mayRepeat ? [] : transition.repeated;
-    // A state-of-the-world response has to name what did not change beside what did.
-    if (response.isWhole) {
-      if (changed.length + removed.length === 0) counts.ofType(type).repeated += repeated.length;
-      return;
-    }
-    const awaited = this.#awaited[type];
-    for (const name of repeated) {
-      if (type === ENDPOINTS && awaited?.has(name)) counts.requiredEndpoints++;
-      else counts.ofType(type).repeated++;
-    }
-    if (type === CLUSTER || type === LISTENER) return;
-    const asked = this.#names(type);
-    for (const { name } of response.resources) if (!asked.has(name)) counts.unrequested++;
-    if (removed.length === response.removed.length) return;
-    const had = new Set(removed.map(({ name }) => name));
-    for (const name of response.removed) if (!had.has(name) && !awaited?.has(name)) counts.removedUnknown++;
-  }
-
   #takeClusters(response: ReadResponse, transition: Transition, nonce: string): Verdict {
     const { added, removed } = transition.endpoints;
     const warming = new Set<string>();
     for (const { references } of transition.changed) for (const name of references.endpoints) warming.add(name);
-    this.#await(ENDPOINTS, warming);
+    this.#awaited.add(ENDPOINTS, warming, this.#shared.monotonic);
     this.#drop(ENDPOINTS, removed);
     const isAskedAgain = this.spec.protocol === "sotw" && warming.size > 0;
     if (added.length > 0 || removed.length > 0 || isAskedAgain) {
@@ -234,7 +206,7 @@ export class SimulatedProxy {
 
   #takeListeners(response: ReadResponse, transition: Transition, nonce: string): Verdict {
     const { added, removed } = transition.routes;
-    this.#await(ROUTE, added);
+    this.#awaited.add(ROUTE, added, this.#shared.monotonic);
     this.#drop(ROUTE, removed);
     if (added.length > 0 || removed.length > 0) {
       this.#asked |= 1 << ROUTE;
@@ -242,7 +214,7 @@ export class SimulatedProxy {
       if (this.spec.protocol === "delta") transition.request = request;
       this.#stream?.send(request);
     }
-    this.#checkClusters(transition);
+    countUnsentClusters(this.#shared.counts, transition, this.table(CLUSTER));
     const secrets = this.#changeSecrets();
     const verdict = this.#acknowledge(response, nonce);
     this.#askForSecrets(secrets);
@@ -257,7 +229,7 @@ export class SimulatedProxy {
     const changes = difference(this.#secrets, wanted);
     if (changes.added.length + changes.removed.length > 0) {
       this.#secrets = wanted;
-      this.#await(SECRET, changes.added);
+      this.#awaited.add(SECRET, changes.added, this.#shared.monotonic);
       this.#drop(SECRET, changes.removed);
     }
     return changes;
@@ -275,18 +247,6 @@ export class SimulatedProxy {
     if (removed.length > 0) this.#stream?.send(this.#requests.ask(SECRET, this.#secrets, [], removed));
   }
 
-  /** Listeners and routes must not name clusters that were not sent. */
-  #checkClusters({ changed }: Transition): void {
-    const clusters = this.table(CLUSTER).resources;
-    for (const { type, references } of changed) {
-      for (const name of references.clusters) {
-        if (clusters.has(name)) continue;
-        if (type === ROUTE) this.#shared.counts.routesBeforeClusters++;
-        else this.#shared.counts.listenersBeforeClusters++;
-      }
-    }
-  }
-
   /** The names that it is subscribed to; none for clusters and listeners, which it asks for as a whole. */
   #names(type: number): ReadonlySet<string> {
     if (type === ENDPOINTS) return this.table(CLUSTER).references.endpoints;
@@ -294,52 +254,24 @@ export class SimulatedProxy {
     return type === SECRET ? this.#secrets : NO_NAMES;
   }
 
-  #await(type: number, names: Iterable<string>): void {
-    for (const name of names) {
-      let awaited = this.#awaited[type];
-      if (awaited === undefined) {
-        awaited = new Set();
-        this.#awaited[type] = awaited;
-        if (type !== ROUTE && Number.isNaN(this.#warmingSince)) this.#warmingSince = this.#shared.monotonic();
-      }
-      awaited.add(name);
-    }
-  }
-
   /** What is asked for no more is neither kept nor awaited. */
   #drop(type: number, names: readonly string[]): void {
     const changes = new Map<string, undefined>();
     const table = this.table(type);
     for (const name of names) {
-      this.#answer(type, name);
+      this.#awaited.answer(type, name);
       if (table.resources.has(name)) changes.set(name, undefined);
     }
     if (changes.size > 0) this.#tables[type] = this.#shared.memory.tables.changed(table, changes);
   }
 
-  #settle(type: number, { resources, removed }: ReadResponse): void {
-    if (this.#awaited[type] === undefined) return;
-    for (const { name } of resources) this.#answer(type, name);
-    for (const name of removed) this.#answer(type, name);
-  }
-
-  #answer(type: number, name: string): void {
-    const awaited = this.#awaited[type];
-    if (awaited?.delete(name) && awaited.size === 0) this.#awaited[type] = undefined;
-  }
-
   #clustersAreWarm(): boolean {
-    if (!(this.#answered & (1 << CLUSTER)) || this.#awaited[ENDPOINTS] !== undefined) return false;
-    const awaited = this.#awaited[SECRET];
-    if (awaited === undefined) return true;
-    const { secrets } = this.table(CLUSTER).references;
-    for (const name of awaited) if (secrets.has(name)) return false;
-    return true;
+    return (this.#answered & (1 << CLUSTER)) !== 0 && this.#awaited.isWarm(this.table(CLUSTER).references.secrets);
   }
 
   #becomeWarm(): void {
     if (!this.#clustersAreWarm()) return;
-    this.#warmingSince = Number.NaN;
+    this.#awaited.warmed();
     if (this.#held.length > 0) {
       for (const { response, nonce } of this.#held.splice(0)) this.#acknowledge(response, nonce);
     }
@@ -353,11 +285,7 @@ export class SimulatedProxy {
     const both = (1 << CLUSTER) | (1 << LISTENER);
     const answered = this.spec.protocol === "delta" ? this.#answered : this.#answeredHere;
     if ((answered & both) !== both || this.#answeredHere === 0 || this.#held.length > 0) return false;
-    return (
-      this.#awaited[ENDPOINTS] === undefined &&
-      this.#awaited[SECRET] === undefined &&
-      this.#awaited[ROUTE] === undefined
-    );
+    return this.#awaited.isEmpty;
   }
 
   get isHolding(): boolean {
@@ -379,7 +307,7 @@ export class SimulatedProxy {
 
   #refuse(response: ReadResponse, nonce: string, reason: string): Verdict {
     const type = response.type ?? CLUSTER;
-    this.#settle(type, response);
+    this.#awaited.settle(type, response);
     // Who answers nothing does not answer nonsense either.
     if (this.behaviour.kind !== "never-ack") {
       this.#shared.counts.nacks++;
