@@ -4,8 +4,9 @@ import { parseHostPort } from "../lib/mod.ts";
 import type { Answers } from "./connection-answers.ts";
 import type { Target } from "./fleet-api.ts";
 import type { MessageBuffers } from "./http2-buffers.ts";
-import { type CallEnd, Http2Client, PeerError } from "./http2-client.ts";
+import { type CallEnd, Http2Client } from "./http2-client.ts";
 import { opening } from "./http2-frames.ts";
+import { PeerError } from "./peer-error.ts";
 
 const PATHS = {
   delta: "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",

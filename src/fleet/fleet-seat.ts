@@ -6,7 +6,8 @@ import { encodeNode } from "./envoy-node.ts";
 import type { Behaviour, ProxySpec } from "./fleet-api.ts";
 import type { Hits, WatchBook } from "./fleet-watches.ts";
 import type { MessageBuffers } from "./http2-buffers.ts";
-import { type CallEnd, PeerError } from "./http2-client.ts";
+import type { CallEnd } from "./http2-client.ts";
+import { PeerError } from "./peer-error.ts";
 import { type ProxySurroundings, SimulatedProxy } from "./proxy.ts";
 
 /** What a seat tells the engine. */

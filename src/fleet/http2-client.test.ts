@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MessageBuffers } from "./http2-buffers.ts";
-import { type CallEnd, type ClientCallEvents, Http2Client, PeerError } from "./http2-client.ts";
+import { type CallEnd, type ClientCallEvents, Http2Client } from "./http2-client.ts";
 import { dataFrame, FLAG, FRAME, frame, STREAM } from "./http2-frames.ts";
+import { PeerError } from "./peer-error.ts";
 
 function client(buffers = new MessageBuffers()) {
   const messages: string[] = [];

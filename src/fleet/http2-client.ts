@@ -1,3 +1,4 @@
+import { GrpcMessageReader } from "./grpc-message-reader.ts";
 import { decodeHeaders, HpackError } from "./hpack.ts";
 import type { MessageBuffers } from "./http2-buffers.ts";
 import {
@@ -6,19 +7,13 @@ import {
   FRAME_BYTES_MAX,
   FRAME_HEADER_BYTES,
   frame,
-  GRPC_PREFIX_BYTES,
-  INITIAL_WINDOW,
   RECEIVE_WINDOW,
   SETTING,
   STREAM,
   windowUpdate,
 } from "./http2-frames.ts";
-
-/** What a peer did that no HTTP/2 or gRPC server may do. The connection is of no more use. */
-export class PeerError extends Error {
-  override readonly name = "PeerError";
-  readonly code = "protocol";
-}
+import { SendWindow } from "./http2-send-window.ts";
+import { PeerError } from "./peer-error.ts";
 
 /** How the call ended, or the connection that carried it. */
 export interface CallEnd {
@@ -36,10 +31,7 @@ export interface ClientCallEvents {
   ended(end: CallEnd): void;
 }
 
-const MESSAGE_BYTES_MAX = 256 * 1024 * 1024;
 const HEADER_BYTES_MAX = 256 * 1024;
-const UNSENT_FRAMES_MAX = 4096;
-const UNSEEN_BYTES_MAX = 512 * 1024;
 
 /**
  * One gRPC call on one HTTP/2 connection, seen from the client, without the socket (RFC 9113, and gRPC over HTTP/2). Made for
@@ -47,18 +39,14 @@ const UNSEEN_BYTES_MAX = 512 * 1024;
  */
 export class Http2Client {
   readonly #events: ClientCallEvents;
-  readonly #buffers: MessageBuffers;
+  readonly #messages: GrpcMessageReader;
+  readonly #window: SendWindow;
   /** A frame, or the beginning of one, that has not arrived whole; never payload of DATA. */
   #rest: Buffer | undefined;
   /** Of the DATA frame that is being read. */
   #dataLeft = 0;
   #paddingLeft = 0;
   #endsWithFrame = false;
-  /** The beginning of a gRPC message. */
-  #prefix: Buffer | undefined;
-  #message: Buffer | undefined;
-  #messageLength = 0;
-  #messageFilled = 0;
   /** The beginning of a header block that goes on in CONTINUATION frames. */
   #block: Buffer[] | undefined;
   #blockEndsStream = false;
@@ -66,20 +54,17 @@ export class Http2Client {
   #status = "";
   #isEnded = false;
   #unread = 0;
-  #connectionWindow = INITIAL_WINDOW;
-  #streamWindow = INITIAL_WINDOW;
-  #initialWindow = INITIAL_WINDOW;
-  #unsent: Buffer[] = [];
 
   constructor(events: ClientCallEvents, buffers: MessageBuffers) {
     this.#events = events;
-    this.#buffers = buffers;
+    this.#messages = new GrpcMessageReader(buffers, (message) => events.message(message));
+    this.#window = new SendWindow((bytes) => events.write(bytes));
   }
 
   /** Sends DATA frames as soon as the peer takes them. They may be shared by many connections. */
   send(frames: readonly Buffer[] | Buffer): void {
-    if (Buffer.isBuffer(frames)) this.#sendFrame(frames);
-    else for (const each of frames) this.#sendFrame(each);
+    if (Buffer.isBuffer(frames)) this.#window.send(frames);
+    else for (const each of frames) this.#window.send(each);
   }
 
   /** Takes what the peer sent. Throws `PeerError`; the bytes are the caller's again afterwards. */
@@ -147,7 +132,7 @@ export class Http2Client {
     const data = Math.min(this.#dataLeft, bytes.length - at);
     this.#dataLeft -= data;
     const end = at + data;
-    while (at < end && !this.#isEnded) at = this.#readMessage(bytes, at, end);
+    while (at < end && !this.#isEnded) at = this.#messages.read(bytes, at, end);
     at = end;
     const padding = Math.min(this.#paddingLeft, bytes.length - at);
     this.#paddingLeft -= padding;
@@ -157,54 +142,6 @@ export class Http2Client {
 
   #endFrame(): void {
     if (this.#endsWithFrame) this.#end({ kind: "grpc-no-status", message: "the stream ended without a gRPC status" });
-  }
-
-  /** Reads a gRPC message, or the part of it that lies before `end`. Where it ends. */
-  #readMessage(bytes: Buffer, from: number, end: number): number {
-    let at = from;
-    if (this.#message === undefined) {
-      const prefix = this.#prefix === undefined ? undefined : Buffer.concat([this.#prefix, bytes.subarray(at, end)]);
-      const head = prefix ?? bytes.subarray(at, end);
-      if (head.length < GRPC_PREFIX_BYTES) {
-        this.#prefix = Buffer.from(head);
-        return end;
-      }
-      at += GRPC_PREFIX_BYTES - (this.#prefix?.length ?? 0);
-      this.#prefix = undefined;
-      if (head[0] !== 0) throw new PeerError("a compressed gRPC message, which was not offered");
-      const length = head.readUInt32BE(1);
-      if (length > MESSAGE_BYTES_MAX) throw new PeerError(`a gRPC message of ${length} bytes`);
-      if (end - at >= length) {
-        this.#events.message(bytes.subarray(at, at + length));
-        return at + length;
-      }
-      // Beyond this it grows with what arrives: a length alone must not take much memory.
-      this.#message = this.#buffers.take(Math.min(length, UNSEEN_BYTES_MAX));
-      this.#messageLength = length;
-      this.#messageFilled = 0;
-    }
-    return this.#fillMessage(this.#message, bytes, at, end);
-  }
-
-  #fillMessage(begun: Buffer, bytes: Buffer, at: number, end: number): number {
-    let message = begun;
-    const count = Math.min(this.#messageLength - this.#messageFilled, end - at);
-    if (this.#messageFilled + count > message.length) {
-      const size = Math.min(this.#messageLength, Math.max(message.length * 4, this.#messageFilled + count));
-      const larger = this.#buffers.take(size);
-      larger.set(message.subarray(0, this.#messageFilled));
-      this.#buffers.give(message);
-      message = larger;
-      this.#message = larger;
-    }
-    bytes.copy(message, this.#messageFilled, at, at + count);
-    this.#messageFilled += count;
-    if (this.#messageFilled === this.#messageLength) {
-      this.#message = undefined;
-      this.#events.message(message.subarray(0, this.#messageLength));
-      this.#buffers.give(message);
-    }
-    return at + count;
   }
 
   #takeFrame(type: number, flags: number, stream: number, payload: Buffer): void {
@@ -292,24 +229,15 @@ export class Http2Client {
     for (let at = 0; at < payload.length; at += 6) {
       const value = payload.readUInt32BE(at + 2);
       if (payload.readUInt16BE(at) !== SETTING.initialWindowSize) continue;
-      if (value > 0x7fff_ffff) throw new PeerError(`an initial window of ${value} bytes`);
-      this.#streamWindow += value - this.#initialWindow;
-      this.#initialWindow = value;
+      this.#window.setInitial(value);
     }
     this.#events.write(frame(FRAME.settings, FLAG.ack, 0, Buffer.alloc(0)));
-    this.#pump();
+    this.#window.pump();
   }
 
   #takeWindowUpdate(stream: number, payload: Buffer): void {
     expectLength(payload, 4, "WINDOW_UPDATE");
-    const increment = payload.readUInt32BE() & 0x7fff_ffff;
-    if (increment === 0) throw new PeerError("WINDOW_UPDATE of 0 bytes");
-    if (stream === 0) this.#connectionWindow += increment;
-    else if (stream === STREAM) this.#streamWindow += increment;
-    if (Math.max(this.#connectionWindow, this.#streamWindow) > 0x7fff_ffff) {
-      throw new PeerError("WINDOW_UPDATE beyond 2^31 - 1 bytes");
-    }
-    this.#pump();
+    this.#window.open(stream, payload.readUInt32BE() & 0x7fff_ffff);
   }
 
   /** A server that drains says that it takes no further streams; the one that is open goes on. */
@@ -320,40 +248,6 @@ export class Http2Client {
     if (last >= STREAM && code === 0) return;
     const words = printableBytes(payload.subarray(8));
     this.#end({ kind: `goaway-${code}`, message: `GOAWAY with code ${code}: ${words}` });
-  }
-
-  #sendFrame(bytes: Buffer): void {
-    const length = bytes.length - FRAME_HEADER_BYTES;
-    if (this.#unsent.length === 0 && length <= this.#connectionWindow && length <= this.#streamWindow) {
-      this.#connectionWindow -= length;
-      this.#streamWindow -= length;
-      this.#events.write(bytes);
-      return;
-    }
-    if (this.#unsent.length >= UNSENT_FRAMES_MAX) {
-      throw new PeerError(`the peer opens no window: ${UNSENT_FRAMES_MAX} frames wait to be sent`);
-    }
-    this.#unsent.push(bytes);
-    this.#pump();
-  }
-
-  #pump(): void {
-    for (let first = this.#unsent[0]; first !== undefined; first = this.#unsent[0]) {
-      const length = first.length - FRAME_HEADER_BYTES;
-      const window = Math.min(this.#connectionWindow, this.#streamWindow);
-      if (window <= 0) return;
-      const count = Math.min(length, window);
-      const payload = first.subarray(FRAME_HEADER_BYTES);
-      this.#connectionWindow -= count;
-      this.#streamWindow -= count;
-      if (count === length) {
-        this.#unsent.shift();
-        this.#events.write(first);
-      } else {
-        this.#unsent[0] = frame(FRAME.data, 0, STREAM, payload.subarray(count));
-        this.#events.write(frame(FRAME.data, 0, STREAM, payload.subarray(0, count)));
-      }
-    }
   }
 
   #end(end: CallEnd): void {
