@@ -1,7 +1,7 @@
+import { counted } from "./counted.ts";
 import type { FleetCounts, ProxyTable } from "./fleet-api.ts";
 import { addressesOf, principalsOf, weightsOf } from "./oracle-content.ts";
 import { type Expectation, INBOUND_ROUTE, TYPE_URL } from "./oracle-expectation.ts";
-import { counted } from "./run-context.ts";
 
 /** What was compared, and what differs. */
 export interface OracleReport {

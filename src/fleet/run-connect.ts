@@ -1,10 +1,11 @@
 import type { Clock, Log } from "../lib/mod.ts";
+import { counted } from "./counted.ts";
 import { issueCredentials, type Subject } from "./credentials.ts";
 import { startFleet } from "./fleet.ts";
 import type { FleetCounts, ProcessUsage, ProxySpec } from "./fleet-api.ts";
 import { type NodeTemplates, nodeOf } from "./node-templates.ts";
 import { type Delays, delaysOf } from "./report-result.ts";
-import { counted, pause } from "./run-context.ts";
+import { pause } from "./run-context.ts";
 import type { Access } from "./run-target.ts";
 import { namespaceName, proxyUuid, serviceName } from "./world-objects.ts";
 

@@ -35,11 +35,6 @@ export interface PhaseContext {
   readonly signal: AbortSignal;
 }
 
-/** As a person says it: `1 file`, `2 proxies`. */
-export function counted(count: number, noun: string, plural = `${noun}s`): string {
-  return `${count} ${count === 1 ? noun : plural}`;
-}
-
 /** Waits; ends early when the run is given up. */
 export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   if (ms <= 0 || signal.aborted) return;
