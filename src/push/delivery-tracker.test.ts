@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { manualClock } from "../lib/mod.ts";
+import { expect, test, vi } from "vitest";
+import { manualClock, Slots } from "../lib/mod.ts";
 import { type Peer, type Resource, TYPE_URLS } from "../xds/resource.ts";
 import { createDeliveryTracker } from "./delivery-tracker.ts";
 import type { PushReport } from "./push-follower.ts";
@@ -218,4 +218,25 @@ test("what a proxy has been sent and has acknowledged stays known however many c
   expect(types()).toEqual([{ sent: 4, acknowledged: 3 }]);
   for (let n = 0; n < 100; n++) stream(`later-${n}`);
   expect(types()).toEqual([{ sent: 4, acknowledged: 3 }]);
+});
+
+test("proxies that come, refuse and are gone, one after the other, take one place and leave nothing", () => {
+  const taken = vi.spyOn(Slots.prototype, "take");
+  const added = vi.spyOn(Set.prototype, "add");
+  const { tracker, stream } = bench();
+  const refused = delivery(4, [resource("x", "2")]);
+  for (let n = 0; n < 100; n++) {
+    const proxy = stream(`proxy-${n}`);
+    tracker.sent(proxy, refused);
+    tracker.nacked(proxy, { delivery: refused, names: ["x"], message: "bad x" });
+    tracker.disconnected(proxy);
+  }
+  const places = taken.mock.results.map(({ value }) => value as number);
+  const filled = [...added.mock.contexts] as Set<unknown>[];
+  vi.restoreAllMocks();
+  const sets = new Set(filled);
+  expect([places.length, Math.max(...places)]).toEqual([100, 0]);
+  expect(sets.size).toBeGreaterThan(0);
+  for (const { size } of sets) expect(size).toBe(0);
+  expect(tracker.streams()).toEqual([]);
 });

@@ -70,3 +70,25 @@ test("when all that a node carried is reset at once, connections are freed a few
   late._destroy(null, () => gone.push(late));
   expect(gone.at(-1)).toBe(late);
 });
+
+test("a connection that cannot be freed fails alone: those behind it are freed, and nothing is thrown at the process", () => {
+  const turns: (() => void)[] = [];
+  const departures = new Departures((action) => turns.push(action));
+  const ended: unknown[] = [];
+  const closing = (socket: FakeSocket) => {
+    departures.watch(socket);
+    socket._destroy(null, (error) => ended.push(error));
+  };
+  for (let n = 0; n < 48; n++) closing(new FakeSocket());
+  const failure = new Error("its handle is gone");
+  closing(
+    Object.assign(new FakeSocket(), {
+      _destroy: () => {
+        throw failure;
+      },
+    }),
+  );
+  closing(new FakeSocket());
+  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) turn();
+  expect(ended.slice(48)).toEqual([failure, undefined]);
+});

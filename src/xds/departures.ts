@@ -10,6 +10,14 @@ export interface DepartingSocket {
 
 type Freed = (error?: Error | null) => void;
 
+/** A call of a socket's `_destroy` that was put off. */
+interface Unfreed {
+  readonly socket: DepartingSocket;
+  readonly free: DepartingSocket["_destroy"];
+  readonly error: Error | null;
+  readonly callback: Freed;
+}
+
 /**
  * Connections that are closed in one turn. To free what OpenSSL holds of one takes about 0.1 ms, and its close_notify and its
  * streams nearly as much: thousands at once, as when nodes of a cluster end, would be one turn of a quarter of a second, and
@@ -22,7 +30,7 @@ export class Departures {
   readonly #later: (action: () => void) => void;
   /** Connections stay in here for some turns; there are never more than are open. */
   #leaving: DepartingSocket[] = [];
-  #freeing: (() => void)[] = [];
+  #freeing: Unfreed[] = [];
   #freedInTurn = 0;
   #isScheduled = false;
 
@@ -45,7 +53,7 @@ export class Departures {
     socket._destroy = (error, callback) => {
       this.#schedule();
       if (this.#freedInTurn++ < CLOSED_IN_ONE_TURN) free.call(socket, error, callback);
-      else this.#freeing.push(() => free.call(socket, error, callback));
+      else this.#freeing.push({ socket, free, error, callback });
     };
   }
 
@@ -59,7 +67,14 @@ export class Departures {
     this.#isScheduled = false;
     const freeing = this.#freeing.splice(0, CLOSED_IN_ONE_TURN);
     this.#freedInTurn = freeing.length;
-    for (const free of freeing) free();
+    for (const { socket, free, error, callback } of freeing) {
+      // As `node:stream` does where it calls this itself: what is thrown is the stream's error, and the others still have their turn.
+      try {
+        free.call(socket, error, callback);
+      } catch (thrown) {
+        callback(thrown as Error);
+      }
+    }
     const leaving = this.#leaving.splice(0, CLOSED_IN_ONE_TURN - freeing.length);
     for (const socket of leaving) if (!socket.destroyed) socket.destroySoon();
     if (this.#freedInTurn > 0 || this.#leaving.length > 0) this.#schedule();

@@ -3,13 +3,23 @@ import { envoy } from "../../proto/gen/discovery.js";
 import { manualClock, metricsRegistry, silentLog } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
+import type { StreamInfo } from "./observer.ts";
 import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
 import { type ResourceTable, TYPE_URLS } from "./resource.ts";
-import { openSessions } from "./sessions.ts";
+import { openSessions, type SessionsOptions } from "./sessions.ts";
 import { xdsMetrics } from "./xds-metrics.ts";
 
 const { DeltaDiscoveryRequest } = envoy.service.discovery.v3;
 const ignore = () => undefined;
+const OBSERVER: SessionsOptions["observe"] = {
+  connected: ignore,
+  disconnected: ignore,
+  sent: ignore,
+  acked: ignore,
+  nacked: ignore,
+  held: ignore,
+  settled: ignore,
+};
 const CERTIFICATE: ClientCertificate = {
   commonName: "proxy",
   dnsNames: [],
@@ -29,33 +39,12 @@ function tableOf(size: number): ResourceTable {
   };
 }
 
-test.each([
-  { what: "little, and all in one turn", size: 500, turnsMin: 1, turnsMax: 1 },
-  { what: "much, and turns stay short", size: 160 * 1024, turnsMin: 5, turnsMax: 20 },
-])("two hundred proxies are sent $what", async ({ size, turnsMin, turnsMax }) => {
-  // Time stands still: what is encrypted and written after the streams' own work takes its time where nobody looks.
-  const clock = manualClock();
-  const changes: (() => void)[] = [];
-  let table: ResourceTable | undefined;
+/** A server's streams, none of which is refused; each proxy has one. */
+function sessionsWith(options: Pick<SessionsOptions, "tables"> & Partial<SessionsOptions>) {
   let uuid = 0;
-  let sent = 0;
-  const sessions = openSessions({
+  return openSessions({
     authenticate: () => ({ uuid: String(++uuid), namespace: "n", pod: "p", serviceAccount: "s" }),
-    tables: {
-      subscribe(_peer, onChange) {
-        changes.push(onChange);
-        return { current: () => table, close: ignore };
-      },
-    },
-    observe: {
-      connected: ignore,
-      disconnected: ignore,
-      sent: ignore,
-      acked: ignore,
-      nacked: ignore,
-      held: ignore,
-      settled: ignore,
-    },
+    observe: OBSERVER,
     limits: {
       ...DEFAULT_STREAM_LIMITS,
       streamsMax: 1_000,
@@ -64,8 +53,27 @@ test.each([
       quietMs: 100,
     },
     metrics: xdsMetrics(metricsRegistry()),
-    clock,
+    clock: manualClock(),
     log: silentLog(),
+    ...options,
+  });
+}
+
+test.each([
+  { what: "little, and all in one turn", size: 500, turnsMin: 1, turnsMax: 1 },
+  { what: "much, and turns stay short", size: 160 * 1024, turnsMin: 5, turnsMax: 20 },
+])("two hundred proxies are sent $what", async ({ size, turnsMin, turnsMax }) => {
+  // Time stands still: what is encrypted and written after the streams' own work takes its time where nobody looks.
+  const changes: (() => void)[] = [];
+  let table: ResourceTable | undefined;
+  let sent = 0;
+  const sessions = sessionsWith({
+    tables: {
+      subscribe(_peer, onChange) {
+        changes.push(onChange);
+        return { current: () => table, close: ignore };
+      },
+    },
   });
   for (let n = 1; n <= 200; n++) {
     const stream = sessions.open("delta", CERTIFICATE, {
@@ -86,4 +94,18 @@ test.each([
   for (; sent < 200 && turns < 100; turns++) await nextTurn();
   expect(turns).toBeGreaterThanOrEqual(turnsMin);
   expect(turns).toBeLessThanOrEqual(turnsMax);
+});
+
+test("streams that come and go, one after the other, take one place, and two that are open at once do not share it", () => {
+  const slots: number[] = [];
+  const sessions = sessionsWith({
+    tables: { subscribe: () => ({ current: () => undefined, close: ignore }) },
+    observe: { ...OBSERVER, connected: ({ slot }: StreamInfo) => void slots.push(slot) },
+  });
+  const open = () => sessions.open("delta", CERTIFICATE, { send: () => true, end: ignore });
+  for (let n = 0; n < 100; n++) open()?.closed();
+  expect(slots).toEqual(Array.from({ length: 100 }, () => 0));
+  open();
+  open();
+  expect(slots.slice(100)).toEqual([0, 1]);
 });
