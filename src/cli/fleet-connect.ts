@@ -154,7 +154,8 @@ function shown(report: ConnectReport): string {
       ([kind, each]) => `errors: ${each} ${kind} (${counts.errorExamples[kind] ?? ""})`,
     ),
   ];
+  // Where nobody was sent anything there is nothing to be read in a table.
   const all =
-    types.length === 0 ? "" : table(["type", "responses", "resources", "repeated", "removed", "bytes"], types);
+    counts.responses === 0 ? "" : table(["type", "responses", "resources", "repeated", "removed", "bytes"], types);
   return `${lines.join("\n")}\n${all}`;
 }
