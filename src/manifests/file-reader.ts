@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { contentHash } from "../lib/mod.ts";
 import { type Fingerprint, fingerprintOf, isSameFingerprint, unreadableMessage } from "./folder-scan.ts";
 import { type ParsedFile, parseManifestText, unreadableFile } from "./manifest-text.ts";
 
@@ -13,44 +14,60 @@ export interface ParseJob {
 /** Reads big texts; rejects when it cannot, with a message for the user. */
 export type Parse = (job: ParseJob) => Promise<ParsedFile>;
 
+/** What a file said. */
+export interface Reading {
+  /** Undefined when the text is that of `before`. */
+  readonly parsed: ParsedFile | undefined;
+  /** Hash of the text, of small files. */
+  readonly content: string | undefined;
+}
+
 /** Larger files are refused unread. */
 const FILE_MAX_BYTES = 64 * 1024 * 1024;
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
 /** Smaller ones are read on the spot: handing them over would take longer. */
 export const SMALL_MAX_BYTES = 64 * 1024;
 
 /**
- * Reads and parses one manifest. Undefined when the file is not (or no longer) in the state that `expected` tells: it is
- * being written, and what was read may be half of it.
+ * Reads and parses one manifest, unless it is a small one whose text has the hash `before`. Undefined when the file is not
+ * (or no longer) in the state that `expected` tells: it is being written, and what was read may be half of it.
  */
 export async function readManifest(
   root: string,
   file: string,
   expected: Fingerprint,
-  parse: Parse,
-): Promise<ParsedFile | undefined> {
+  { parse, before }: { readonly parse: Parse; readonly before: string | undefined },
+): Promise<Reading | undefined> {
+  const unreadable = (reason: string, found: string) => ({
+    parsed: unreadableFile(file, 1, reason, found),
+    content: undefined,
+  });
   if (expected.size > FILE_MAX_BYTES) {
     const found = `The file has ${expected.size} bytes, more than ${FILE_MAX_BYTES}; split it`;
-    return unreadableFile(file, 1, "file-too-large", found);
+    return unreadable("file-too-large", found);
   }
+  const isSmall = expected.size <= SMALL_MAX_BYTES;
   let bytes: Uint8Array | undefined;
   try {
     const path = join(root, file);
-    bytes = expected.size <= SMALL_MAX_BYTES ? readSmallStill(path, expected) : await readStill(path, expected);
+    bytes = isSmall ? readSmallStill(path, expected) : await readStill(path, expected);
   } catch (error) {
-    return unreadableFile(file, 1, "file-unreadable", unreadableMessage(error).replace(/\.$/, ""));
+    return unreadable("file-unreadable", unreadableMessage(error).replace(/\.$/, ""));
   }
   if (bytes === undefined) return undefined;
+  const content = isSmall ? contentHash(bytes) : undefined;
+  if (isSmall && content === before) return { parsed: undefined, content };
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = UTF_8.decode(bytes);
   } catch {
-    return unreadableFile(file, 1, "not-text", "The file is no UTF-8 text");
+    return unreadable("not-text", "The file is no UTF-8 text");
   }
   try {
-    return bytes.length <= SMALL_MAX_BYTES ? parseManifestText(text, file) : await parse({ file, text });
+    return { parsed: isSmall ? parseManifestText(text, file) : await parse({ file, text }), content };
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    return unreadableFile(file, 1, "parsing-failed", `The file could not be parsed (${cause})`);
+    return unreadable("parsing-failed", `The file could not be parsed (${cause})`);
   }
 }
 
@@ -58,12 +75,19 @@ export async function readManifest(
  * What a small file says when it is one whole JSON object: no part of one that is still being written is. Undefined when
  * it is not, or not in the expected state.
  */
-export function readWholeJson(root: string, file: string, expected: Fingerprint): ParsedFile | undefined {
+export function readWholeJson(
+  root: string,
+  file: string,
+  expected: Fingerprint,
+  before: string | undefined,
+): Reading | undefined {
   try {
     const bytes = readSmallStill(join(root, file), expected);
     if (bytes === undefined) return undefined;
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return isObject(JSON.parse(text)) ? parseManifestText(text, file) : undefined;
+    const content = contentHash(bytes);
+    if (content === before) return { parsed: undefined, content };
+    const text = UTF_8.decode(bytes);
+    return isObject(JSON.parse(text)) ? { parsed: parseManifestText(text, file), content } : undefined;
   } catch {
     // It is read again when it rests, and what is wrong with it is told then.
     return undefined;

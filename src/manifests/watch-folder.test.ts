@@ -421,6 +421,22 @@ describe("a file with a mistake", () => {
     expect(readdirSync(folder.stateDir)).toEqual([]);
   });
 
+  test("is right again, without a report, when it says what it said before; so is one that was removed", async () => {
+    const folder = makeFolder();
+    const write = (text: string) => replace(folder.path("a.yaml"), text);
+    writeFileSync(folder.path("a.yaml"), config("a", "1"));
+    const followed = follow(folder);
+    await followed.source.ready;
+    write("a: [\n");
+    await followed.until(() => followed.source.rejections().length > 0);
+    write(config("a", "1"));
+    await followed.until(() => followed.source.rejections().length === 0);
+    unlinkSync(folder.path("a.yaml"));
+    await followed.until(() => followed.world.size === 0);
+    write(config("a", "1"));
+    await followed.until(() => followed.world.has("a"));
+  });
+
   test("that was never right gives nothing, and neither do entries of files that are gone", async () => {
     const folder = makeFolder();
     mkdirSync(folder.stateDir);

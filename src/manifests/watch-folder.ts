@@ -3,21 +3,12 @@ import { basename, join } from "node:path";
 import type { Log, Rejection } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import { type DirectoryWatchers, watchDirectories } from "./directory-watchers.ts";
-import { type Parse, readManifest, readWholeJson, SMALL_MAX_BYTES } from "./file-reader.ts";
-import {
-  codeOf,
-  directoryId,
-  type Fingerprint,
-  type FolderScan,
-  fingerprintOf,
-  isManifestPath,
-  isSameFingerprint,
-  scanFolder,
-} from "./folder-scan.ts";
+import type { Parse } from "./file-reader.ts";
+import { FolderFiles, isUnlisted } from "./folder-files.ts";
+import { codeOf, directoryId, type FolderScan, fingerprintOf, isManifestPath, scanFolder } from "./folder-scan.ts";
 import { type FolderListener, FolderTeller } from "./folder-teller.ts";
 import { createLastGood, type LastGood } from "./last-good.ts";
 import { createManifestSet, type ManifestSet } from "./manifest-set.ts";
-import type { ParsedFile } from "./manifest-text.ts";
 import { createSettling, SETTLE_MS, type Settling } from "./settling.ts";
 import { Sweeps } from "./sweeps.ts";
 import { WakeUp } from "./wake-up.ts";
@@ -45,8 +36,6 @@ export interface FolderSource {
 const SLICE_MS = 5;
 /** Files looked at before what they say is told. */
 const PATHS_AT_A_TIME = 64;
-/** Big files read at a time before others wait for them: each is in memory as a whole. */
-const BIG_READINGS_MAX = 2;
 /** So many events within this time may be more than the system keeps in mind. */
 const BURST = 1000;
 const BURST_MS = 250;
@@ -73,14 +62,8 @@ class FolderFollower {
   readonly #lastGood: LastGood;
   readonly #settling: Settling;
   readonly #watchers: DirectoryWatchers;
-  /** State of each file when it was last read. */
-  readonly #known = new Map<string, Fingerprint>();
-  /** Of two readings of one file, the later counts. */
-  readonly #readings = new Map<string, symbol>();
+  readonly #files: FolderFiles;
   readonly #dirty = new Set<string>();
-  /** Big files that wait for others of their kind. */
-  readonly #putOff = new Set<string>();
-  #bigReadings = 0;
   #burst = { sinceMs: 0, events: 0 };
   #scan: FolderScan | undefined;
   /** Before anything else: something has happened that the paths it was told of do not say all about. */
@@ -99,6 +82,13 @@ class FolderFollower {
     this.teller = new FolderTeller(options, this.#set);
     this.#lastGood = createLastGood(options.stateDir, options);
     this.#settling = createSettling(options.clock);
+    const again = (paths: Iterable<string>, delayMs: number) => {
+      for (const path of paths) this.#dirty.add(path);
+      if (delayMs > 0) this.#wakeUp.after(delayMs);
+      else this.#wakeUp.soon();
+    };
+    const into = { set: this.#set, lastGood: this.#lastGood, settling: this.#settling };
+    this.#files = new FolderFiles({ ...options, ...into, again });
     const onEvent = (directory: string, name: string | undefined) => this.#noteEvent(directory, name);
     this.#watchers = watchDirectories({ root: options.dir, log: options.log, onEvent });
     this.#sweeps = new Sweeps(options.clock, {
@@ -117,6 +107,7 @@ class FolderFollower {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#files.stop();
     this.#wakeUp.stop();
     this.#watchers.close();
     await this.#sweeps.stop();
@@ -201,7 +192,7 @@ class FolderFollower {
       problems: this.#scan?.problems ?? [],
     };
     const isFirst = await this.teller.tell(progress, () => this.#isStopped);
-    if (isFirst) this.#lastGood.keepOnly(new Set(this.#known.keys()));
+    if (isFirst) this.#lastGood.keepOnly(new Set(this.#files.paths()));
   }
 
   /** Paths to look at now, the latest ones first: one edit does not wait for thousands of files that came before. */
@@ -225,7 +216,7 @@ class FolderFollower {
     const scan = await this.#list();
     const isFirst = this.#scan === undefined;
     this.#adopt(scan, () => false);
-    if (isFirst) await this.#restore(scan);
+    if (isFirst) await this.#files.restore(scan);
     this.#sweeps.pause(this.#options.clock.monotonic() - startMs);
   }
 
@@ -236,12 +227,11 @@ class FolderFollower {
     const isWhole = scan.unlisted.length === 0 && scan.withLinks.size === 0;
     if (!isWhole || !this.#watchers.areAllWatched()) this.#sweeps.distrust();
     for (const [path, seen] of scan.files) {
-      const known = this.#known.get(path);
-      if (known !== undefined && isSameFingerprint(known, seen)) continue;
+      if (this.#files.isRead(path, seen)) continue;
       this.#dirty.add(path);
       if (!isLookedAt(path)) this.#sweeps.distrust();
     }
-    for (const path of this.#known.keys()) {
+    for (const path of this.#files.paths()) {
       if (scan.files.has(path) || scan.dangling.has(path) || isUnlisted(scan, path)) continue;
       this.#sweeps.distrust();
       if (!isLookedAt(path)) this.#forget(path);
@@ -272,7 +262,7 @@ class FolderFollower {
     } else if (isManifestPath(path)) {
       // The report of what was there before goes with the next listing.
       if (this.#scan?.dangling.has(path) === true) this.#isRescanDue = true;
-      if (stats.isFile()) await this.#lookAtFile(path, fingerprintOf(stats));
+      if (stats.isFile()) await this.#files.look(path, fingerprintOf(stats));
       else this.#isRescanDue = true;
     }
   }
@@ -291,121 +281,17 @@ class FolderFollower {
     else this.#forget(path);
   }
 
-  async #lookAtFile(path: string, seen: Fingerprint): Promise<void> {
-    const known = this.#known.get(path);
-    if (known !== undefined && isSameFingerprint(known, seen)) {
-      this.#settling.forget(path);
-    } else if (this.#settling.isSettled(path, seen, known)) {
-      if (seen.size <= SMALL_MAX_BYTES) await this.#read(path, seen);
-      else this.#readBig(path, seen);
-    } else if (isNewSmallJson(path, seen, known)) {
-      this.#takeWhole(path, seen);
-    }
-  }
-
-  /**
-   * Takes a file that may have been renamed into place: written a moment before, its times do not tell, as the system's
-   * file times move on once in a few milliseconds. For the same reason it is read again when it rests: what is written to it
-   * within the same step leaves times, and perhaps size, as they are.
-   */
-  #takeWhole(path: string, seen: Fingerprint): void {
-    const parsed = readWholeJson(this.#options.dir, path, seen);
-    if (parsed === undefined) return;
-    this.#readings.delete(path);
-    this.#known.set(path, asUnread(seen));
-    this.#accept(path, parsed);
-  }
-
-  /** Starts reading a big file, or puts it off; nothing else waits for it. */
-  #readBig(path: string, seen: Fingerprint): void {
-    if (this.#bigReadings >= BIG_READINGS_MAX) {
-      this.#putOff.add(path);
-      return;
-    }
-    this.#bigReadings += 1;
-    void this.#read(path, seen).finally(() => {
-      this.#bigReadings -= 1;
-      for (const next of this.#putOff) this.#dirty.add(next);
-      this.#putOff.clear();
-      this.#wakeUp.soon();
-    });
-  }
-
-  async #read(path: string, seen: Fingerprint): Promise<void> {
-    const number = Symbol(path);
-    this.#readings.set(path, number);
-    this.#known.set(path, seen);
-    const parsed = await readManifest(this.#options.dir, path, seen, this.#options.parse);
-    const isLatest = () => this.#readings.get(path) === number && !this.#isStopped;
-    if (!isLatest()) return;
-    if (parsed === undefined) {
-      // Written to while it was read: it is as good as unread.
-      this.#known.set(path, asUnread(seen));
-      this.#dirty.add(path);
-      this.#wakeUp.after(SETTLE_MS);
-    } else if (!parsed.isReadable && !this.#set.has(path)) {
-      const objects = await this.#lastGood.load(path);
-      if (!isLatest()) return;
-      if (objects !== undefined) this.#set.put(path, { isReadable: true, objects, rejections: [] });
-    }
-    this.#readings.delete(path);
-    if (parsed !== undefined) this.#accept(path, parsed);
-  }
-
-  /** What was said before the start by what cannot be looked at now stands as well. */
-  async #restore(scan: FolderScan): Promise<void> {
-    const unseen = new Set(scan.dangling);
-    if (scan.unlisted.length > 0) {
-      for (const path of await this.#lastGood.filesOf((file) => isUnlisted(scan, file))) unseen.add(path);
-    }
-    for (const path of unseen) {
-      const objects = await this.#lastGood.load(path);
-      if (objects === undefined) continue;
-      this.#known.set(path, NOT_THERE);
-      this.#set.put(path, { isReadable: true, objects, rejections: [] });
-    }
-  }
-
-  #accept(path: string, parsed: ParsedFile): void {
-    this.#set.put(path, parsed);
-    if (parsed.isReadable) this.#lastGood.save(path, parsed.objects);
-  }
-
   #forget(path: string): void {
-    this.#settling.forget(path);
-    this.#putOff.delete(path);
-    this.#readings.delete(path);
-    if (!this.#known.delete(path)) return;
-    this.#set.remove(path);
-    this.#lastGood.remove(path);
-    this.teller.noteAbsence();
+    if (this.#files.forget(path)) this.teller.noteAbsence();
   }
 
   #isReading(): boolean {
-    return this.#readings.size > 0 || this.#dirty.size > 0 || this.#putOff.size > 0;
+    return this.#dirty.size > 0 || this.#files.isReading();
   }
 
   #isUnsettled(): boolean {
     return this.#settling.unsettledCount() > 0 || this.#isReading();
   }
-}
-
-/** Not one that is written over in place: half of it may be old, half new, and the whole be JSON. */
-function isNewSmallJson(path: string, seen: Fingerprint, known: Fingerprint | undefined): boolean {
-  return path.endsWith(".json") && seen.inode !== known?.inode && seen.size > 0 && seen.size <= SMALL_MAX_BYTES;
-}
-
-/** Equal to the state of no file. */
-const NOT_THERE: Fingerprint = { inode: -1, size: -1, modifiedMs: -1, changedMs: -1 };
-
-/** Of this file, and equal to no state of it. */
-function asUnread(seen: Fingerprint): Fingerprint {
-  return { ...seen, size: -1 };
-}
-
-/** Whether nothing can be said of a path, since it, or a folder above it, could not be looked at. */
-function isUnlisted({ unlisted }: FolderScan, path: string): boolean {
-  return unlisted.some((parent) => parent === "" || path === parent || path.startsWith(`${parent}/`));
 }
 
 function parentOf(path: string): string {
