@@ -27,8 +27,12 @@ declare global {
   var osmTurnsWorked: number[] | undefined;
 }
 
-/** Runs in the process that is looked into, as its own text: notes what each turn works, without keeping the loop from resting. */
+/**
+ * Runs in the process that is looked into, as its own text: notes what each turn works, without keeping the loop from resting.
+ * Goes on with what it has noted where it runs already.
+ */
 export function noteTurns(): void {
+  if (globalThis.osmTurnsWorked !== undefined) return;
   globalThis.osmTurnsWorked = [];
   const worked = () => {
     const { user, system } = (process.threadCpuUsage ?? process.cpuUsage)();
