@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { contentHash } from "../lib/mod.ts";
 import { type Fingerprint, fingerprintOf, isSameFingerprint, unreadableMessage } from "./folder-scan.ts";
-import { type ParsedFile, parseManifestText, unreadableFile } from "./manifest-text.ts";
+import { type ParsedFile, parseJsonManifest, parseManifestText, unreadableFile } from "./manifest-text.ts";
 
 /** Text to read on another thread. */
 export interface ParseJob {
@@ -86,16 +86,12 @@ export function readWholeJson(
     if (bytes === undefined) return undefined;
     const content = contentHash(bytes);
     if (content === before) return { parsed: undefined, content };
-    const text = UTF_8.decode(bytes);
-    return isObject(JSON.parse(text)) ? { parsed: parseManifestText(text, file), content } : undefined;
+    const parsed = parseJsonManifest(UTF_8.decode(bytes), file);
+    return parsed && { parsed, content };
   } catch {
     // It is read again when it rests, and what is wrong with it is told then.
     return undefined;
   }
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null;
 }
 
 /** A pipe that took the file's place must not hold the thread. */

@@ -61,12 +61,27 @@ const CLUSTER_SCOPED: ReadonlySet<string> = new Set([
  * name. Pure, and never throws for any text.
  */
 export function parseManifestText(text: string, file: string): ParsedFile {
+  const json = parseJsonManifest(text, file);
+  if (json !== undefined) return json;
+  const read = readYaml(text);
+  if ("message" in read) return unreadableFile(file, read.line, "syntax-error", `The text is no YAML: ${read.message}`);
+  return objectsOf(read, file);
+}
+
+/** As {@link parseManifestText}; undefined when the text is not one whole JSON object or list. */
+export function parseJsonManifest(text: string, file: string): ParsedFile | undefined {
+  const json = parseJson(text);
+  return json && objectsOf({ documents: [json], lineOf: () => undefined }, file);
+}
+
+interface Documents {
+  readonly documents: readonly { readonly value: unknown; readonly line: number }[];
+  readonly lineOf: (value: object) => number | undefined;
+}
+
+function objectsOf(read: Documents, file: string): ParsedFile {
   const objects: ManifestObject[] = [];
   const rejections: Rejection[] = [];
-  const json = parseJson(text);
-  const read = json === undefined ? readYaml(text) : { documents: [json], lineOf: () => undefined };
-  if ("message" in read) return unreadableFile(file, read.line, "syntax-error", `The text is no YAML: ${read.message}`);
-
   const visit = (value: unknown, line: number, depth: number): void => {
     if (value === null || value === undefined) return;
     const items = listItems(value);
