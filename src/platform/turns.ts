@@ -8,7 +8,10 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Milliseconds of processor time of this thread; of the whole process where the runtime knows no better. */
+/**
+ * Milliseconds of processor time of this thread; of the whole process where the runtime knows no better. Deno on Linux tells
+ * it in steps of 10: right on the whole, but of a single turn it says little.
+ */
 export function workedMs(): number {
   const { user, system } = (process.threadCpuUsage ?? process.cpuUsage)();
   return (user + system) / 1000;
