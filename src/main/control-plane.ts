@@ -10,6 +10,7 @@ import {
   systemClock,
 } from "../lib/mod.ts";
 import { type ChangeSet, DEFAULT_SETTINGS } from "../mesh/mod.ts";
+import { countOuterMemoryInHeapLimit } from "../platform/process-memory.ts";
 import { createDeliveryTracker, createPushEngine, createResourceSource, type PushEngine } from "../push/mod.ts";
 import { controlActions, ownRejections, readModel } from "./control-plane-api.ts";
 import { type ControlPlaneState, socketPaths } from "./control-plane-state.ts";
@@ -47,6 +48,8 @@ export interface ControlPlane {
 
 /** Starts the control plane over a folder, and over what the node tells it when there are local pods. */
 export async function startControlPlane(options: ControlPlaneOptions, io: ControlPlaneIo): Promise<ControlPlane> {
+  // Who asks for no threads asks for a small process.
+  if (options.workers > 0) countOuterMemoryInHeapLimit();
   const edge = createEdge(io);
   observeProcess(edge.metrics, options.version);
   const stopMeasuring = observeLoopDelay(edge.metrics, edge.clock);

@@ -1,6 +1,12 @@
+import v8 from "node:v8";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { skipOnDeno } from "../../test/support/needs.ts";
-import { beginWithYoungHeap, controlPlaneEnvironment, heapFlags } from "./process-memory.ts";
+import {
+  beginWithYoungHeap,
+  controlPlaneEnvironment,
+  countOuterMemoryInHeapLimit,
+  heapFlags,
+} from "./process-memory.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -63,3 +69,21 @@ describe("huge pages for what malloc gives out", () => {
     ]);
   });
 });
+
+test.each([
+  { version: "14.6.202.34-node.34", heapMiB: 2048, flags: [["--external-memory-accounted-in-global-limit"]] },
+  { version: "14.6.202.34-node.34", heapMiB: 512, flags: [] },
+  { version: "12.4.254.21-node.57", heapMiB: 2048, flags: [] },
+])(
+  "V8 $version with a heap of $heapMiB MiB is told that connections are no reason to look through it, or not",
+  (given) => {
+    const told = vi.spyOn(v8, "setFlagsFromString").mockReturnValue(undefined);
+    vi.spyOn(process, "versions", "get").mockReturnValue({ ...process.versions, v8: given.version });
+    vi.spyOn(v8, "getHeapStatistics").mockReturnValue({
+      ...v8.getHeapStatistics(),
+      heap_size_limit: given.heapMiB * 2 ** 20,
+    });
+    countOuterMemoryInHeapLimit();
+    expect(told.mock.calls).toEqual("Deno" in globalThis ? [] : given.flags);
+  },
+);
