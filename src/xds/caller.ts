@@ -61,7 +61,9 @@ export class Caller {
     this.leave();
     socket.removeAllListeners("data");
     socket.pause();
-    socket.unshift(Buffer.concat(this.#said));
+    const [first] = this.#said;
+    // Nearly always one piece, which need not be copied.
+    socket.unshift(this.#said.length === 1 ? first : Buffer.concat(this.#said));
     this.#said = [];
     return socket;
   }

@@ -9,11 +9,16 @@ const { DeltaDiscoveryRequest } = envoy.service.discovery.v3;
 type Message = Parameters<typeof DeltaDiscoveryRequest.encode>[0];
 
 const bytesOf = (message: Message) => Buffer.from(DeltaDiscoveryRequest.encode(message).finish());
-/** With what it claims as a map. */
+/** With what it names as an array and what it claims as a map. */
 const plain = (request: DeltaRequest | undefined) => {
   if (request === undefined) return undefined;
   const claims = request.initialVersions;
-  return { ...request, initialVersions: new Map([...claims.keys()].map((name) => [name, claims.get(name)])) };
+  const subscribe = [...request.subscribe];
+  return {
+    ...request,
+    subscribe,
+    initialVersions: new Map([...claims.keys()].map((name) => [name, claims.get(name)])),
+  };
 };
 const ack = { typeUrl: TYPE_URLS.endpoints, responseNonce: "4711" };
 
@@ -103,6 +108,15 @@ test("a buffer that is used again for other bytes does not change what was read 
   const first = read(buffer);
   bytesOf({ ...ack, responseNonce: "2" }).copy(buffer);
   expect([first?.nonce, read(buffer)?.nonce, first?.nonce]).toEqual(["1", "2", "1"]);
+});
+
+test("what a request names and claims stays as it was when its buffer is used again", () => {
+  const bytes = bytesOf({ ...ack, resourceNamesSubscribe: ["a", "*"], initialResourceVersions: { größe: "1" } });
+  const request = deltaRequestReader()(bytes);
+  bytes.fill(0);
+  expect([...(request?.subscribe ?? [])]).toEqual(["a", "*"]);
+  expect(["*", "a", "b", "aa"].map((name) => request?.subscribe.includes(name))).toEqual([true, true, false, false]);
+  expect(request?.initialVersions.get("größe")).toBe("1");
 });
 
 test("a node with two ids is left to the decoder, which takes the last", () => {

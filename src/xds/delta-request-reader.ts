@@ -3,8 +3,9 @@
  * hundreds of resources and stand behind a node of up to 100 kB. Whatever else a message holds, or how else it is written,
  * is left to the decoder of `messages.ts`.
  */
-import { isAscii } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { ListedClaims } from "./listed-claims.ts";
+import { ListedNames } from "./listed-names.ts";
 import type { DeltaRequest } from "./protocol.ts";
 import { TYPE_URLS } from "./resource.ts";
 
@@ -26,6 +27,7 @@ const SLOTS = 64;
 const BYTES_MAX = 256;
 
 const NO_NAMES: readonly string[] = [];
+const NO_PLACES: readonly number[] = [];
 const NO_VERSIONS: ReadonlyMap<string, string> = new Map();
 /** What stands for bytes that are no UTF-8. */
 const REPLACEMENT = "\ufffd";
@@ -37,15 +39,16 @@ const REPLACEMENT = "\ufffd";
 export function deltaRequestReader(): (bytes: Uint8Array) => DeltaRequest | undefined {
   const remembered: ({ readonly bytes: Buffer; readonly request: DeltaRequest } | undefined)[] = [];
   for (let slot = 0; slot < SLOTS; slot++) remembered.push(undefined);
+  const places: Places = { names: new PlaceList(), claims: new PlaceList() };
   return (bytes) => {
     const { length } = bytes;
     if (length === 0) return undefined;
-    if (length > BYTES_MAX) return readDeltaRequest(bytes);
+    if (length > BYTES_MAX) return readDeltaRequest(bytes, places);
     // The nonce comes last, so that the last byte tells most of what is under way apart.
     const slot = ((bytes[length - 1] ?? 0) ^ (length << 3)) & (SLOTS - 1);
     const last = remembered[slot];
     if (last?.bytes.equals(bytes)) return last.request;
-    const request = readDeltaRequest(bytes);
+    const request = readDeltaRequest(bytes, places);
     if (request !== undefined && isShareable(request)) remembered[slot] = { bytes: ownCopy(bytes), request };
     return request;
   };
@@ -69,29 +72,47 @@ interface Field {
   end: number;
 }
 
-function readDeltaRequest(bytes: Uint8Array): DeltaRequest | undefined {
+/** Where texts begin and end. Used again for each request: an array that grows leaves twice its size behind. */
+class PlaceList {
+  readonly #numbers: number[] = [];
+  #count = 0;
+
+  clear(): void {
+    this.#count = 0;
+  }
+
+  add(start: number, end: number): void {
+    this.#numbers[this.#count++] = start;
+    this.#numbers[this.#count++] = end;
+  }
+
+  /** A copy; undefined where there are none. */
+  found(): number[] | undefined {
+    return this.#count === 0 ? undefined : this.#numbers.slice(0, this.#count);
+  }
+}
+
+/** Of names, and of claims' names and versions, counted from the first of them. */
+interface Places {
+  readonly names: PlaceList;
+  readonly claims: PlaceList;
+}
+
+function readDeltaRequest(bytes: Uint8Array, places: Places): DeltaRequest | undefined {
   const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const field: Field = { tag: 0, start: 0, end: 0 };
   let [typeUrl, nonce, nodeId] = ["", "", ""];
-  let subscribe: string[] | undefined;
   let unsubscribe: string[] | undefined;
-  let versions: ListedClaims | undefined;
-  let cut: Text | undefined;
-  const text: Text = (start, end) => {
-    cut ??= textFrom(message, start);
-    return cut(start, end);
-  };
+  let from = -1;
+  places.names.clear();
+  places.claims.clear();
   while (field.end < message.length) {
     if (!nextField(message, field, message.length)) return undefined;
+    if (from < 0 && (field.tag === INITIAL_VERSION || field.tag === SUBSCRIBE)) from = field.start;
     if (field.tag === INITIAL_VERSION) {
-      versions ??= new ListedClaims();
-      if (!addVersion(message, field, text, versions)) return undefined;
-    } else if (field.tag === SUBSCRIBE) {
-      const name = text(field.start, field.end);
-      if (name === undefined) return undefined;
-      if (subscribe === undefined) subscribe = [name];
-      else subscribe.push(name);
-    } else if (field.tag === TYPE_URL) typeUrl = knownTypeUrl(message, field);
+      if (!addClaim(message, field, from, places.claims)) return undefined;
+    } else if (field.tag === SUBSCRIBE) places.names.add(field.start - from, field.end - from);
+    else if (field.tag === TYPE_URL) typeUrl = knownTypeUrl(message, field);
     else if (field.tag === RESPONSE_NONCE) nonce = message.toString("utf8", field.start, field.end);
     else if (field.tag === UNSUBSCRIBE) {
       const name = ownText(message, field.start, field.end);
@@ -105,29 +126,39 @@ function readDeltaRequest(bytes: Uint8Array): DeltaRequest | undefined {
     } else return undefined;
   }
   if (typeUrl === "") return undefined;
+  const subscribe = places.names.found();
+  const claims = places.claims.found();
+  const texts = from < 0 ? message : ownTexts(message.subarray(from), subscribe, claims);
+  if (texts === undefined) return undefined;
   return {
     kind: "delta-request",
     typeUrl,
     nodeId,
     nonce,
-    subscribe: subscribe ?? NO_NAMES,
+    subscribe: subscribe === undefined ? NO_NAMES : new ListedNames(texts, subscribe),
     unsubscribe: unsubscribe ?? NO_NAMES,
-    initialVersions: versions ?? NO_VERSIONS,
+    initialVersions: claims === undefined ? NO_VERSIONS : new ListedClaims(texts, claims),
     error: undefined,
   };
 }
 
-/** Text between two places of a message; undefined where it is no UTF-8. */
-type Text = (start: number, end: number) => string | undefined;
+/** A copy of what names and claims stand in; undefined where one of them is no UTF-8. */
+function ownTexts(
+  bytes: Buffer,
+  names: readonly number[] | undefined,
+  claims: readonly number[] | undefined,
+): Buffer | undefined {
+  // Nearly always: names and versions are ASCII, and so is what stands between short ones.
+  if (!isAscii(bytes) && !(isText(bytes, names ?? NO_PLACES) && isText(bytes, claims ?? NO_PLACES))) return undefined;
+  // In memory of its own: a part of Node's pool would keep all of it alive for as long as the request waits.
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  return own;
+}
 
-/**
- * Names and versions are nearly always ASCII: then what follows `from` becomes one string, of which all of them are cut. It
- * lives as long as any of them, so that only what is looked up and dropped may be read in this way.
- */
-function textFrom(message: Buffer, from: number): Text {
-  if (!isAscii(message.subarray(from))) return (start, end) => ownText(message, start, end);
-  const whole = message.toString("latin1", from);
-  return (start, end) => whole.slice(start - from, end - from);
+function isText(bytes: Buffer, places: readonly number[]): boolean {
+  for (let n = 0; n < places.length; n += 2) if (!isUtf8(bytes.subarray(places[n], places[n + 1]))) return false;
+  return true;
 }
 
 function ownText(message: Buffer, start: number, end: number): string | undefined {
@@ -135,14 +166,15 @@ function ownText(message: Buffer, start: number, end: number): string | undefine
   return text.includes(REPLACEMENT) ? undefined : text;
 }
 
-/** False for an entry that is not a key followed by a value. */
-function addVersion(message: Buffer, field: Field, text: Text, versions: ListedClaims): boolean {
+/** Notes where a claim's name and version are, counted from `from`. False for an entry that is not a key followed by a value. */
+function addClaim(message: Buffer, field: Field, from: number, places: PlaceList): boolean {
   const { end } = field;
   field.end = field.start;
-  const name = nextField(message, field, end, ENTRY_KEY) ? text(field.start, field.end) : undefined;
-  const version = nextField(message, field, end, ENTRY_VALUE) ? text(field.start, field.end) : undefined;
-  if (field.end !== end || name === undefined || version === undefined) return false;
-  versions.add(name, version);
+  if (!nextField(message, field, end, ENTRY_KEY)) return false;
+  const { start: nameStart, end: nameEnd } = field;
+  if (!nextField(message, field, end, ENTRY_VALUE) || field.end !== end) return false;
+  places.add(nameStart - from, nameEnd - from);
+  places.add(field.start - from, field.end - from);
   return true;
 }
 

@@ -1,23 +1,31 @@
+import { joined } from "./listed-names.ts";
 import type { Claims } from "./protocol.ts";
 
 /**
- * Claims as they were read, one after the other. Most are compared with a table and dropped: only who asks for one by its
+ * Claims as they stand in a request. Most are compared with a table and dropped, byte by byte: only who asks for one by its
  * name has a map made of them, for which each name would have to be looked up among all strings of the process.
  */
 export class ListedClaims implements Claims {
-  readonly #names: string[] = [];
-  readonly #versions: string[] = [];
+  readonly bytes: Buffer;
+  /** Where name and version begin and end, four numbers for each claim. */
+  readonly places: readonly number[];
   #map: Map<string, string> | undefined;
+
+  /** `bytes`, which are kept, are UTF-8 in each of the `places`. */
+  constructor(bytes: Buffer, places: readonly number[]) {
+    this.bytes = bytes;
+    this.places = places;
+  }
+
+  static of(claims: Iterable<readonly [name: string, version: string]>): ListedClaims {
+    const places: number[] = [];
+    const bytes = joined([...claims].flat(), places);
+    return new ListedClaims(bytes, places);
+  }
 
   /** Counts a name as often as it was said. */
   get size(): number {
-    return this.#names.length;
-  }
-
-  /** Not to be called any more once somebody has asked. */
-  add(name: string, version: string): void {
-    this.#names.push(name);
-    this.#versions.push(version);
+    return this.places.length / 4;
   }
 
   get(name: string): string | undefined {
@@ -30,17 +38,19 @@ export class ListedClaims implements Claims {
 
   /** In the order of the request, a name as often as it was said. */
   forEach(action: (version: string, name: string) => void): void {
-    for (let n = 0; n < this.#names.length; n++) action(this.#versions[n] as string, this.#names[n] as string);
+    const { bytes, places } = this;
+    for (let n = 0; n < places.length; n += 4) {
+      const name = bytes.toString("utf8", places[n], places[n + 1]);
+      action(bytes.toString("utf8", places[n + 2], places[n + 3]), name);
+    }
   }
 
   /** What is said last of a name counts. */
   #byName(): ReadonlyMap<string, string> {
-    if (this.#map === undefined) {
-      this.#map = new Map();
-      for (let n = 0; n < this.#names.length; n++) {
-        this.#map.set(this.#names[n] as string, this.#versions[n] as string);
-      }
-    }
-    return this.#map;
+    if (this.#map !== undefined) return this.#map;
+    const map = new Map<string, string>();
+    this.forEach((version, name) => void map.set(name, version));
+    this.#map = map;
+    return map;
   }
 }

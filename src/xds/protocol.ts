@@ -8,6 +8,12 @@ export interface Claims {
   forEach(action: (version: string, name: string) => void): void;
 }
 
+/** Names in the order in which a request says them. An array is one. */
+export interface SaidNames extends Iterable<string> {
+  readonly length: number;
+  includes(name: string): boolean;
+}
+
 /** A `DeltaDiscoveryRequest`, as far as the protocol looks at it. */
 export interface DeltaRequest {
   readonly kind: "delta-request";
@@ -15,7 +21,7 @@ export interface DeltaRequest {
   /** Empty when the message carries no node. */
   readonly nodeId: string;
   readonly nonce: string;
-  readonly subscribe: readonly string[];
+  readonly subscribe: SaidNames;
   readonly unsubscribe: readonly string[];
   readonly initialVersions: Claims;
   /** What the client says about a response that it refused. */

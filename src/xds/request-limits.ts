@@ -1,10 +1,12 @@
-import type { Claims, StreamEnd } from "./protocol.ts";
+import { ListedClaims } from "./listed-claims.ts";
+import { ListedNames, longestOf } from "./listed-names.ts";
+import type { Claims, SaidNames, StreamEnd } from "./protocol.ts";
 import type { StreamState } from "./stream-state.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What a request says of names. */
 interface NamesSaid {
-  readonly named: readonly string[];
+  readonly named: SaidNames;
   readonly claims: Claims;
   readonly leaving: readonly string[];
 }
@@ -20,7 +22,7 @@ export function withinLimits(
   if (!state.subscriptions.includes(subscription) && state.subscriptions.length >= typesMax) {
     return exhausted(`a stream may ask for at most ${typesMax} resource types`);
   }
-  if (longest(named, claims) > nameCharsMax || subscription.typeUrl.length > nameCharsMax) {
+  if (hasLonger(named, claims, nameCharsMax) || subscription.typeUrl.length > nameCharsMax) {
     return exhausted(`a resource name or a type URL may have at most ${nameCharsMax} characters`);
   }
   if (named.length + claims.size + subscription.names.size <= namesMax) return undefined;
@@ -32,12 +34,14 @@ export function withinLimits(
   return undefined;
 }
 
-/** Characters of the longest name. */
-function longest(named: readonly string[], claims: Claims): number {
-  let chars = 0;
-  for (let n = 0; n < named.length; n++) chars = Math.max(chars, (named[n] as string).length);
+/** Whether a name has more characters than this. It never has more of them than bytes. */
+function hasLonger(named: SaidNames, claims: Claims, charsMax: number): boolean {
+  const areNamesShort = named instanceof ListedNames && longestOf(named.places, 2) <= charsMax;
+  if (!areNamesShort) for (const name of named) if (name.length > charsMax) return true;
+  if (claims instanceof ListedClaims && longestOf(claims.places, 4) <= charsMax) return false;
+  let isLonger = false;
   claims.forEach((_version, name) => {
-    chars = Math.max(chars, name.length);
+    isLonger ||= name.length > charsMax;
   });
-  return chars;
+  return isLonger;
 }

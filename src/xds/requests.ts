@@ -1,5 +1,5 @@
 import { ABSENT, ASKED, type Held, HeldNames, owed, UNCERTAIN } from "./held-names.ts";
-import type { Claims, DeltaRequest, SotwRequest, StreamEnd } from "./protocol.ts";
+import type { Claims, DeltaRequest, SaidNames, SotwRequest, StreamEnd } from "./protocol.ts";
 import { withinLimits } from "./request-limits.ts";
 import { type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
 import {
@@ -44,7 +44,7 @@ export function takeDeltaRequest(
   if (known !== undefined) judge(state, known, request.nonce, request.error, verdicts);
   for (const name of leaving) unsubscribe(subscription, name);
   const claims = known === undefined ? initialVersions : NO_CLAIMS;
-  const names = named.includes(WILDCARD) ? named.filter((name) => name !== WILDCARD) : named;
+  const names = named.includes(WILDCARD) ? [...named].filter((name) => name !== WILDCARD) : named;
   const wantsAll =
     names.length < named.length || (known === undefined && named.length === 0 && hasLegacyWildcard(typeUrl));
   if (named.length > 0) subscription.hasNamed = true;
@@ -70,11 +70,7 @@ function beginWithAll(
   state: StreamState,
   table: ResourceTable,
   subscription: Subscription,
-  {
-    names,
-    wantsAll,
-    claims,
-  }: { readonly names: readonly string[]; readonly wantsAll: boolean; readonly claims: Claims },
+  { names, wantsAll, claims }: { readonly names: SaidNames; readonly wantsAll: boolean; readonly claims: Claims },
 ): boolean {
   const typeUrl = subscription.typeUrl as TypeUrl;
   const all = namesOf(table, typeUrl);

@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { ListedClaims } from "./listed-claims.ts";
+import { ListedNames } from "./listed-names.ts";
 import { refusalMemory } from "./refusals.ts";
 import { type ResourceTable, TYPE_URLS, type TypeUrl } from "./resource.ts";
 import { Roster, rosters } from "./roster.ts";
@@ -11,11 +12,7 @@ import { tableDifference } from "./table-difference.ts";
 const typeUrl = TYPE_URLS.cluster;
 const resource = (name: string) => ({ typeUrl, name, version: `v-${name}`, bytes: new Uint8Array(10) });
 
-function claims(...entries: readonly (readonly [string, string])[]): ListedClaims {
-  const listed = new ListedClaims();
-  for (const [name, version] of entries) listed.add(name, version);
-  return listed;
-}
+const claims = (...entries: readonly (readonly [string, string])[]) => ListedClaims.of(entries);
 
 test("a list stands for all names only when it says each of them once, however often one asks", () => {
   const roster = new Roster([resource("a"), resource("b")]);
@@ -40,6 +37,22 @@ test("who claims another version, another name, one too few, or one twice instea
   ]) {
     expect(roster.isHeldBy(wrong)).toBe(false);
   }
+});
+
+test("whose versions are another one's, cut in another place, does not hold all", () => {
+  const roster = new Roster([resource("a"), resource("ab")]);
+  expect(roster.isHeldBy(claims(["a", "v-a"], ["ab", "v-ab"]))).toBe(true);
+  expect(roster.isHeldBy(claims(["a", "v-ab"], ["ab", "v-a"]))).toBe(false);
+  expect(
+    roster.isHeldBy(
+      new Map([
+        ["a", "v-a"],
+        ["ab", "v-ab"],
+      ]),
+    ),
+  ).toBe(true);
+  expect(roster.isNamedBy(ListedNames.of(["ab", "a"]))).toBe(true);
+  expect(roster.isNamedBy(ListedNames.of(["aa", "b"]))).toBe(false);
 });
 
 test("a table is listed once for all who begin with it, and forgotten when nobody does", () => {

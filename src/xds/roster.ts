@@ -1,5 +1,8 @@
 import type { ABSENT, ASKED, Held } from "./held-names.ts";
-import type { Claims } from "./protocol.ts";
+import { ListedClaims } from "./listed-claims.ts";
+import { ListedNames } from "./listed-names.ts";
+import { NameIndex, viewOf } from "./name-index.ts";
+import type { Claims, SaidNames } from "./protocol.ts";
 import type { Resource, ResourceTable, TypeUrl } from "./resource.ts";
 import { isNameSet } from "./subscribed-names.ts";
 
@@ -11,7 +14,8 @@ export class Roster {
   readonly resources: readonly Resource[];
   /** Of names and contents. */
   readonly bytes: number;
-  readonly #positions: ReadonlyMap<string, number>;
+  /** Made when somebody is compared. */
+  #index: NameIndex | undefined;
   readonly #alike = new Map<Held, readonly Held[]>();
   /** In which round a name was seen last: without it a list that says one name twice would pass for a whole one. */
   readonly #seen: Uint32Array;
@@ -20,7 +24,6 @@ export class Roster {
   constructor(resources: readonly Resource[]) {
     this.resources = resources;
     this.bytes = resources.reduce((sum, { name, bytes }) => sum + name.length + bytes.length, 0);
-    this.#positions = new Map(resources.map(({ name }, position) => [name, position]));
     this.#seen = new Uint32Array(resources.length);
   }
 
@@ -35,31 +38,46 @@ export class Roster {
   }
 
   /** Whether the list says each name once, and no other. */
-  isNamedBy(names: readonly string[]): boolean {
+  isNamedBy(names: SaidNames): boolean {
     if (names.length !== this.resources.length) return false;
+    const { bytes, places } = names instanceof ListedNames ? names : ListedNames.of(names);
+    const view = viewOf(bytes);
     this.#round++;
-    for (let n = 0; n < names.length; n++) if (this.#see(names[n] as string) === undefined) return false;
+    for (let n = 0; n < places.length; n += 2) {
+      if (this.#see(view, places[n] as number, places[n + 1] as number) < 0) return false;
+    }
     return true;
   }
 
   /** Whether each resource is claimed in its version, and nothing else is. */
   isHeldBy(claims: Claims): boolean {
     if (claims.size !== this.resources.length) return false;
+    const { bytes, places } = claims instanceof ListedClaims ? claims : listed(claims);
+    const view = viewOf(bytes);
     this.#round++;
-    let held = 0;
-    claims.forEach((version, name) => {
-      if (this.#see(name)?.version === version) held++;
-    });
-    return held === this.resources.length;
+    for (let n = 0; n < places.length; n += 4) {
+      const position = this.#see(view, places[n] as number, places[n + 1] as number);
+      if (position < 0) return false;
+      const [start, end] = [places[n + 2] as number, places[n + 3] as number];
+      if (!this.#index?.hasVersion(position, view, start, end)) return false;
+    }
+    return true;
   }
 
-  /** Undefined: there is none of the name, or it was seen in this round. */
-  #see(name: string): Resource | undefined {
-    const position = this.#positions.get(name);
-    if (position === undefined || this.#seen[position] === this.#round) return undefined;
+  /** Position of the name; -1 where there is none, or where it was seen in this round. */
+  #see(bytes: DataView, start: number, end: number): number {
+    this.#index ??= new NameIndex(this.resources);
+    const position = this.#index.find(bytes, start, end);
+    if (position < 0 || this.#seen[position] === this.#round) return -1;
     this.#seen[position] = this.#round;
-    return this.resources[position];
+    return position;
   }
+}
+
+function listed(claims: Claims): ListedClaims {
+  const entries: [string, string][] = [];
+  claims.forEach((version, name) => void entries.push([name, version]));
+  return ListedClaims.of(entries);
 }
 
 /** Makes the rosters of tables, each once for the streams of a server that begin with the table within a while. */
