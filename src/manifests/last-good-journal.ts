@@ -37,7 +37,8 @@ const STALE_MAX_BYTES = 1024 * 1024;
 /**
  * What files said last, in one file on disk to which records are added, the last one of a file counts. When more than half
  * of it is stale, what counts is written to a new one, which takes its place. Whatever was cut off while it was written is
- * left out: all before it stands. Calls must not overlap; they throw what the system throws, and leave all as it was.
+ * left out: all before it stands. Calls must not overlap; they throw what the system throws. A journal whose `write` has
+ * thrown is to be opened anew: what was there before stands, and perhaps some of what was to be written.
  */
 export class LastGoodJournal {
   readonly #path: string;
@@ -85,7 +86,10 @@ export class LastGoodJournal {
     try {
       const bytes = await new Window(handle).at(place.offset, place.bytes);
       const objects = parseLines(new TextDecoder().decode(bytes.subarray(place.headerBytes)));
-      return objects !== undefined && digestOf(objects) === place.digest ? objects : undefined;
+      if (objects !== undefined && digestOf(objects) === place.digest) return objects;
+      // Else it would pass for kept when the file says the same again.
+      this.#note(file, undefined);
+      return undefined;
     } finally {
       await handle.close();
     }
@@ -97,8 +101,11 @@ export class LastGoodJournal {
     let offset = 0;
     try {
       const { size } = await handle.stat();
-      // Somebody has removed it, and what was in it.
-      if (size < this.#end) this.#forget();
+      // Somebody has removed it, or some of what was in it.
+      if (size < this.#end) {
+        this.#forget();
+        await this.#index(handle);
+      }
       // Something of a record that could not be written whole.
       if (size > this.#end) await handle.truncate(this.#end);
       offset = this.#end;
@@ -171,6 +178,8 @@ export class LastGoodJournal {
           end += place.bytes;
         }
         await out.flush();
+        // Else the new name may be on disk before the bytes, and a machine that stops then has neither.
+        await to.sync();
       } finally {
         await to.close();
       }

@@ -1,8 +1,10 @@
 import {
   appendFileSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -104,12 +106,31 @@ test("what is kept after somebody has removed it all is there after a restart", 
   expect(await open().load("b.json")).toEqual(says("2"));
 });
 
-test("what is not what was written is not taken", async () => {
+test("what is left after somebody has cut off some of it stays", async () => {
+  const first = open();
+  first.save("a.json", says("1"));
+  await first.flushed();
+  const { size } = statSync(journal());
+  first.save("b.json", says("2"));
+  await first.flushed();
+  truncateSync(journal(), size);
+  first.save("c.json", says("3"));
+  await first.flushed();
+  const next = open();
+  expect(await next.filesOf(() => true)).toEqual(["a.json", "c.json"]);
+  expect(await next.load("a.json")).toEqual(says("1"));
+});
+
+test("what is not what was written is not taken, and is written again", async () => {
   const first = open();
   first.save("a.json", says("1"));
   await first.flushed();
   writeFileSync(journal(), readFileSync(journal(), "utf8").replace('"value":"1"', '"value":"2"'));
-  expect(await open().load("a.json")).toBeUndefined();
+  const next = open();
+  expect(await next.load("a.json")).toBeUndefined();
+  next.save("a.json", says("1"));
+  await next.flushed();
+  expect(await open().load("a.json")).toEqual(says("1"));
 });
 
 test("a file that changes again and again takes bounded room, and the others stay", async () => {
@@ -155,4 +176,41 @@ test("where nothing can be written, it is told once, and nothing waits", async (
     await lastGood.flushed();
   }
   expect(lines).toEqual(["last good manifests are not kept"]);
+});
+
+test("what could not be written is written when it can be, though no file has changed since", async () => {
+  const first = open();
+  for (const file of ["a.json", "gone.json"]) first.save(file, says("1"));
+  await first.flushed();
+  renameSync(join(top, "state"), join(top, "aside"));
+  writeFileSync(join(top, "state"), "a file");
+  first.save("a.json", says("2"));
+  first.remove("gone.json");
+  await first.flushed();
+  expect(await first.load("a.json")).toEqual(says("2"));
+  expect(await first.load("gone.json")).toBeUndefined();
+  rmSync(join(top, "state"));
+  renameSync(join(top, "aside"), join(top, "state"));
+  await first.flushed();
+  const next = open();
+  expect(await next.load("a.json")).toEqual(says("2"));
+  expect(await next.filesOf(() => true)).toEqual(["a.json"]);
+});
+
+test("what could not be written is tried again by itself", async () => {
+  const clock = manualClock(0);
+  const lines: string[] = [];
+  const log = { ...silentLog(), warn: (text: string) => void lines.push(text) };
+  const lastGood = createLastGood(join(top, "state"), { clock, log });
+  writeFileSync(join(top, "state"), "a file");
+  lastGood.save("a.json", says("1"));
+  clock.advance(1000);
+  await expect.poll(() => lines).toEqual(["last good manifests are not kept"]);
+  rmSync(join(top, "state"));
+  await expect
+    .poll(() => {
+      clock.advance(60_000);
+      return existsSync(journal());
+    })
+    .toBe(true);
 });

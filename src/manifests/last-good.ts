@@ -19,7 +19,7 @@ export interface LastGood {
   remove(file: string): void;
   /** Removes what all other files said. */
   keepOnly(files: ReadonlySet<string>): void;
-  /** Resolves when everything asked for so far is on disk. */
+  /** Resolves when everything asked for so far is on disk, or cannot be written. Nothing is tried again after that. */
   flushed(): Promise<void>;
 }
 
@@ -27,6 +27,8 @@ type Wishes = Map<string, readonly ManifestObject[] | undefined>;
 
 /** What changes again in this time is written once. */
 const BEHIND_MS = 1000;
+/** What could not be written is tried again after so long: all of a folder may be compared for that. */
+const RETRY_MS = 60_000;
 /** Comparing with what is kept lets everything else go first after this long. */
 const SLICE_MS = 5;
 
@@ -34,6 +36,8 @@ const SLICE_MS = 5;
 export function createLastGood(dir: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): LastGood {
   /** What is to be written or, when undefined, removed; the newest wish for a file alone counts. */
   let wishes: Wishes = new Map();
+  /** Older wishes that are being written, or could not be. */
+  let unwritten: Wishes = new Map();
   let journal: LastGoodJournal | undefined;
   /** One use of the journal at a time. */
   let last: Promise<unknown> = Promise.resolve();
@@ -41,7 +45,8 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
   let cancelTimer: (() => void) | undefined;
   /** Files to keep, when others are to be removed. */
   let kept: ReadonlySet<string> | undefined;
-  let hasWarned = false;
+  /** Told once, until it works again. */
+  let hasFailed = false;
 
   const withJournal = <T>(use: (journal: LastGoodJournal) => T | Promise<T>): Promise<T> => {
     const used = last.then(async () => {
@@ -64,8 +69,9 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
     return changes;
   };
   const work = async () => {
-    const batch = wishes;
+    const batch: Wishes = new Map([...unwritten, ...wishes]);
     const keeping = kept;
+    unwritten = batch;
     wishes = new Map();
     kept = undefined;
     try {
@@ -76,17 +82,26 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
         const changes = await changesOf(batch, open);
         if (changes.length > 0) await open.write(changes);
       });
+      unwritten = new Map();
+      hasFailed = false;
     } catch (error) {
-      if (!hasWarned) log.warn("last good manifests are not kept", { dir, error: codeOf(error) });
-      hasWarned = true;
+      if (!hasFailed) log.warn("last good manifests are not kept", { dir, error: codeOf(error) });
+      hasFailed = true;
+      kept ??= keeping;
+      // Of what is not there nothing has to be removed: else the names of all files that ever were would gather.
+      for (const [file, objects] of batch) {
+        if (objects === undefined && journal?.digestOf(file) === undefined) batch.delete(file);
+      }
+      journal = undefined;
     }
     worker = undefined;
-    if (kept !== undefined || wishes.size > 0) cancelTimer ??= clock.after(BEHIND_MS, begin);
+    if (isDue()) cancelTimer ??= clock.after(hasFailed ? RETRY_MS : BEHIND_MS, begin);
   };
+  const isDue = () => kept !== undefined || wishes.size + unwritten.size > 0;
   const begin = () => {
     cancelTimer?.();
     cancelTimer = undefined;
-    if (kept !== undefined || wishes.size > 0) worker ??= work();
+    if (isDue()) worker ??= work();
   };
   const wish = (file: string, objects: readonly ManifestObject[] | undefined) => {
     wishes.set(file, objects);
@@ -95,7 +110,7 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
 
   return {
     async load(file) {
-      if (wishes.has(file)) return wishes.get(file);
+      for (const pending of [wishes, unwritten]) if (pending.has(file)) return pending.get(file);
       try {
         return await withJournal((open) => open.read(file));
       } catch (error) {
@@ -118,7 +133,12 @@ export function createLastGood(dir: string, { clock, log }: { readonly clock: Cl
       begin();
     },
     async flushed() {
-      for (begin(); worker !== undefined; begin()) await worker;
+      do {
+        begin();
+        await worker;
+      } while (isDue() && !hasFailed);
+      cancelTimer?.();
+      cancelTimer = undefined;
     },
   };
 }
