@@ -113,7 +113,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     renewTicketKeys: (keys) => transport.renewTicketKeys(keys),
     endPeer: (uuid, reason) => sessions.endPeer(uuid, reason),
     async close() {
-      sessions.endAll("the control plane is stopping");
+      await sessions.endAll("the control plane is stopping");
       await transport.close();
     },
   };

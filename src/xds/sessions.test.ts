@@ -109,3 +109,17 @@ test("streams that come and go, one after the other, take one place, and two tha
   open();
   expect(slots.slice(100)).toEqual([0, 1]);
 });
+
+test("a server that stops ends thousands of streams without stopping everything else, and takes none in meanwhile", async () => {
+  const ended: string[] = [];
+  const sessions = sessionsWith({ tables: { subscribe: () => ({ current: () => undefined, close: ignore }) } });
+  const open = (name: string) =>
+    sessions.open("delta", CERTIFICATE, { send: () => true, end: (code) => void ended.push(`${name}: ${code}`) });
+  for (let n = 0; n < 500; n++) open("early");
+  const all = sessions.endAll("the control plane is stopping");
+  expect(ended.length).toBeLessThan(100);
+  expect(open("late")).toBeUndefined();
+  expect(ended.at(-1)).toBe("late: UNAVAILABLE");
+  await all;
+  expect(ended.filter((end) => end === "early: UNAVAILABLE")).toHaveLength(500);
+});

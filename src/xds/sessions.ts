@@ -44,8 +44,8 @@ export interface Sessions {
   told(): number;
   /** Ends the streams of a proxy that may no longer be served. */
   endPeer(uuid: string, reason: string): void;
-  /** Ends every stream; the proxies come back elsewhere or later. */
-  endAll(reason: string): void;
+  /** Ends every stream, some in each turn, and takes no more; the proxies come back elsewhere or later. */
+  endAll(reason: string): Promise<void>;
 }
 
 /** How long the responses of one stream are kept for others that are to be sent the same, at least and at most twice. */
@@ -56,6 +56,9 @@ const AGE_MS = 10_000;
  * 0.04 ms. Streams that are sent 170 kB each would make their turn ten times as long as they seem to.
  */
 const WRITE_MS_PER_BYTE = 0.04 / 16_384;
+
+/** Streams that are ended in one turn: other servers of the process, as the one that tells whether it lives, have theirs too. */
+const ENDED_IN_ONE_TURN = 64;
 
 export function openSessions(options: SessionsOptions): Sessions {
   const { limits, clock, metrics, tables } = options;
@@ -72,6 +75,7 @@ export function openSessions(options: SessionsOptions): Sessions {
   const slots = new Slots();
   let count = 0;
   let opened = 0;
+  let ending: string | undefined;
 
   const remove = (session: Session) => {
     const { uuid } = session.peer;
@@ -106,6 +110,10 @@ export function openSessions(options: SessionsOptions): Sessions {
   return {
     told: () => changes.refreshed(),
     open(protocol, certificate, transport) {
+      if (ending !== undefined) {
+        transport.end("UNAVAILABLE", ending);
+        return undefined;
+      }
       const admitted = admit(options, count, certificate);
       if ("code" in admitted) {
         refuse(options, certificate, transport, admitted);
@@ -135,9 +143,12 @@ export function openSessions(options: SessionsOptions): Sessions {
     endPeer(uuid, reason) {
       for (const session of byPeer.get(uuid) ?? []) session.end("PERMISSION_DENIED", reason, "identity");
     },
-    endAll(reason) {
-      for (const streams of [...byPeer.values()]) {
+    async endAll(reason) {
+      ending = reason;
+      let ended = 0;
+      for (const streams of byPeer.values()) {
         for (const session of streams) session.end("UNAVAILABLE", reason);
+        if (++ended % ENDED_IN_ONE_TURN === 0) await nextTurn();
       }
     },
   };

@@ -1,5 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../lib/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
 import { createAcceptor } from "./acceptor.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import { ConnectionKeeper, type KeptConnection } from "./connection-keeper.ts";
@@ -24,6 +25,8 @@ export interface TransportOptions {
 /** How long `close` waits for the ends of streams to reach their clients. */
 const DRAIN_MS = 1_000;
 const LOOK_MS = 10;
+/** Connections that are closed in one turn. */
+const CLOSED_IN_ONE_TURN = 64;
 
 /** A transport over our own acceptor; `serve` speaks HTTP/2 and gRPC on each connection. */
 export function tlsTransport(
@@ -46,7 +49,11 @@ export function tlsTransport(
     renewTicketKeys: (keys) => acceptor.renewTicketKeys(keys),
     async close() {
       acceptor.close();
-      for (const connection of keeper.connections()) connection.close();
+      let closed = 0;
+      for (const connection of keeper.connections()) {
+        connection.close();
+        if (++closed % CLOSED_IN_ONE_TURN === 0) await nextTurn();
+      }
       const lastMs = clock.monotonic() + DRAIN_MS;
       while (keeper.count > 0 && clock.monotonic() < lastMs) {
         await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
