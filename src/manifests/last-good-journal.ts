@@ -36,7 +36,8 @@ const STALE_MAX_BYTES = 1024 * 1024;
 
 /**
  * What files said last, in one file on disk to which records are added, the last one of a file counts. When more than half
- * of it is stale, what counts is written to a new one, which takes its place. Whatever was cut off while it was written is
+ * of it, and a mebibyte, is stale, what counts is written to a new one, which takes its place: until then what a file no
+ * longer says, or said before it was removed, is still in it. Whatever was cut off while it was written is
  * left out: all before it stands. Calls must not overlap; they throw what the system throws. A journal whose `write` has
  * thrown is to be opened anew: what was there before stands, and perhaps some of what was to be written.
  */
@@ -84,7 +85,7 @@ export class LastGoodJournal {
     if (place === undefined) return undefined;
     const handle = await open(this.#path);
     try {
-      const bytes = await new Window(handle).at(place.offset, place.bytes);
+      const bytes = await new Window(handle, place.bytes).at(place.offset, place.bytes);
       const objects = parseLines(new TextDecoder().decode(bytes.subarray(place.headerBytes)));
       if (objects !== undefined && digestOf(objects) === place.digest) return objects;
       // Else it would pass for kept when the file says the same again.
@@ -213,11 +214,13 @@ async function openForWriting(path: string): Promise<FileHandle> {
 /** Bytes of a file, read a chunk at a time: what is asked for lies one after the other. */
 class Window {
   readonly #handle: FileHandle;
+  readonly #chunkBytes: number;
   #offset = 0;
   #bytes: Uint8Array = new Uint8Array();
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, chunkBytes = CHUNK_BYTES) {
     this.#handle = handle;
+    this.#chunkBytes = chunkBytes;
   }
 
   /** Throws where the file ends before that. */
@@ -227,7 +230,7 @@ class Window {
   }
 
   async #move(offset: number, bytes: number): Promise<void> {
-    const buffer = new Uint8Array(Math.max(bytes, CHUNK_BYTES));
+    const buffer = new Uint8Array(Math.max(bytes, this.#chunkBytes));
     let length = 0;
     while (length < buffer.length) {
       const { bytesRead } = await this.#handle.read(buffer, length, buffer.length - length, offset + length);
