@@ -36,7 +36,7 @@ export async function tellStreams(
       subscription.onChange();
       if (++count % TOLD_AT_A_TIME !== 0) continue;
       if (clock.monotonic() - startedAt < SLICE_MS) {
-        await undefined;
+        await Promise.resolve();
         continue;
       }
       await nextTurn();
