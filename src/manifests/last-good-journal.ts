@@ -2,6 +2,8 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { contentHash } from "../lib/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
+import { Appender, CHUNK_BYTES, Window } from "./file-chunks.ts";
 import { codeOf } from "./folder-scan.ts";
 import type { ManifestObject } from "./manifest-text.ts";
 
@@ -29,8 +31,7 @@ interface Place {
 
 /** A line break ends every header before that: paths have at most 4096 bytes. */
 const HEADER_MAX_BYTES = 32 * 1024;
-/** Read or written in one go. */
-const CHUNK_BYTES = 256 * 1024;
+const UTF_8 = new TextDecoder();
 /** Records that later ones have replaced may take so much, and as much as those that count. */
 const STALE_MAX_BYTES = 1024 * 1024;
 
@@ -86,7 +87,7 @@ export class LastGoodJournal {
     const handle = await open(this.#path);
     try {
       const bytes = await new Window(handle, place.bytes).at(place.offset, place.bytes);
-      const objects = parseLines(new TextDecoder().decode(bytes.subarray(place.headerBytes)));
+      const objects = await parseLines(bytes.subarray(place.headerBytes));
       if (objects !== undefined && digestOf(objects) === place.digest) return objects;
       // Else it would pass for kept when the file says the same again.
       this.#note(file, undefined);
@@ -112,13 +113,13 @@ export class LastGoodJournal {
       offset = this.#end;
       const out = new Appender(handle, offset);
       for (const { file, content } of changes) {
-        const text = Buffer.from((content?.objects ?? []).map(({ line, json }) => `${line} ${json}\n`).join(""));
-        const header = Buffer.from(`${JSON.stringify({ file, digest: content?.digest, bytes: text.length })}\n`);
-        const place = { offset, headerBytes: header.length, bytes: header.length + text.length };
+        const { lines, bytes } = await encodeLines(content?.objects ?? []);
+        const header = Buffer.from(`${JSON.stringify({ file, digest: content?.digest, bytes })}\n`);
+        const place = { offset, headerBytes: header.length, bytes: header.length + bytes };
         places.push([file, content === undefined ? undefined : { ...place, digest: content.digest }]);
         offset += place.bytes;
         out.add(header);
-        if (out.add(text)) await out.flush();
+        for (const line of lines) if (out.add(line)) await out.flush();
       }
       await out.flush();
     } finally {
@@ -211,74 +212,11 @@ async function openForWriting(path: string): Promise<FileHandle> {
   }
 }
 
-/** Bytes of a file, read a chunk at a time: what is asked for lies one after the other. */
-class Window {
-  readonly #handle: FileHandle;
-  readonly #chunkBytes: number;
-  #offset = 0;
-  #bytes: Uint8Array = new Uint8Array();
-
-  constructor(handle: FileHandle, chunkBytes = CHUNK_BYTES) {
-    this.#handle = handle;
-    this.#chunkBytes = chunkBytes;
-  }
-
-  /** Throws where the file ends before that. */
-  async at(offset: number, bytes: number): Promise<Uint8Array> {
-    if (offset < this.#offset || offset + bytes > this.#offset + this.#bytes.length) await this.#move(offset, bytes);
-    return this.#bytes.subarray(offset - this.#offset, offset - this.#offset + bytes);
-  }
-
-  async #move(offset: number, bytes: number): Promise<void> {
-    const buffer = new Uint8Array(Math.max(bytes, this.#chunkBytes));
-    let length = 0;
-    while (length < buffer.length) {
-      const { bytesRead } = await this.#handle.read(buffer, length, buffer.length - length, offset + length);
-      if (bytesRead === 0) break;
-      length += bytesRead;
-    }
-    if (length < bytes) throw new Error(`${bytes} bytes were expected at ${offset}, ${length} are there`);
-    this.#offset = offset;
-    this.#bytes = buffer.subarray(0, length);
-  }
-}
-
-/** Gathers bytes and writes them one after the other. */
-class Appender {
-  readonly #handle: FileHandle;
-  #offset: number;
-  #pieces: Uint8Array[] = [];
-  #bytes = 0;
-
-  constructor(handle: FileHandle, offset: number) {
-    this.#handle = handle;
-    this.#offset = offset;
-  }
-
-  /** True when it is time to flush. */
-  add(piece: Uint8Array): boolean {
-    this.#pieces.push(piece);
-    this.#bytes += piece.length;
-    return this.#bytes >= CHUNK_BYTES;
-  }
-
-  async flush(): Promise<void> {
-    const bytes = Buffer.concat(this.#pieces);
-    this.#pieces = [];
-    this.#bytes = 0;
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, this.#offset);
-      done += bytesWritten;
-      this.#offset += bytesWritten;
-    }
-  }
-}
-
 function parseHeader(bytes: Uint8Array): { readonly header: Header; readonly headerBytes: number } | undefined {
   const lineBreak = bytes.indexOf(0x0a);
   if (lineBreak < 0) return undefined;
   try {
-    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(0, lineBreak))) as Header;
+    const header = JSON.parse(UTF_8.decode(bytes.subarray(0, lineBreak))) as Header;
     const isHeader = typeof header.file === "string" && Number.isSafeInteger(header.bytes) && header.bytes >= 0;
     return isHeader ? { header, headerBytes: lineBreak + 1 } : undefined;
   } catch {
@@ -287,13 +225,40 @@ function parseHeader(bytes: Uint8Array): { readonly header: Header; readonly hea
   }
 }
 
-function parseLines(text: string): readonly ManifestObject[] | undefined {
-  try {
-    return text.split("\n").slice(0, -1).map(parseLine);
-  } catch {
-    // What the system kept of it is not what was written.
-    return undefined;
+/** Lets everything else go first after each chunk, as `parseLines` does: a file may have many megabytes. */
+async function encodeLines(objects: readonly ManifestObject[]) {
+  const lines: Buffer[] = [];
+  let bytes = 0;
+  let sliceEnd = CHUNK_BYTES;
+  for (const { line, json } of objects) {
+    const text = Buffer.from(`${line} ${json}\n`);
+    lines.push(text);
+    bytes += text.length;
+    if (bytes < sliceEnd) continue;
+    await nextTurn();
+    sliceEnd = bytes + CHUNK_BYTES;
   }
+  return { lines, bytes };
+}
+
+async function parseLines(bytes: Uint8Array): Promise<readonly ManifestObject[] | undefined> {
+  const objects: ManifestObject[] = [];
+  let sliceEnd = CHUNK_BYTES;
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(0x0a, at);
+    if (end < 0) return undefined;
+    try {
+      objects.push(parseLine(UTF_8.decode(bytes.subarray(at, end))));
+    } catch {
+      // What the system kept of it is not what was written.
+      return undefined;
+    }
+    at = end + 1;
+    if (at < sliceEnd) continue;
+    await nextTurn();
+    sliceEnd = at + CHUNK_BYTES;
+  }
+  return objects;
 }
 
 function parseLine(text: string): ManifestObject {

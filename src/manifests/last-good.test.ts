@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { manualClock, silentLog } from "../lib/mod.ts";
 import { createLastGood } from "./last-good.ts";
 import { type ManifestObject, parseManifestText } from "./manifest-text.ts";
@@ -213,4 +213,44 @@ test("what could not be written is tried again by itself", async () => {
       return existsSync(journal());
     })
     .toBe(true);
+});
+
+test("a big file keeps nobody waiting, neither when it is kept nor when it is asked for", async () => {
+  const [object] = says("x".repeat(1000)) as [ManifestObject];
+  let inTurn = 0;
+  let most = 0;
+  const note = () => {
+    most = Math.max(most, ++inTurn);
+  };
+  const objects = Array.from({ length: 4000 }, (_, line) => ({
+    ...object,
+    line,
+    get json() {
+      note();
+      return object.json;
+    },
+  }));
+  const endTurn = () => {
+    inTurn = 0;
+    turn = setImmediate(endTurn);
+  };
+  let turn = setImmediate(endTurn);
+  const { parse } = JSON;
+  const parsing = vi.spyOn(JSON, "parse").mockImplementation((text, reviver) => {
+    note();
+    return parse(text, reviver);
+  });
+  onTestFinished(() => {
+    clearImmediate(turn);
+    parsing.mockRestore();
+  });
+  const lastGood = open();
+  lastGood.save("a.json", objects);
+  await lastGood.flushed();
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThan(1000);
+  most = 0;
+  expect(await open().load("a.json")).toHaveLength(4000);
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThan(1000);
 });
