@@ -60,6 +60,19 @@ test("a change is not reported while there are proxies to tell of it, however fa
   expect(reports).toMatchObject([{ generation: 7 }]);
 });
 
+test("a proxy whose second stream is told after the first has acknowledged is counted once, and not waited for again", () => {
+  const { reports, tracker, stream } = bench();
+  const [first, second] = [stream("a"), stream("a")];
+  const following = tracker.pushed({ generation: 7, changes: [], publishedAt: 0 });
+  for (const told of [first, second]) {
+    following.told(told.peer);
+    tracker.sent(told, delivery(7, []));
+    if (told === first) tracker.settled(told, 7);
+  }
+  following.toldAll();
+  expect(reports.map(({ proxies, waiting }) => [proxies.length, waiting])).toEqual([[1, []]]);
+});
+
 test("a proxy that came back with all that it would be sent shows as up to date, though nothing was sent", () => {
   const { tracker, stream } = bench();
   tracker.held(stream("a"), TYPE_URLS.listener, 7);

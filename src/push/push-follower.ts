@@ -41,8 +41,8 @@ export interface FollowedPush {
 /** Changes that are followed at once. More means that some proxy does not answer; the oldest is reported as it stands. */
 const FOLLOWED_MAX = 64;
 
-/** What is not here yet, or not any more, is no concern of the change. */
-const STAGE = { DONE: 0, WAITS: 1, WAITS_AND_WAS_SENT: 2 } as const;
+/** Who was not told of the change, or waits no more, is below `WAITS`. */
+const STAGE = { NOT_TOLD: 0, DONE: 1, WAITS: 2, WAITS_AND_WAS_SENT: 3 } as const;
 
 interface Followed {
   readonly push: Push;
@@ -95,8 +95,8 @@ export function createPushFollower(clock: Clock, onReport: (report: PushReport) 
       for (let position = followed.length - 1; position >= 0; position -= 1) {
         const entry = followed[position];
         if (entry === undefined || entry.push.generation > generation) continue;
-        const stage = entry.stages[number] ?? STAGE.DONE;
-        if (stage === STAGE.DONE) continue;
+        const stage = entry.stages[number] ?? STAGE.NOT_TOLD;
+        if (stage < STAGE.WAITS) continue;
         if (stage === STAGE.WAITS) {
           entry.stages[number] = STAGE.WAITS_AND_WAS_SENT;
           entry.touched.push(peer);
@@ -121,14 +121,14 @@ function isOver({ waiting, isTelling }: Followed): boolean {
   return waiting === 0 && !isTelling;
 }
 
-/** A proxy with several streams is waited for once. */
+/** A proxy with several streams is waited for once, even if the first of them is done before the next is told. */
 function putOn(entry: Followed, number: number, peer: Peer): void {
   if (number >= entry.stages.length) {
     const grown = new Uint8Array(Math.max(number + 1, 2 * entry.stages.length));
     grown.set(entry.stages);
     entry.stages = grown;
   }
-  if (entry.stages[number] !== STAGE.DONE) return;
+  if (entry.stages[number] !== STAGE.NOT_TOLD) return;
   entry.stages[number] = STAGE.WAITS;
   entry.waiting++;
   entry.numbers.push(number);
@@ -137,7 +137,7 @@ function putOn(entry: Followed, number: number, peer: Peer): void {
 
 /** False when the change is not waited for by this proxy. */
 function takeOff(entry: Followed, number: number): boolean {
-  if ((entry.stages[number] ?? STAGE.DONE) === STAGE.DONE) return false;
+  if ((entry.stages[number] ?? STAGE.NOT_TOLD) < STAGE.WAITS) return false;
   entry.stages[number] = STAGE.DONE;
   entry.waiting--;
   return true;
@@ -153,6 +153,6 @@ function reportOf(entry: Followed, now: number): PushReport {
     resources,
     bytes,
     ms: now - push.publishedAt,
-    waiting: peers.filter((_, n) => (stages[numbers[n] ?? -1] ?? STAGE.DONE) !== STAGE.DONE),
+    waiting: peers.filter((_, n) => (stages[numbers[n] ?? -1] ?? STAGE.NOT_TOLD) >= STAGE.WAITS),
   };
 }
