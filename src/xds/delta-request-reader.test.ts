@@ -80,7 +80,8 @@ test("what is rare or written in another way is left to the decoder", () => {
     "key alone": written(0x2a, 3, 0x0a, 1, 0x61),
     "a third field": written(0x2a, 9, 0x0a, 1, 0x61, 0x12, 1, 0x62, 0x12, 1, 0x63),
     "an unknown field": written(0x52, 1, 0x61),
-    "no UTF-8": written(0x1a, 2, 0x61, 0xff),
+    "a name that is no UTF-8": written(0x1a, 2, 0x61, 0xff),
+    "a version that is no UTF-8": written(0x1a, 1, 0x61, 0x2a, 6, 0x0a, 1, 0x61, 0x12, 1, 0xff),
     "a length of five bytes": written(0x1a, 0x81, 0x80, 0x80, 0x80, 0x00, 0x61),
   };
   for (const [what, bytes] of Object.entries(entries)) expect([what, read(bytes)]).toEqual([what, undefined]);

@@ -189,7 +189,7 @@ function subscribe(
 ): void {
   const resource = resourceOf(table, subscription.typeUrl, name);
   // The table's own string, so that a name is held once for all streams.
-  const shared = resource?.name ?? ownCopy(name);
+  const shared = resource?.name ?? name;
   subscription.names.add(shared);
   note(state, table, subscription, { name: shared, resource, held: claim ?? ASKED });
 }
@@ -256,12 +256,7 @@ function note(
 function keep(subscription: Subscription, name: string, version: string): void {
   subscription.pending.delete(name);
   subscription.kept ??= new HeldNames();
-  subscription.kept.set(name, ownCopy(version));
-}
-
-/** Of a text that stays: one that was cut out of a message would keep the message with it. */
-function ownCopy(text: string): string {
-  return Buffer.from(text).toString();
+  subscription.kept.set(name, version);
 }
 
 function unsubscribe(subscription: Subscription, name: string): void {
