@@ -51,7 +51,7 @@ const ROWS: Readonly<Record<string, Cells>> = {
   "20 changes a second that all 200 see (W1)": ["{fleet/staleness: endpoint-churn, to each proxy|p99}"],
   "an access policy edited, 1,000 proxies (W3)": ["{fleet/policy-edit: access, to the last proxy|p99}"],
   "a split weight edited, 1,000 proxies that see it (W3)": [
-    "{fleet/policy-edit: split, to the last proxy|p99}; {fleet/policy-edit: split, bytes per delivery}",
+    "{fleet/policy-edit: split, to each proxy|p99}; {fleet/policy-edit: split, to the last proxy|p99}; {fleet/policy-edit: split, bytes per delivery}",
   ],
   "cold start of 5,000 (X5): all warm; CPU per proxy": [
     `{${ONE_X5}cold start, until a proxy is warm|max}; {${ONE_X5}cold start, server CPU per proxy}`,
