@@ -116,7 +116,7 @@ export class FleetEngine implements Fleet {
     const seats = this.#chosen(options.ids);
     for (const seat of seats) {
       this.#close(seat, options.withoutFin ? "half-open" : options.reset ? "rst" : "fin");
-      if (options.forget) seat.proxy.forget();
+      if (options.forget) seat.forget();
       if (options.withoutResumption) seat.forgetSession();
     }
     return this.#open(seats, options);
@@ -154,7 +154,7 @@ export class FleetEngine implements Fleet {
     const { kind } = seat.proxy.behaviour;
     if (kind === "normal" || kind === "slow-reader" || !(seat.isWanted || seat.isConnected)) return false;
     // A server does not send the same process again what it has refused.
-    if (kind === "nack") seat.proxy.forget();
+    if (kind === "nack") seat.forget();
     this.#close(seat, "fin");
     return true;
   }

@@ -132,6 +132,12 @@ export class Seat {
     return undefined;
   }
 
+  /** Becomes a new process. */
+  forget(): void {
+    this.proxy.forget();
+    this.#heldHits = [];
+  }
+
   forgetSession(): void {
     this.#session = undefined;
   }
@@ -204,7 +210,10 @@ export class Seat {
     if (this.proxy.isWarm && !wasWarm) this.#shared.events.becameWarm(this);
   }
 
-  /** What was answered is with the socket now; an ACK that Envoy would hold back is not. */
+  /**
+   * What was answered is with the socket now; an ACK that Envoy would hold back is not. What came just before the stream
+   * ended is acknowledged by the next stream, which begins with the versions of what the proxy has.
+   */
   #flushed(): void {
     if (this.#heldHits.length === 0 || this.proxy.isHolding) return;
     const ns = this.#shared.hrtime();
@@ -226,7 +235,6 @@ export class Seat {
     if (this.#isOpen) this.#shared.counts.open--;
     this.#isOpen = false;
     this.#connection = undefined;
-    this.#heldHits = [];
     this.proxy.closed();
   }
 

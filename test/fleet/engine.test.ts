@@ -171,6 +171,17 @@ describe.each(XDS_TRANSPORTS)("simulated Envoys against our own server on %s", (
     expect({ open, streams, resources }).toEqual({ open: 4, streams: 8, resources: before.resources });
   });
 
+  test("acknowledge a change that came just before the stream ended on the next one, which it is not sent on again", async () => {
+    await start();
+    await fleet.connect({ timeoutMs: PATIENCE_MS });
+    const changed = move(2, "10.0.0.9");
+    // The change is written, and nobody has read it yet.
+    for (let n = 0; n < 100; n++) await Promise.resolve();
+    await server.restart(async () => expect.poll(async () => (await fleet.counts()).open).toBe(0));
+    expect((await changed).missing).toEqual([]);
+    expect((await fleet.counts()).repeated).toBe(0);
+  });
+
   test.each<[string, Behaviour, Partial<Record<"acks" | "nacks", number>>]>([
     ["one that never answers", { kind: "never-ack" }, { acks: 0 }],
     ["one that refuses everything", { kind: "nack", share: 1 }, { nacks: 1 }],
