@@ -51,6 +51,7 @@ const SWEEP_MS = 1000;
 /** A pass that failed is tried again after so long: those that it was for would wait for the next change otherwise. */
 const RETRY_PASS_MS = 1000;
 const NO_NAMESPACES: ReadonlySet<string> = new Set();
+const nothing = () => undefined;
 
 /** What one pass has to do. */
 interface Pass extends TableWork {
@@ -111,8 +112,8 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
       // The next pass looks at everything. Tables that this one had made already are as good as any, and are told of.
       settled = undefined;
       retryPassAt = clock.monotonic() + RETRY_PASS_MS;
-      set.tellAll();
       options.log.error("a push failed", { error: error instanceof Error ? error.message : String(error) });
+      await tellStreams(clock, set.workloads(), nothing).catch(nothing); // Who cannot be told is met again by the next pass.
     }
     isRunning = false;
     sleep();
@@ -194,8 +195,11 @@ function passRunner(
     const now = clock.monotonic();
     measure(published !== undefined, streams, now - startedAt);
     window.told(streams, now);
-    await tellStreams(clock, workloads, ({ peer }) => following?.told(peer));
-    following?.toldAll();
+    try {
+      await tellStreams(clock, workloads, ({ peer }) => following?.told(peer));
+    } finally {
+      following?.toldAll();
+    }
     return streams;
   };
 }

@@ -18,22 +18,34 @@ export interface Retabled {
  */
 const TOLD_AT_A_TIME = 32;
 
-/** Gives the subscriptions their class's table; `told` is called for each before its stream hears of it. */
+/**
+ * Gives the subscriptions their class's table; `told` is called for each before its stream hears of it. A stream that cannot
+ * be told lacks the table as before; the first such failure is thrown once all others have theirs.
+ */
 export async function tellStreams(
   clock: Clock,
-  workloads: readonly Workload[],
+  workloads: Iterable<Workload>,
   told: (subscription: Subscription) => void,
 ): Promise<void> {
   let startedAt = clock.monotonic();
   let count = 0;
+  let failure: Error | undefined;
   for (const { table, subscriptions } of workloads) {
+    if (table === undefined) continue;
     // Who closes meanwhile is not met any more, and who comes has the table.
     for (const subscription of subscriptions) {
       if (subscription.table === table) continue;
+      const before = subscription.table;
       subscription.table = table;
       subscription.isTold = true;
-      told(subscription);
-      subscription.onChange();
+      try {
+        told(subscription);
+        subscription.onChange();
+      } catch (error) {
+        subscription.table = before;
+        subscription.isTold = false;
+        failure ??= notTold(subscription, error);
+      }
       if (++count % TOLD_AT_A_TIME !== 0) continue;
       if (clock.monotonic() - startedAt < SLICE_MS) {
         await Promise.resolve();
@@ -43,4 +55,10 @@ export async function tellStreams(
       startedAt = clock.monotonic();
     }
   }
+  if (failure !== undefined) throw failure;
+}
+
+function notTold({ peer: { namespace, pod } }: Subscription, cause: unknown): Error {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`cannot tell a stream of ${namespace}/${pod} that it has another table: ${reason}`, { cause });
 }

@@ -18,8 +18,8 @@ export interface WorkloadSet {
   /** With a snapshot at hand, a class that has a table already is served at once. */
   subscribe(peer: Peer, onChange: () => void, snapshot: MeshSnapshot | undefined): Subscription;
   close(subscription: Subscription): void;
-  /** Gives every subscription the table that its workload has, and tells it so. */
-  tellAll(): void;
+  /** All that somebody is subscribed to. */
+  workloads(): Iterable<Workload>;
   /** The newest subscription of a proxy. */
   find(uuid: string): Subscription | undefined;
   /** The workloads of an identity have to be looked at again although the world is the same. */
@@ -101,12 +101,7 @@ export function createWorkloadSet(): WorkloadSet {
       leave(subscription);
       subscription.table = undefined;
     },
-    tellAll() {
-      for (const subscription of subscriptions) {
-        subscription.table = subscription.workload?.table ?? subscription.table;
-        subscription.onChange();
-      }
-    },
+    workloads: () => workloads.values(),
     find(uuid) {
       let found: Subscription | undefined;
       for (const subscription of subscriptions) if (subscription.peer.uuid === uuid) found = subscription;

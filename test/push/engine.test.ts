@@ -339,3 +339,34 @@ test("a pass that fails is made up for soon, without another change, for all tha
   await quiet();
   expect(failed.current()).toBeDefined();
 });
+
+test("a stream that cannot be told of a change costs the others nothing, and is told with the next try", async () => {
+  const bench = pushBench();
+  bench.change(world());
+  await quiet();
+  const calls = { bad: 0, good: 0 };
+  let isBroken = true;
+  const bad = bench.engine.subscribe(peerOf(buyer), () => {
+    calls.bad += 1;
+    if (isBroken) throw new Error("no room");
+  });
+  const good = bench.engine.subscribe(peerOf(buyer2), () => {
+    calls.good += 1;
+  });
+  await quiet();
+  expect(calls.good).toBe(1);
+  expect(good.current()).toBeDefined();
+  expect(bad.current()).toBeUndefined();
+  expect(bench.errors).toEqual([
+    { error: "cannot tell a stream of bookbuyer/buyer-1 that it has another table: no room" },
+  ]);
+  isBroken = false;
+  bench.clock.advance(1000);
+  await quiet();
+  expect(bad.current()).toBe(good.current());
+  bench.change(put(endpointSlice(store, [storePod, storePod2])));
+  await quiet();
+  expect(calls.good).toBe(2);
+  expect(bad.current()).toBe(good.current());
+  expect(bench.errors).toHaveLength(1);
+});
