@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { nodes } from "../support/nodes.ts";
 
 const checkout = join(fileURLToPath(import.meta.url), "../../..");
-const nodes = [process.execPath, ...(process.env.OLDER_NODES ?? "").split(delimiter).filter(Boolean)];
 
 function run(program: string, ...args: string[]) {
   const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined };
