@@ -1,20 +1,9 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { classOf, findClass, partView } from "../../src/mesh/mod.ts";
+import { collectGarbage } from "../support/garbage.ts";
 import { skipOnDeno } from "../support/needs.ts";
 import { peerOf, pushBench, quiet } from "../support/push-bench.ts";
 import { endpointSlice, namespaceRecord, podRecord, put, remove, serviceRecord } from "../support/records.ts";
-
-/** Collects all garbage, also what lived until the turn before. */
-async function collect(): Promise<void> {
-  setFlagsFromString("--expose-gc");
-  const gc = runInNewContext("gc") as () => void;
-  for (let turn = 0; turn < 3; turn++) {
-    await quiet();
-    gc();
-  }
-}
 
 test("nothing is kept of a workload class that is gone", async (context) => {
   skipOnDeno(context, "collector that can be asked");
@@ -37,6 +26,6 @@ test("nothing is kept of a workload class that is gone", async (context) => {
   passing.close();
   bench.change([goes, service, endpointSlice(service, [goes])].map(remove));
   await quiet();
-  await collect();
+  await collectGarbage();
   expect(Object.entries(refs).flatMap(([name, ref]) => (ref.deref() === undefined ? [] : [name]))).toEqual([]);
 });
