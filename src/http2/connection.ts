@@ -2,27 +2,26 @@ import { invariant } from "../lib/mod.ts";
 import type { Http2Connection, Http2ConnectionOptions } from "./connection-options.ts";
 import { ConnectionOutput } from "./connection-output.ts";
 import { COST, ControlFrameBudget } from "./control-frame-budget.ts";
-import { Http2Error, type Http2ErrorCode } from "./errors.ts";
+import { Http2Error, type Http2ErrorCode, protocolError } from "./errors.ts";
 import { FrameReader, type FrameSink } from "./frame-reader.ts";
-import { checkFrame } from "./frame-rules.ts";
+import { checkFrame, checkPriority } from "./frame-rules.ts";
 import {
   CLIENT_PREFACE,
   FLAG,
   FRAME,
-  frameOf,
   goAwayFrame,
   INITIAL_WINDOW_BYTES,
   pingFrame,
   readUint31,
   readUint32,
   resetFrame,
-  WINDOW_BYTES_MAX,
   windowUpdateFrame,
 } from "./frames.ts";
 import { type HeaderFrame, HeaderReader } from "./header-reader.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import { type RequestHeaders, readFields, readRequestHeaders } from "./request-headers.ts";
-import { applyPeerSettings, serverSettingsFrame } from "./settings.ts";
+import { takeSettings, widenConnection, widenStream } from "./send-windows.ts";
+import { serverSettingsFrame } from "./settings.ts";
 import { ServerStream } from "./stream.ts";
 import { StreamTable } from "./stream-table.ts";
 
@@ -31,15 +30,10 @@ export function createHttp2Connection(options: Http2ConnectionOptions): Http2Con
   return new ServerConnection(options);
 }
 
-const NOTHING = new Uint8Array(0);
 const FLOOD = "too many frames that carry no data";
 
 /** What ends the connection; undefined when nothing does. A stream's error is dealt with where it is found. */
 type Fatal = Http2Error | undefined;
-
-function protocolError(message: string): Http2Error {
-  return new Http2Error("PROTOCOL_ERROR", message);
-}
 
 class ServerConnection implements Http2Connection, FrameSink {
   readonly #options: Http2ConnectionOptions;
@@ -48,12 +42,11 @@ class ServerConnection implements Http2Connection, FrameSink {
   readonly #reader = new FrameReader(this);
   readonly #headers: HeaderReader;
   readonly #receiveWindow: ReceiveWindow;
-  readonly #streams = new StreamTable();
+  readonly #streams: StreamTable;
   #prefaceBytes = 0;
-  /** Of DATA for streams that we have reset. */
-  #lateBytesLeft = 0;
   #hasSettings = false;
-  #isGoingAway = false;
+  /** The highest stream that our GOAWAY counted in: it may never say a higher one. */
+  #lastIdSaid: number | undefined;
   #isOver = false;
 
   constructor(options: Http2ConnectionOptions) {
@@ -65,6 +58,7 @@ class ServerConnection implements Http2Connection, FrameSink {
     this.#output = new ConnectionOutput(write, framing, this.#budget);
     this.#headers = new HeaderReader(limits.headerListBytes);
     this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
+    this.#streams = new StreamTable(limits.streamWindowBytes);
   }
 
   get streamCount(): number {
@@ -82,9 +76,9 @@ class ServerConnection implements Http2Connection, FrameSink {
   }
 
   goAway(): void {
-    if (this.#isOver || this.#isGoingAway) return;
-    this.#isGoingAway = true;
-    this.#options.write(goAwayFrame(this.#streams.lastId, "NO_ERROR", ""));
+    if (this.#isOver || this.#lastIdSaid !== undefined) return;
+    this.#lastIdSaid = this.#streams.lastId;
+    this.#options.write(goAwayFrame(this.#lastIdSaid, "NO_ERROR", ""));
   }
 
   close(): void {
@@ -182,8 +176,11 @@ class ServerConnection implements Http2Connection, FrameSink {
     const isVain = stream === undefined || (from === to && !isLast);
     if (isVain && !this.#budget.spend(COST.FRAME)) return new Http2Error("ENHANCE_YOUR_CALM", FLOOD);
     if (!stream) {
-      if (this.#streams.wasResetByUs(id)) return this.#lateData(end - start);
-      return this.#streamError(id, "STREAM_CLOSED", "DATA on a stream that is closed");
+      if (!this.#streams.wasResetByUs(id))
+        return this.#streamError(id, "STREAM_CLOSED", "DATA on a stream that is closed");
+      return this.#streams.takesLateData(end - start)
+        ? undefined
+        : new Http2Error("ENHANCE_YOUR_CALM", "DATA goes on after RST_STREAM");
     }
     const wrong = stream.checkBody(to - from, isLast);
     if (wrong) return this.#streamError(id, wrong.code, wrong.message);
@@ -194,12 +191,6 @@ class ServerConnection implements Http2Connection, FrameSink {
     return undefined;
   }
 
-  /** What a client had under way when we reset its stream: it cannot be more than the stream's window was. */
-  #lateData(bytes: number): Fatal {
-    this.#lateBytesLeft -= bytes;
-    return this.#lateBytesLeft >= 0 ? undefined : new Http2Error("ENHANCE_YOUR_CALM", "DATA goes on after RST_STREAM");
-  }
-
   #headerFrame(frame: HeaderFrame | Fatal): Fatal {
     if (frame === undefined || frame instanceof Http2Error) return frame;
     const id = frame.streamId;
@@ -207,7 +198,7 @@ class ServerConnection implements Http2Connection, FrameSink {
     if (stream) return this.#trailers(stream, frame);
     if (id <= this.#streams.lastId) return this.#streams.headersAfterEnd(id);
     this.#streams.lastId = id;
-    if (this.#isGoingAway || this.#streams.size >= this.#options.limits.concurrentStreams) {
+    if (this.#lastIdSaid !== undefined || this.#streams.size >= this.#options.limits.concurrentStreams) {
       return this.#streamError(id, "REFUSED_STREAM", "more streams than may be open");
     }
     if (frame.dependsOnItself) return this.#streamError(id, "PROTOCOL_ERROR", "a stream depends on itself");
@@ -254,40 +245,18 @@ class ServerConnection implements Http2Connection, FrameSink {
     if (flags & FLAG.ACK) {
       return end === start ? undefined : new Http2Error("FRAME_SIZE_ERROR", "SETTINGS that acknowledge and set");
     }
-    const { settings } = this.#output;
-    const before = settings.initialWindowBytes;
-    const wrong = applyPeerSettings(settings, bytes, start, end);
+    const wrong = takeSettings(this.#output, this.#streams, bytes, start, end);
     if (wrong) return wrong;
     this.#hasSettings = true;
-    const by = settings.initialWindowBytes - before;
-    for (const stream of this.#streams.all()) {
-      if (!stream.changeSendWindow(by)) return new Http2Error("FLOW_CONTROL_ERROR", "SETTINGS make a window too large");
-    }
-    this.#options.write(frameOf(FRAME.SETTINGS, FLAG.ACK, 0, NOTHING));
-    if (by > 0) this.#resumeAll();
     return undefined;
   }
 
   #windowUpdate(id: number, increment: number): Fatal {
-    if (id === 0) {
-      if (increment === 0) return protocolError("WINDOW_UPDATE by nothing");
-      this.#output.window += increment;
-      if (this.#output.window > WINDOW_BYTES_MAX) return new Http2Error("FLOW_CONTROL_ERROR", "a window above 2^31-1");
-      this.#resumeAll();
-      return undefined;
-    }
+    if (id === 0) return widenConnection(this.#output, this.#streams, increment);
     const stream = this.#streams.find(id);
-    if (!stream)
-      return this.#streams.isIdle(id) ? protocolError("WINDOW_UPDATE of a stream that is not open") : undefined;
-    if (increment === 0) return this.#streamError(id, "PROTOCOL_ERROR", "WINDOW_UPDATE by nothing");
-    if (!stream.changeSendWindow(increment))
-      return this.#streamError(id, "FLOW_CONTROL_ERROR", "a window above 2^31-1");
-    stream.resume();
-    return undefined;
-  }
-
-  #resumeAll(): void {
-    for (const stream of this.#streams.all()) stream.resume();
+    if (!stream && this.#streams.isIdle(id)) return protocolError("WINDOW_UPDATE of a stream that is not open");
+    const wrong = stream && widenStream(stream, increment);
+    return wrong && this.#streamError(id, wrong.code, wrong.message);
   }
 
   #reset(id: number): Fatal {
@@ -299,20 +268,15 @@ class ServerConnection implements Http2Connection, FrameSink {
 
   /** Priorities are not used (RFC 9113 section 5.3.2), only checked. */
   #priority(id: number, bytes: Uint8Array, start: number, end: number): Fatal {
-    if (end - start !== 5) return this.#streamError(id, "FRAME_SIZE_ERROR", `PRIORITY of ${end - start} bytes`);
-    if (readUint31(bytes, start) !== id) return undefined;
-    return this.#streamError(id, "PROTOCOL_ERROR", "a stream depends on itself");
+    const wrong = checkPriority(id, bytes, start, end);
+    // A stream that nobody has used cannot be reset (section 5.1).
+    return wrong && !this.#streams.isIdle(id) ? this.#streamError(id, wrong.code, wrong.message) : wrong;
   }
 
   readonly #forget = (stream: ServerStream, wasResetByUs: boolean): void => {
-    this.#noteEnd(stream.id, wasResetByUs);
+    this.#streams.close(stream.id, wasResetByUs);
     stream.handler?.closed();
   };
-
-  #noteEnd(id: number, wasResetByUs: boolean): void {
-    this.#streams.close(id, wasResetByUs);
-    if (wasResetByUs) this.#lateBytesLeft += this.#options.limits.streamWindowBytes;
-  }
 
   #streamError(id: number, code: Http2ErrorCode, message: string): Fatal {
     if (!this.#budget.spend(COST.RESET)) return new Http2Error("ENHANCE_YOUR_CALM", "too many errors");
@@ -321,7 +285,7 @@ class ServerConnection implements Http2Connection, FrameSink {
       stream.reset(code);
     } else {
       this.#options.write(resetFrame(id, code));
-      this.#noteEnd(id, true);
+      this.#streams.close(id, true);
     }
     this.#options.onStreamError(new Http2Error(code, message));
     return undefined;
@@ -329,7 +293,7 @@ class ServerConnection implements Http2Connection, FrameSink {
 
   #fail(error: Http2Error): void {
     if (this.#isOver) return;
-    this.#options.write(goAwayFrame(this.#streams.lastId, error.code, error.message));
+    this.#options.write(goAwayFrame(this.#lastIdSaid ?? this.#streams.lastId, error.code, error.message));
     this.close();
     this.#options.onError(error);
   }

@@ -28,3 +28,7 @@ export class Http2Error extends Error {
     this.code = code;
   }
 }
+
+export function protocolError(message: string): Http2Error {
+  return new Http2Error("PROTOCOL_ERROR", message);
+}

@@ -56,7 +56,8 @@ export class FrameReader {
 
   #keep(chunk: Uint8Array, at: number): void {
     const bytes = chunk.length - at;
-    this.#kept = Buffer.allocUnsafe(Math.max(KEPT_BYTES_MIN, bytes));
+    // In memory of its own: the rest may never come, and a part of Node's pool would keep all of it alive.
+    this.#kept = Buffer.allocUnsafeSlow(Math.max(KEPT_BYTES_MIN, bytes));
     this.#kept.set(at === 0 ? chunk : chunk.subarray(at));
     this.#keptBytes = bytes;
   }
@@ -87,7 +88,7 @@ export class FrameReader {
   /** Doubles, so that a frame that comes byte by byte is not copied for each. */
   #roomFor(kept: Buffer, needed: number, frameBytes: number): Buffer {
     if (needed <= kept.length) return kept;
-    const larger = Buffer.allocUnsafe(Math.min(frameBytes, Math.max(needed, kept.length * 2)));
+    const larger = Buffer.allocUnsafeSlow(Math.min(frameBytes, Math.max(needed, kept.length * 2)));
     larger.set(kept.subarray(0, this.#keptBytes));
     this.#kept = larger;
     return larger;

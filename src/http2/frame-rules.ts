@@ -1,5 +1,5 @@
-import { Http2Error } from "./errors.ts";
-import { FRAME } from "./frames.ts";
+import { Http2Error, protocolError } from "./errors.ts";
+import { FRAME, readUint31 } from "./frames.ts";
 
 interface FrameRule {
   readonly name: string;
@@ -27,13 +27,20 @@ const RULES: readonly FrameRule[] = [
 export function checkFrame(type: number, streamId: number, length: number): Http2Error | undefined {
   const rule = RULES[type];
   if (!rule) return undefined;
-  if (type === FRAME.PUSH_PROMISE) return new Http2Error("PROTOCOL_ERROR", "PUSH_PROMISE from a client");
-  if (rule.about === "stream" && streamId === 0) return new Http2Error("PROTOCOL_ERROR", `${rule.name} of no stream`);
+  if (type === FRAME.PUSH_PROMISE) return protocolError("PUSH_PROMISE from a client");
+  if (rule.about === "stream" && streamId === 0) return protocolError(`${rule.name} of no stream`);
   if (rule.about === "connection" && streamId !== 0) {
-    return new Http2Error("PROTOCOL_ERROR", `${rule.name} on stream ${streamId}`);
+    return protocolError(`${rule.name} on stream ${streamId}`);
   }
   if ((rule.bytes ?? length) !== length || length < (rule.bytesMin ?? 0)) {
     return new Http2Error("FRAME_SIZE_ERROR", `${rule.name} of ${length} bytes`);
   }
   return undefined;
+}
+
+/** What is wrong with PRIORITY for its stream: sections 6.3, and 5.3.1 of RFC 7540. */
+export function checkPriority(id: number, bytes: Uint8Array, start: number, end: number): Http2Error | undefined {
+  if (end - start !== 5) return new Http2Error("FRAME_SIZE_ERROR", `PRIORITY of ${end - start} bytes`);
+  if (readUint31(bytes, start) !== id) return undefined;
+  return protocolError("a stream depends on itself");
 }

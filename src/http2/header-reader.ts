@@ -1,4 +1,4 @@
-import { Http2Error } from "./errors.ts";
+import { Http2Error, protocolError } from "./errors.ts";
 import { FLAG, FRAME_PAYLOAD_BYTES_MAX, readUint31 } from "./frames.ts";
 import { HpackDecoder, type ReceivedHeaders } from "./hpack-decoder.ts";
 
@@ -22,7 +22,7 @@ export class HeaderReader {
   readonly #decoder: HpackDecoder;
   readonly #blockBytesMax: number;
   #opening: Opening | undefined;
-  #parts: Buffer[] = [];
+  #parts: Uint8Array[] = [];
   #bytes = 0;
 
   constructor(headerListBytesMax: number) {
@@ -43,7 +43,7 @@ export class HeaderReader {
     const from = priorityAt + (hasPriority ? 5 : 0);
     if (from > end) return new Http2Error("FRAME_SIZE_ERROR", `HEADERS of ${end - start} bytes`);
     const to = end - (isPadded ? (bytes[start] as number) : 0);
-    if (to < from) return new Http2Error("PROTOCOL_ERROR", "HEADERS with more padding than there is");
+    if (to < from) return protocolError("HEADERS with more padding than there is");
     const isLast = (flags & FLAG.END_STREAM) !== 0;
     const dependsOnItself = hasPriority && readUint31(bytes, priorityAt) === streamId;
     const opening: Opening = { streamId, isLast, dependsOnItself };
@@ -55,7 +55,7 @@ export class HeaderReader {
   /** Takes the payload of a CONTINUATION frame. Undefined: the block goes on. */
   continue(flags: number, bytes: Uint8Array, start: number, end: number) {
     const opening = this.#opening;
-    if (!opening) return new Http2Error("PROTOCOL_ERROR", "CONTINUATION of no header block");
+    if (!opening) return protocolError("CONTINUATION of no header block");
     const wrong = this.#add(bytes, start, end);
     if (wrong || (flags & FLAG.END_HEADERS) === 0) return wrong;
     const whole = Buffer.concat(this.#parts);
@@ -67,7 +67,8 @@ export class HeaderReader {
 
   #add(bytes: Uint8Array, start: number, end: number): Http2Error | undefined {
     this.#bytes += end - start;
-    this.#parts.push(Buffer.from(bytes.subarray(start, end)));
+    // In memory of its own, for the rest may never come.
+    this.#parts.push(new Uint8Array(bytes.subarray(start, end)));
     if (this.#bytes <= this.#blockBytesMax && this.#parts.length <= PARTS_MAX) return undefined;
     return new Http2Error(
       "ENHANCE_YOUR_CALM",

@@ -1,4 +1,4 @@
-import { Http2Error } from "./errors.ts";
+import { Http2Error, protocolError } from "./errors.ts";
 import {
   FRAME,
   FRAME_PAYLOAD_BYTES_MAX,
@@ -57,9 +57,9 @@ export function applyPeerSettings(
     } else if (id === SETTING.HEADER_TABLE_SIZE) {
       settings.headerTableBytesMin = Math.min(settings.headerTableBytesMin, value);
     } else if (id === SETTING.ENABLE_PUSH && value > 1) {
-      return new Http2Error("PROTOCOL_ERROR", `SETTINGS_ENABLE_PUSH ${value} is neither 0 nor 1`);
+      return protocolError(`SETTINGS_ENABLE_PUSH ${value} is neither 0 nor 1`);
     } else if (id === SETTING.MAX_FRAME_SIZE && (value < FRAME_PAYLOAD_BYTES_MAX || value > 0xff_ffff)) {
-      return new Http2Error("PROTOCOL_ERROR", `SETTINGS_MAX_FRAME_SIZE ${value} is not within 2^14..2^24-1`);
+      return protocolError(`SETTINGS_MAX_FRAME_SIZE ${value} is not within 2^14..2^24-1`);
     }
   }
   return undefined;

@@ -1,4 +1,4 @@
-import { Http2Error } from "./errors.ts";
+import { Http2Error, protocolError } from "./errors.ts";
 import type { ServerStream } from "./stream.ts";
 
 /** Streams that are over and that a late frame may still speak of. */
@@ -11,8 +11,15 @@ export class StreamTable {
   #recent: ServerStream | undefined;
   /** In the order of their ends; the oldest is forgotten first. True: what was under way when we reset it is no error. */
   #wasResetByUs: Map<number, boolean> | undefined;
+  readonly #streamWindowBytes: number;
+  /** Of DATA for streams that we have reset. */
+  #lateBytesLeft = 0;
   /** The highest stream that the client has used. */
   lastId = 0;
+
+  constructor(streamWindowBytes: number) {
+    this.#streamWindowBytes = streamWindowBytes;
+  }
 
   /** How many are open. */
   get size(): number {
@@ -45,6 +52,7 @@ export class StreamTable {
   close(id: number, wasResetByUs: boolean): void {
     this.#open.delete(id);
     if (this.#recent?.id === id) this.#recent = undefined;
+    if (wasResetByUs) this.#lateBytesLeft += this.#streamWindowBytes;
     this.#wasResetByUs ??= new Map();
     this.#wasResetByUs.set(id, wasResetByUs);
     if (this.#wasResetByUs.size <= REMEMBERED_MAX) return;
@@ -59,10 +67,16 @@ export class StreamTable {
     return this.#wasResetByUs?.get(id) ?? false;
   }
 
+  /** Of DATA that a client had under way when we reset its stream: false once there is more than the streams' windows had room for. */
+  takesLateData(bytes: number): boolean {
+    this.#lateBytesLeft -= bytes;
+    return this.#lateBytesLeft >= 0;
+  }
+
   /** What HEADERS on a stream that is not open any more mean for the connection. */
   headersAfterEnd(id: number): Http2Error | undefined {
     const wasResetByUs = this.#wasResetByUs?.get(id);
-    if (wasResetByUs === undefined) return new Http2Error("PROTOCOL_ERROR", "HEADERS on a stream older than the last");
+    if (wasResetByUs === undefined) return protocolError("HEADERS on a stream older than the last");
     return wasResetByUs ? undefined : new Http2Error("STREAM_CLOSED", "HEADERS on a stream that is closed");
   }
 }

@@ -1,6 +1,6 @@
 import { invariant } from "../lib/mod.ts";
 import type { ConnectionOutput } from "./connection-output.ts";
-import { Http2Error, type Http2ErrorCode } from "./errors.ts";
+import { Http2Error, type Http2ErrorCode, protocolError } from "./errors.ts";
 import { FRAME_PAYLOAD_BYTES_MAX, resetFrame, WINDOW_BYTES_MAX } from "./frames.ts";
 import type { HeaderList } from "./hpack-encoder.ts";
 import type { ReceiveWindow } from "./receive-window.ts";
@@ -111,7 +111,7 @@ export class ServerStream implements Http2Stream {
     if (this.bodyBytesLeft === undefined) return undefined;
     this.bodyBytesLeft -= length;
     const isAsSaid = isLast ? this.bodyBytesLeft === 0 : this.bodyBytesLeft >= 0;
-    return isAsSaid ? undefined : new Http2Error("PROTOCOL_ERROR", "a body that is not as long as content-length says");
+    return isAsSaid ? undefined : protocolError("a body that is not as long as content-length says");
   }
 
   /** The client has ended its side. */
@@ -136,8 +136,9 @@ export class ServerStream implements Http2Stream {
     else this.handler?.drained();
   }
 
-  /** Ends it without a word to the peer. */
+  /** Ends it without a word to the peer. What it tells may end other streams, and these this one: it is over once. */
   over(wasResetByUs: boolean): void {
+    if (!this.isOpen) return;
     this.isOpen = false;
     this.#waiting = [];
     this.#onOver(this, wasResetByUs);

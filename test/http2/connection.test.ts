@@ -77,6 +77,7 @@ describe("what breaks the connection ends all streams, and only this connection"
     ],
     ["an unknown frame within one", "PROTOCOL_ERROR", frame("HEADERS", 0, 3, block(GET)), frame(77, 0, 3)],
     ["PRIORITY on no stream", "PROTOCOL_ERROR", frame("PRIORITY", 0, 0, Buffer.alloc(5))],
+    ["PRIORITY of 4 bytes on a stream that was never opened", "FRAME_SIZE_ERROR", frame("PRIORITY", 0, 9, uint32(0))],
     ["RST_STREAM on no stream", "PROTOCOL_ERROR", numberFrame("RST_STREAM", 0, 8)],
     ["RST_STREAM of 3 bytes", "FRAME_SIZE_ERROR", frame("RST_STREAM", 0, 1, Buffer.alloc(3))],
     ["RST_STREAM on a stream that was never opened", "PROTOCOL_ERROR", numberFrame("RST_STREAM", 9, 8)],
@@ -296,6 +297,14 @@ describe("a stream", () => {
     expect(driven.told()).toEqual(["GET /a on 1", "GET /a on 3", "closed 1", "closed 3"]);
     expect(driven.receive(open(5))).toEqual([]);
   });
+
+  test("is told once that it is over even if the end of another one ends it", () => {
+    const driven = driveConnection();
+    driven.receive(open(1), open(3));
+    driven.whenClosed = (id) => driven.stream(4 - id).reset("CANCEL");
+    driven.connection.close();
+    expect(driven.told().filter((event) => event.startsWith("closed"))).toEqual(["closed 1", "closed 3"]);
+  });
 });
 
 describe("a connection", () => {
@@ -318,6 +327,14 @@ describe("a connection", () => {
     expect(driven.written()).toEqual(["GOAWAY 1 NO_ERROR"]);
     expect(driven.receive(open(3), frame("DATA", 0, 1, Buffer.of(1)))).toEqual(["RST_STREAM 3 REFUSED_STREAM"]);
     expect(driven.told()).toEqual(["GET /a on 1", "data on 1: 01"]);
+  });
+
+  test("that is to end never says later that it took a stream which it said it would not", () => {
+    const driven = driveConnection();
+    driven.receive(open(1));
+    driven.connection.goAway();
+    driven.receive(open(3));
+    expect(driven.receive(frame("PING", 0, 1, Buffer.alloc(8)))).toEqual(["GOAWAY 1 PROTOCOL_ERROR"]);
   });
 
   test("writes long headers in several frames, and says that it uses no table to a client that allows none", () => {

@@ -100,6 +100,8 @@ export interface DrivenConnection {
   readonly connection: Http2Connection;
   /** Called from within the handlers' `drained`. */
   whenDrained: (id: number) => void;
+  /** The same within `closed`. */
+  whenClosed: (id: number) => void;
   /** Gives the connection frames of a client; what it wrote for them. */
   receive(...frames: readonly Uint8Array[]): string[];
   /** What was written since the last call, a line a frame. */
@@ -153,7 +155,10 @@ export function driveFromTheStart(limits: Partial<Http2Limits> = {}, framing = n
           tell(`drained ${stream.id}`);
           driven.whenDrained(stream.id);
         },
-        closed: () => tell(`closed ${stream.id}`),
+        closed: () => {
+          tell(`closed ${stream.id}`);
+          driven.whenClosed(stream.id);
+        },
       };
     },
     onPong: (payload) => tell(`pong ${Buffer.from(payload).toString("hex")}`),
@@ -169,6 +174,7 @@ export function driveFromTheStart(limits: Partial<Http2Limits> = {}, framing = n
   const driven: DrivenConnection = {
     connection,
     whenDrained: () => undefined,
+    whenClosed: () => undefined,
     written,
     receive(...frames) {
       for (const bytes of frames) connection.receive(bytes);

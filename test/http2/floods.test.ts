@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { collectGarbage } from "../support/garbage.ts";
+import { skipOnDeno } from "../support/needs.ts";
 import {
   block,
   type DrivenConnection,
@@ -161,4 +163,21 @@ test("DATA that goes on after its stream was reset ends the connection once it i
   driven.stream(1).reset("CANCEL");
   const frames = () => [frame("DATA", 0, 1, Buffer.alloc(10_000))];
   expect(takenOf(driven, 100, frames)).toBe(10);
+});
+
+test("what has come of a frame or header block that never ends is all that is kept of it", async (context) => {
+  skipOnDeno(context, "collector that can be asked");
+  const held = async () => {
+    await collectGarbage();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const before = await held();
+  const connections = Array.from({ length: 200 }, () => {
+    const driven = driveConnection();
+    driven.receive(frame("HEADERS", 0, 1, block(GET)), frame("CONTINUATION", END_HEADERS, 1).subarray(0, 5));
+    // Others use the pool that small buffers come from.
+    for (let taken = 0; taken < Buffer.poolSize; taken += 4000) Buffer.allocUnsafe(4000);
+    return driven;
+  });
+  expect((await held()) - before).toBeLessThan(connections.length * 4096);
 });
