@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -174,11 +174,18 @@ function chosenScenario(name: string, flags: ParsedFlags, context: CommandContex
 
 function textOf(path: string): string {
   try {
+    // A pipe would hold the command for good, where not even Ctrl-C is heard, and a device may never end.
+    const stats = statSync(path);
+    if (!stats.isFile()) throw new Error("it is no regular file");
+    if (stats.size > SCENARIO_BYTES_MAX) throw new Error(`${stats.size} bytes are more than ${SCENARIO_BYTES_MAX}`);
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new CommandError(`osm fleet run: the scenario cannot be read: ${(error as Error).message}`, EXIT.usage);
+    throw wrong(`the scenario ${path} cannot be read: ${(error as Error).message}`);
   }
 }
+
+/** Thousands of phases. */
+const SCENARIO_BYTES_MAX = 1024 * 1024;
 
 const wrong = (message: string) => new CommandError(`osm fleet run: ${message}`, EXIT.usage);
 

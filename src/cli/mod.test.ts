@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -51,6 +52,23 @@ test("a group of commands explains itself", async () => {
   expect(help).toMatchObject({ code: 0, err: "", out: expect.stringContaining("proxy bootstrap") });
   expect(help.out).not.toContain("cert rotate");
   expect(await run(["cert"])).toMatchObject({ code: 2, out: "", err: expect.stringContaining("cert rotate") });
+});
+
+test("fleet run reads no pipe, which might never end, and nothing that is far too long", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "osm-scenario-"));
+  try {
+    const pipe = join(dir, "pipe.yaml");
+    execFileSync("mkfifo", [pipe]);
+    expect(await run(["fleet", "run", pipe])).toMatchObject({
+      code: 2,
+      err: `osm fleet run: the scenario ${pipe} cannot be read: it is no regular file\n`,
+    });
+    const long = join(dir, "long.yaml");
+    writeFileSync(long, "#".repeat(1024 * 1024 + 1));
+    expect((await run(["fleet", "run", long])).err).toContain("1048577 bytes are more than 1048576");
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 
 test("serve names the folder, port or number that is wrong before it starts anything", async () => {

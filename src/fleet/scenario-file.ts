@@ -1,81 +1,27 @@
 import process from "node:process";
 import { isDeepStrictEqual } from "node:util";
-import { isCollection, LineCounter, parseDocument } from "yaml";
-import {
-  type BehaviourShare,
-  type Phase,
-  type Scenario,
-  ScenarioError,
-  type ScenarioProblem,
-  type ScenarioTarget,
-} from "./scenario.ts";
+import { parseHostPort } from "../lib/mod.ts";
+import { type BehaviourShare, type Phase, type Scenario, ScenarioError, type ScenarioTarget } from "./scenario.ts";
 import { ACTION_KINDS, readAction, readBehaviour } from "./scenario-actions.ts";
 import { requireNeeds } from "./scenario-needs.ts";
-import { type Problems, ScenarioNode } from "./scenario-node.ts";
+import { ScenarioNode } from "./scenario-node.ts";
+import { parseScenario, type Setting } from "./scenario-yaml.ts";
 import { type CallGraph, namedShape, namedShapes, type Shape } from "./shape.ts";
 
 const ANY = Number.POSITIVE_INFINITY;
 const SERVICES_MAX = 10_000;
 const PROXIES_MAX = 100_000;
-const ALIASES_MAX = 100;
 const REPLICAS_MAX = 8;
-
-/** A value for a field of the scenario, in place of the file's: `phases.0.rate=20`. */
-export interface Setting {
-  readonly path: string;
-  readonly value: string;
-}
 
 /**
  * Reads a scenario (YAML 1.2 or JSON). Throws {@link ScenarioError} with every problem that was found; a process of the
  * target that does not run on this machine is one.
  */
 export function readScenario(text: string, file: string, settings: readonly Setting[] = []): Scenario {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  if (document.errors.length > 0) {
-    const problems = document.errors.map(
-      (error): ScenarioProblem => ({
-        line: error.linePos?.[0].line,
-        field: "the file",
-        message: `is no YAML: ${(error.message.split(" at line")[0] ?? error.message).trim()}.`,
-      }),
-    );
-    throw new ScenarioError(file, problems);
-  }
-  const problems: Problems = { found: [], lines, document };
-  for (const setting of settings) apply(document, setting, problems);
-  try {
-    // Aliases are expanded here, within a bound, and read through afterwards.
-    document.toJS({ maxAliasCount: ALIASES_MAX });
-  } catch (error) {
-    throw new ScenarioError(file, [{ line: undefined, field: "the file", message: `${(error as Error).message}.` }]);
-  }
+  const { document, problems } = parseScenario(text, { file, settings, fields: FIELDS });
   const scenario = readRoot(new ScenarioNode(document.contents as never, "", problems));
   if (problems.found.length > 0) throw new ScenarioError(file, problems.found);
   return scenario;
-}
-
-function apply(document: ReturnType<typeof parseDocument>, setting: Setting, problems: Problems): void {
-  const shape: unknown = document.get("shape");
-  // A named shape with something changed.
-  if (setting.path.startsWith("shape.") && typeof shape === "string")
-    document.set("shape", document.createNode({ base: shape }));
-  const path = setting.path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
-  const missing = path.find(
-    (part, place) => typeof part === "number" && document.getIn(path.slice(0, place + 1)) === undefined,
-  );
-  const problem = (message: string) =>
-    problems.found.push({ line: undefined, field: `--set ${setting.path}`, message });
-  if (parent !== undefined && !isCollection(parent)) {
-    problem(`cannot be set: "${path.slice(0, -1).join(".")}" holds no fields.`);
-  } else if (missing !== undefined) {
-    problem(`there is no entry ${missing}.`);
-  } else {
-    const value = parseDocument(setting.value);
-    document.setIn(path, value.errors.length > 0 ? setting.value : document.createNode(value.toJS()));
-  }
 }
 
 const FIELDS = [
@@ -245,7 +191,8 @@ function readTarget(node: ScenarioNode): ScenarioTarget {
   if (node.isMissing) return { kind: "serve", flags: [], replicas: 1 };
   if (node.isText) {
     const text = node.text("");
-    return text === "serve" ? { kind: "serve", flags: [], replicas: 1 } : { kind: "address", address: text };
+    if (text === "serve") return { kind: "serve", flags: [], replicas: 1 };
+    return { kind: "address", address: readAddress(node) };
   }
   if (!node.peek("serve").isMissing || !node.peek("replicas").isMissing) {
     const { serve, replicas } = node.members(["serve", "replicas"]);
@@ -260,11 +207,18 @@ function readTarget(node: ScenarioNode): ScenarioTarget {
   }
   return {
     kind: "address",
-    address: address.text(""),
+    address: readAddress(address),
     ...(folder.isMissing ? {} : { folder: folder.text("") }),
     ...(admin.isMissing ? {} : { admin: admin.text("") }),
     ...(processId === undefined ? {} : { pid: processId }),
   };
+}
+
+function readAddress(node: ScenarioNode): string {
+  const address = node.text("");
+  const isGood = address.startsWith("unix:") || parseHostPort(address) !== undefined;
+  if (!isGood && node.isText) node.problem(`HOST:PORT or unix:PATH was expected, found ${node.shown}.`);
+  return address;
 }
 
 function isRunning(pid: number): boolean {

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { Scenario } from "./scenario.ts";
-import { readScenario, type Setting } from "./scenario-file.ts";
+import { readScenario } from "./scenario-file.ts";
 import { hint } from "./scenario-node.ts";
+import type { Setting } from "./scenario-yaml.ts";
 
 const FOLDER = new URL("./scenarios/", import.meta.url);
 

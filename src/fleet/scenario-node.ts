@@ -2,7 +2,8 @@ import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type 
 import { printable } from "../lib/mod.ts";
 import type { ScenarioProblem } from "./scenario.ts";
 
-const PROBLEMS_MAX = 20;
+/** More than these nobody mends at once. */
+export const PROBLEMS_MAX = 20;
 /** Timers of the runtime end at 24.8 days; what is longer than this is a slip of the pen. */
 const DURATION_MAX_MS = 24 * 3_600_000;
 
@@ -42,7 +43,10 @@ export class ScenarioNode {
     const offset = (this.#node ?? this.#parent)?.range?.[0];
     // What was set on the command line has no place in the file.
     const line = offset === undefined ? undefined : this.#problems.lines.linePos(offset).line;
-    this.#problems.found.push({ line, field: this.field === "" ? "the scenario" : this.field, message });
+    const field = this.field === "" ? "the scenario" : this.field;
+    // What is read twice is told once.
+    const isKnown = this.#problems.found.some((each) => each.field === field && each.message === message);
+    if (!isKnown) this.#problems.found.push({ line, field, message });
   }
 
   /** The value as a person wrote it. */
@@ -89,7 +93,7 @@ export class ScenarioNode {
     if (this.isMissing) return fallback;
     const value = isScalar(this.#node) ? this.#node.value : undefined;
     if (typeof value === "string") return value;
-    this.problem(`a text was expected, found ${this.shown}.`);
+    this.problem(`a text was expected, found ${this.shown}.${isScalar(this.#node) ? " Write it in quotes." : ""}`);
     return fallback;
   }
 
@@ -122,7 +126,10 @@ export class ScenarioNode {
     const value = isScalar(this.#node) ? this.#node.value : undefined;
     const isGood = typeof value === "number" && value >= bounds.min && value <= bounds.max;
     if (isGood && (bounds.isWhole !== true || Number.isInteger(value))) return value;
-    this.problem(`${boundsText(bounds)} was expected, found ${this.shown}.`);
+    const isQuoted = typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
+    this.problem(
+      `${boundsText(bounds)} was expected, found ${this.shown}.${isQuoted ? " Write it without quotes." : ""}`,
+    );
     return fallback ?? bounds.min;
   }
 

@@ -72,6 +72,16 @@ describe("a scenario file", () => {
     ["target: 127.0.0.1:1", 'mine.yaml:4: phases: "endpoint-churn" changes what', "Add target.folder"],
     ["patience: 25h", "mine.yaml:5: patience: 24h at most", 'found "25h"'],
     ["patience: 0s", "mine.yaml:5: patience: is no time", "for example 30s"],
+    ['proxies: "3"', "mine.yaml:5: proxies: a whole number from 1", "Write it without quotes."],
+    ["workload: 3", "mine.yaml:5: workload: a text was expected", "Write it in quotes."],
+    ["target: localhost", "mine.yaml:5: target: HOST:PORT or unix:PATH was expected", 'found "localhost"'],
+    [
+      "target: {address: 127.0.0.1:99999}",
+      "mine.yaml:5: target.address: HOST:PORT or unix:PATH was",
+      "127.0.0.1:99999",
+    ],
+    ["proxies: *some", "mine.yaml:5: the file: Unresolved alias", "some"],
+    ["proxies: !many 3", "mine.yaml:5: the file: is no YAML", "!many"],
     ["target: {serve: [], replicas: 9}", "mine.yaml:5: target.replicas: a whole number from 1 to 8", 'found "9"'],
   ])("with %s says where that is and what to write", (line, where, what) => {
     const [problem = ""] = problemsOf(`${good}${line}\n`);
@@ -201,6 +211,17 @@ describe("a scenario file", () => {
 
   test("that is no YAML says so, with the line", () => {
     expect(problemsOf("name: [x\nshape: W1\n")[0]).toContain("mine.yaml:2: the file: is no YAML");
+    expect(problemsOf("[".repeat(20_000))).toEqual(["mine.yaml:1: the file: is nested too deeply."]);
+  });
+
+  test.each(["", "# later\n", "null\n"])("that holds nothing (%j) says so once, with a line", (text) => {
+    expect(problemsOf(text)).toEqual([expect.stringMatching(/^mine\.yaml:1: the scenario: a map .* found nothing\.$/)]);
+  });
+
+  test("says once what is wrong with a value that is looked at several times", () => {
+    expect(problemsOf("name: mine\nshape: W1\nphases: {action: rest}\n")).toEqual([
+      'mine.yaml:3: phases: a list was expected, found a map. Start each entry with "- ".',
+    ]);
   });
 
   test("takes other values from the command line, and says which of them do not fit", () => {
@@ -214,6 +235,10 @@ describe("a scenario file", () => {
       "mine.yaml: --set phases.3.rate: there is no entry 3.",
     ]);
     expect(problemsOf(good, [{ path: "name.first", value: "x" }])[0]).toContain('"name" holds no fields');
+    for (const path of ["phases.first", "phases.first.rate"]) {
+      expect(problemsOf(good, [{ path, value: "1" }])[0]).toContain('"phases" is a list: write the number of an entry');
+    }
+    expect(set("name", "*x").name).toBe("*x");
   });
 });
 
