@@ -11,24 +11,48 @@ test("every number of the README's tables is that of the latest run in perf-resu
   expect(text).toBe(readme);
 });
 
+const run = (runtime: string, measurements: Readonly<Record<string, number>>, commit = "", date = "") => ({
+  schema: 3 as const,
+  commit,
+  isDirty: false,
+  date,
+  machine: { system: "", kernel: "", cpus: 2, model: "", memoryMiB: 1 },
+  runtime: { name: runtime, version: "" },
+  command: [],
+  measurements: Object.entries(measurements).map(([name, value]) => ({
+    name,
+    unit: "ms" as const,
+    samples: summarize([value]),
+  })),
+  counts: [],
+});
+const STALENESS = "fleet/staleness: endpoint-churn, to each proxy";
+const LOOP = "fleet/endpoint-change/X5: cold start, server loop delay, p99.9";
+
+test("a reader learns which rows were measured at an earlier commit than the others", () => {
+  const readme = `| 20 changes a second that all 200 see (W1) | old | 15 ms |
+| event loop of the server in it, delay p99.9 | old | 50 ms |
+
+Measured at commit 1234567.`;
+  const [older, newer] = [
+    run("node", { [STALENESS]: 1, [LOOP]: 2 }, "aaaaaaaaaa", "2026-01-01"),
+    run("node", { [LOOP]: 3 }, "bbbbbbbbbb", "2026-01-02"),
+  ];
+  const line = (...runs: (typeof older)[]) => withNumbers(readme, runs).text.split("\n").at(-1);
+  expect(line(older)).toBe("Measured at commit aaaaaaa.");
+  expect(line(older, newer)).toBe(
+    "Measured at commit bbbbbbb, but for these rows: 20 changes a second that all 200 see (W1) (aaaaaaa).",
+  );
+});
+
 test("a column on Deno has the numbers of runs on Deno, and a dash where there is none", () => {
   const table = (first: string, second: string) => `| what | measured | on Deno | aim |
 | --- | --- | --- | --- |
 | 20 changes a second that all 200 see (W1) | ${first} | 15 ms |
 | event loop of the server in it, delay p99.9 | ${second} | 50 ms |`;
-  const run = (runtime: string, p99: number) => ({
-    schema: 3 as const,
-    commit: "",
-    isDirty: false,
-    date: "",
-    machine: { system: "", kernel: "", cpus: 2, model: "", memoryMiB: 1 },
-    runtime: { name: runtime, version: "" },
-    command: [],
-    measurements: [
-      { name: "fleet/staleness: endpoint-churn, to each proxy", unit: "ms" as const, samples: summarize([p99]) },
-    ],
-    counts: [],
-  });
-  const { text } = withNumbers(table("old | old", "old | old"), [run("node", 11), run("deno", 22)]);
+  const { text } = withNumbers(table("old | old", "old | old"), [
+    run("node", { [STALENESS]: 11 }),
+    run("deno", { [STALENESS]: 22 }),
+  ]);
   expect(text).toBe(table("11 ms | 22 ms", "? | –"));
 });

@@ -82,7 +82,10 @@ const ROWS: Readonly<Record<string, Cells>> = {
   ],
 };
 
-/** The README with the numbers of these runs, its rows that have numbers, and what is missing. */
+/** How the line begins that says which commits the numbers are of. */
+const COMMITS = "Measured at commit ";
+
+/** The README with the numbers of these runs and the line that says of which commits they are, its rows that have numbers, and what is missing. */
 export function withNumbers(
   readme: string,
   runs: readonly SavedRun[],
@@ -91,11 +94,15 @@ export function withNumbers(
   const problems: string[] = [];
   const rows: string[] = [];
   const unseen = new Set(Object.keys(ROWS));
-  const filled = (cell: string, runtime: RuntimeName) =>
+  const used: UsedRun[] = [];
+  const filled = (label: string, cell: string, runtime: RuntimeName) =>
     cell.replaceAll(/\{([^}]*)\}/g, (_, named: string) => {
       const [name = "", key = "p50"] = named.split("|");
       const found = latest[runtime].get(name);
-      if (found !== undefined) return shown(found.samples[key as "p50" | "p99" | "max"], found.unit);
+      if (found !== undefined) {
+        used.push({ label, run: found.run });
+        return shown(found.samples[key as "p50" | "p99" | "max"], found.unit);
+      }
       if (runtime === "node") problems.push(`no run in perf-results has "${name}"`);
       return "?";
     });
@@ -107,25 +114,47 @@ export function withNumbers(
     unseen.delete(label);
     const cells = line.split(" | ");
     const own = ROWS[label] ?? [];
-    for (const [place, cell] of own.entries()) cells[place + 1] = filled(cell, "node");
+    for (const [place, cell] of own.entries()) cells[place + 1] = filled(label, cell, "node");
     const deno = headings.indexOf(DENO);
     if (deno > 0) {
-      const cell = filled(own[0] ?? "", "deno");
+      const cell = filled(label, own[0] ?? "", "deno");
       cells[deno] = cell.includes("?") ? NONE : cell;
     }
     rows.push(cells.join(" | "));
     return cells.join(" | ");
   });
   for (const label of unseen) problems.push(`the README has no row "${label}"`);
+  const commits = lines.findIndex((line) => line.startsWith(COMMITS));
+  if (commits < 0) problems.push(`the README has no line "${COMMITS}..."`);
+  else lines[commits] = commitsOf(used);
   return { text: lines.join("\n"), rows, problems };
 }
 
-function latestMeasurements(runs: readonly SavedRun[], runtime: RuntimeName): ReadonlyMap<string, Measurement> {
+/** A run that a row has a number of. */
+interface UsedRun {
+  readonly label: string;
+  readonly run: SavedRun;
+}
+
+/** Of which commit the newest run is, and which rows have a number of another one. */
+function commitsOf(used: readonly UsedRun[]): string {
+  const newest = used.toSorted((left, right) => left.run.date.localeCompare(right.run.date)).at(-1);
+  const at = ({ run }: UsedRun) => `${run.commit.slice(0, 7)}${run.isDirty ? " with changes" : ""}`;
+  if (newest === undefined) return `${COMMITS}?`;
+  const others = used.filter((each) => at(each) !== at(newest)).map((each) => `${each.label} (${at(each)})`);
+  const exceptions = others.length === 0 ? "" : `, but for these rows: ${[...new Set(others)].join("; ")}`;
+  return `${COMMITS}${at(newest)}${exceptions}.`;
+}
+
+function latestMeasurements(
+  runs: readonly SavedRun[],
+  runtime: RuntimeName,
+): ReadonlyMap<string, Measurement & { readonly run: SavedRun }> {
   const own = runs.filter((run) => run.runtime.name === runtime);
   return new Map(
-    own.flatMap(({ measurements }) =>
+    own.flatMap((run) =>
       // The client's limit is told in the table's words.
-      measurements.map((each) => [each.name.replace(" (bound by the client)", ""), each] as const),
+      run.measurements.map((each) => [each.name.replace(" (bound by the client)", ""), { ...each, run }] as const),
     ),
   );
 }
