@@ -1,10 +1,9 @@
 /**
  * `npm run bench:readme [-- --write]`
  *
- * Prints the rows of the README's tables with the numbers of `perf-results/`; with `--write` puts them into the README, with the line
- * that says of which commits they are;
- * labels, aims and words stay. Ends with 1 when a row that has numbers is not in the README, or a measurement in
- * no run.
+ * Prints the rows of the README's tables with the numbers of `perf-results/`; with `--write` puts them into the README, with
+ * the line that says of which commits they are; labels, aims and words stay. Ends with 1 when a row that has numbers is not
+ * in the README, or a measurement in no run.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
