@@ -5,8 +5,8 @@
 import { type ObjectRef, objectKey } from "../lib/mod.ts";
 import type { ChainGroup } from "./chain-groups.ts";
 import type { Decision, DecisionCandidate, DecisionRequest, Outcome } from "./decision.ts";
+import { clustersOf } from "./outbound-ports.ts";
 import { scopeRefs } from "./outbound-scope.ts";
-import { clustersOf } from "./outbound-view.ts";
 import { compareText } from "./precedence.ts";
 import { accessRefs, grantRefs, groupsOf, serviceRefs, settingsRefs, splitRefs } from "./provenance.ts";
 import type { PodRecord, ServiceProtocol } from "./records.ts";

@@ -2,8 +2,8 @@
 import type { AccessGrant } from "./access-policy.ts";
 import { sameContent } from "./content-equality.ts";
 import type { NamespaceModel } from "./namespace-model.ts";
+import { outboundOwner } from "./outbound-ports.ts";
 import { scopedNamespaces, scopeOf } from "./outbound-scope.ts";
-import { outboundOwner } from "./outbound-view.ts";
 import { lacksEndpoint, type PortModel, type ServiceModel } from "./service-model.ts";
 import { isHttp } from "./service-ports.ts";
 import type { MeshSnapshot } from "./snapshot.ts";

@@ -1,5 +1,7 @@
 import { inboundResources } from "./inbound-view.ts";
-import { type OutboundOwner, outboundBase, outboundEndpoints, outboundOwner, outboundRoutes } from "./outbound-view.ts";
+import { type OutboundOwner, outboundOwner } from "./outbound-ports.ts";
+import { outboundRoutes } from "./outbound-routes.ts";
+import { outboundBase, outboundEndpoints } from "./outbound-view.ts";
 import type { MeshSnapshot } from "./snapshot.ts";
 import type { ResourceView } from "./view.ts";
 import { grantsTo } from "./visible-services.ts";
