@@ -173,7 +173,9 @@ export class Connection {
 
   #openSecure(socket: TLSSocket): void {
     if (socket.alpnProtocol !== "h2") {
-      this.#end({ kind: "tls", message: `the server chose the protocol ${String(socket.alpnProtocol)} instead of h2` });
+      const chosen =
+        socket.alpnProtocol === false ? "no protocol (ALPN)" : `the protocol ${String(socket.alpnProtocol)}`;
+      this.#end({ kind: "tls", message: `the server chose ${chosen} instead of h2` });
       return;
     }
     this.#open(socket.isSessionReused());
@@ -249,6 +251,12 @@ function endOf(error: NodeJS.ErrnoException | undefined, isOpen: boolean): CallE
   if (code === "ETIMEDOUT") return { kind: "timeout", message };
   // OpenSSL's own codes, and those of certificates that do not verify.
   if (/^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO|HOSTNAME)/.test(code))
-    return { kind: "tls", message };
+    return { kind: "tls", message: tlsReason(error) };
   return { kind: code === "" ? "socket" : `socket-${code}`, message };
+}
+
+/** Around its reason OpenSSL names a thread, a function and a line of its own, and Node advice that is no use to a fleet. */
+function tlsReason({ message, reason }: Error & { readonly reason?: unknown }): string {
+  if (reason === "wrong version number") return "the server did not answer with TLS (wrong version number)";
+  return typeof reason === "string" ? reason : (message.split("; if the root CA")[0] ?? message);
 }

@@ -110,7 +110,9 @@ describe("a fleet whose server", () => {
   test("speaks no TLS, or carries another name, says so", async () => {
     const { rootsPem, server } = await testAuthority();
     const plain = await listen(answering("HTTP/1.1 400 Bad Request\r\n\r\n"));
-    expect((await errorsAt({ address: plain, tls: { rootsPem } })).errors).toMatchObject({ tls: 2 });
+    const spoken = await errorsAt({ address: plain, tls: { rootsPem } });
+    expect(spoken.errors).toMatchObject({ tls: 2 });
+    expect(spoken.errorExamples["tls"]).not.toMatch(/SSL routines|:error:/);
     await fleet?.stop();
     const { certificatePem, privateKeyPem } = await server();
     const secure = await listen(
