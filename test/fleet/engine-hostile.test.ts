@@ -112,7 +112,7 @@ describe("a fleet whose server", () => {
     const plain = await listen(answering("HTTP/1.1 400 Bad Request\r\n\r\n"));
     const spoken = await errorsAt({ address: plain, tls: { rootsPem } });
     expect(spoken.errors).toMatchObject({ tls: 2 });
-    expect(spoken.errorExamples["tls"]).not.toMatch(/SSL routines|:error:/);
+    expect(spoken.errorExamples["tls"]).not.toContain(":error:");
     await fleet?.stop();
     const { certificatePem, privateKeyPem } = await server();
     const secure = await listen(
