@@ -8,7 +8,8 @@ import type { Hits, WatchBook } from "./fleet-watches.ts";
 import type { MessageBuffers } from "./http2-buffers.ts";
 import type { CallEnd } from "./http2-client.ts";
 import { PeerError } from "./peer-error.ts";
-import { type ProxySurroundings, SimulatedProxy } from "./proxy.ts";
+import { SimulatedProxy } from "./proxy.ts";
+import type { ProxySurroundings } from "./proxy-surroundings.ts";
 
 /** What a seat tells the engine. */
 export interface SeatEvents {

@@ -1,35 +1,18 @@
-import type { ReadResponse, ResourceMemory, Transition } from "./envoy-resources.ts";
+import type { NameDifference, ReadResponse, Transition } from "./envoy-resources.ts";
 import { difference } from "./envoy-resources.ts";
 import { EMPTY_TABLE, type ResourceTable } from "./envoy-table.ts";
 import { CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET, TYPE_URLS } from "./envoy-types.ts";
 import type { Behaviour, ProxySpec } from "./fleet-api.ts";
 import { AwaitedNames } from "./proxy-awaited.ts";
 import { countNeedless, countUnsentClusters } from "./proxy-checks.ts";
-import type { ProxyCounts } from "./proxy-counts.ts";
 import { deltaRequests, type Requests, SotwRequests } from "./proxy-requests.ts";
+import type { ProxyStream, ProxySurroundings, Verdict } from "./proxy-surroundings.ts";
 
 /** How long Envoy waits for what a cluster needs before it uses the cluster without (`initial_fetch_timeout`). */
 const WARMING_MS = 15_000;
 
 const NO_NAMES: ReadonlySet<string> = new Set();
 const ALL_TYPES = TYPE_URLS.map((_, type) => type);
-
-/** What all proxies of a process share. */
-export interface ProxySurroundings {
-  readonly memory: ResourceMemory;
-  readonly counts: ProxyCounts;
-  /** ms that never go back. */
-  readonly monotonic: () => number;
-  readonly random: () => number;
-}
-
-/** Takes what a proxy writes on its stream. */
-export interface ProxyStream {
-  send(frames: Buffer | readonly Buffer[]): void;
-}
-
-/** What became of a response: for whoever waits for it. */
-export type Verdict = "acknowledged" | "held" | "refused" | "unanswered";
 
 /**
  * One simulated Envoy: what it has, asks for and answers, as Envoy 1.40 does over ADS, without its connection. It outlives
@@ -178,7 +161,11 @@ export class SimulatedProxy {
     const isAskedAgain = this.spec.protocol === "sotw" && warming.size > 0;
     if (added.length > 0 || removed.length > 0 || isAskedAgain) {
       this.#asked |= 1 << ENDPOINTS;
-      this.#askForEndpoints(transition);
+      if (this.spec.protocol === "delta" && this.spec.endpointsOneByOne === true) {
+        this.#askOneByOne(ENDPOINTS, transition.endpoints);
+      } else {
+        this.#askAtOnce(ENDPOINTS, transition, transition.endpoints);
+      }
     }
     const secrets = this.#changeSecrets();
     const verdict =
@@ -190,29 +177,13 @@ export class SimulatedProxy {
     return verdict;
   }
 
-  #askForEndpoints(transition: Transition): void {
-    const { added, removed } = transition.endpoints;
-    const names = this.#names(ENDPOINTS);
-    if (this.spec.protocol === "sotw" || this.spec.endpointsOneByOne !== true) {
-      // What a delta request says follows from the transition alone.
-      const request = transition.request ?? this.#requests.ask(ENDPOINTS, names, added, removed);
-      if (this.spec.protocol === "delta") transition.request = request;
-      this.#stream?.send(request);
-      return;
-    }
-    for (const name of added) this.#stream?.send(this.#requests.ask(ENDPOINTS, names, [name], []));
-    if (removed.length > 0) this.#stream?.send(this.#requests.ask(ENDPOINTS, names, [], removed));
-  }
-
   #takeListeners(response: ReadResponse, transition: Transition, nonce: string): Verdict {
     const { added, removed } = transition.routes;
     this.#awaited.add(ROUTE, added, this.#shared.monotonic);
     this.#drop(ROUTE, removed);
     if (added.length > 0 || removed.length > 0) {
       this.#asked |= 1 << ROUTE;
-      const request = transition.request ?? this.#requests.ask(ROUTE, this.#names(ROUTE), added, removed);
-      if (this.spec.protocol === "delta") transition.request = request;
-      this.#stream?.send(request);
+      this.#askAtOnce(ROUTE, transition, transition.routes);
     }
     countUnsentClusters(this.#shared.counts, transition, this.table(CLUSTER));
     const secrets = this.#changeSecrets();
@@ -222,7 +193,7 @@ export class SimulatedProxy {
   }
 
   /** Names of secrets come from clusters and listeners; what is new is awaited from now on. */
-  #changeSecrets() {
+  #changeSecrets(): NameDifference {
     const [clusters, listeners] = [this.table(CLUSTER).references, this.table(LISTENER).references];
     const wanted =
       listeners.secrets.size === 0 ? clusters.secrets : new Set([...clusters.secrets, ...listeners.secrets]);
@@ -236,15 +207,25 @@ export class SimulatedProxy {
   }
 
   /** Envoy has a subscription, and so a request, for each secret. */
-  #askForSecrets({ added, removed }: ReturnType<typeof difference>): void {
-    if (added.length + removed.length === 0) return;
+  #askForSecrets(changes: NameDifference): void {
+    if (changes.added.length + changes.removed.length === 0) return;
     this.#asked |= 1 << SECRET;
-    if (this.spec.protocol === "sotw") {
-      this.#stream?.send(this.#requests.ask(SECRET, this.#secrets, added, removed));
-      return;
-    }
-    for (const name of added) this.#stream?.send(this.#requests.ask(SECRET, this.#secrets, [name], []));
-    if (removed.length > 0) this.#stream?.send(this.#requests.ask(SECRET, this.#secrets, [], removed));
+    if (this.spec.protocol === "delta") this.#askOneByOne(SECRET, changes);
+    else this.#stream?.send(this.#requests.ask(SECRET, this.#secrets, changes.added, changes.removed));
+  }
+
+  /** What a delta request says follows from the transition alone: all proxies that make it say the same. */
+  #askAtOnce(type: number, transition: Transition, { added, removed }: NameDifference): void {
+    if (this.spec.protocol === "delta") {
+      transition.request ??= this.#requests.ask(type, NO_NAMES, added, removed);
+      this.#stream?.send(transition.request);
+    } else this.#stream?.send(this.#requests.ask(type, this.#names(type), added, removed));
+  }
+
+  #askOneByOne(type: number, { added, removed }: NameDifference): void {
+    const names = this.#names(type);
+    for (const name of added) this.#stream?.send(this.#requests.ask(type, names, [name], []));
+    if (removed.length > 0) this.#stream?.send(this.#requests.ask(type, names, [], removed));
   }
 
   /** The names that it is subscribed to; none for clusters and listeners, which it asks for as a whole. */
@@ -272,9 +253,8 @@ export class SimulatedProxy {
   #becomeWarm(): void {
     if (!this.#clustersAreWarm()) return;
     this.#awaited.warmed();
-    if (this.#held.length > 0) {
+    if (this.#held.length > 0)
       for (const { response, nonce } of this.#held.splice(0)) this.#acknowledge(response, nonce);
-    }
     if (this.#asked & (1 << LISTENER)) return;
     this.#asked |= 1 << LISTENER;
     this.#stream?.send(this.#requests.open(LISTENER, NO_NAMES, EMPTY_TABLE, undefined));
