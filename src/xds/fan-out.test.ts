@@ -14,6 +14,7 @@ function counted(msEach: number) {
       now += msEach;
     },
     monotonic: () => now,
+    workedMs: () => now,
   });
   const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
   const finish = async () => {
@@ -23,7 +24,15 @@ function counted(msEach: number) {
       await microtasks();
     }
   };
-  return { changes, refreshed, turns, microtasks, finish };
+  /** How many are refreshed in the next turn, before which others have the thread for so long. */
+  const nextAfter = async (elseMs: number) => {
+    const before = refreshed.length;
+    now += elseMs;
+    turns.shift()?.();
+    await microtasks();
+    return refreshed.length - before;
+  };
+  return { changes, refreshed, turns, microtasks, finish, nextAfter };
 }
 
 test("a change for all streams refreshes each once, in turns between which the thread is free", async () => {
@@ -62,4 +71,23 @@ test("streams that take long to serve do not hold up the thread for a whole turn
   expect(refreshed.length).toBeLessThanOrEqual(4);
   await finish();
   expect(refreshed).toHaveLength(64);
+});
+
+test("when reading answers and letting proxies in take long, what is told between them takes less, and never nothing", async () => {
+  const { changes, microtasks, nextAfter } = counted(1);
+  for (let item = 0; item < 200; item++) changes.mark(item);
+  await microtasks();
+  expect(await nextAfter(15)).toBe(12);
+  expect(await nextAfter(23)).toBe(7);
+  expect(await nextAfter(80)).toBe(4);
+  expect(await nextAfter(5)).toBe(12);
+});
+
+test("streams that are marked when all others have been told do not make the turn longer", async () => {
+  const { changes, refreshed, microtasks } = counted(1);
+  for (let few = 0; few < 5; few++) {
+    for (let item = 0; item < 4; item++) changes.mark(item);
+    await microtasks();
+  }
+  expect(refreshed).toHaveLength(12);
 });

@@ -2,6 +2,11 @@
 const SLICE = 8;
 /** How long sockets are only written to before they are read again: long enough to tell a few hundred proxies in one go. */
 const TURN_MS = 12;
+/** What a turn of the event loop may work in all before telling gets less of it than that, and what it gets in any case. */
+const LOOP_TURN_MS = 30;
+const TURN_MIN_MS = 4;
+/** What was worked since a turn that is longer ago was not worked in one go. */
+const RECENT_MS = 100;
 
 export interface FanOutOptions<Item> {
   /** Runs an action once sockets have had their turn; a timer would cost every turn a millisecond. */
@@ -9,6 +14,8 @@ export interface FanOutOptions<Item> {
   readonly refresh: (item: Item) => void;
   /** Milliseconds from any fixed start. */
   readonly monotonic: () => number;
+  /** Milliseconds that this thread has worked so far. */
+  readonly workedMs: () => number;
 }
 
 export interface FanOut<Item> {
@@ -22,24 +29,42 @@ export interface FanOut<Item> {
 /**
  * Calls `refresh` for each marked item, in the order of the marks, and in turns, so that a change for all does not stop the
  * rest: what proxies say is taken in between two turns. Who is told early answers early, but an answer that is read before
- * the last is told holds up all that come after it: so a turn is as long as the thread may be held.
+ * the last is told holds up all that come after it: so a turn is as long as the thread may be held. The more else is done
+ * between two turns, as reading thousands of answers or letting in proxies that come back, the shorter they are.
  */
-export function fanOut<Item>({ later, refresh, monotonic }: FanOutOptions<Item>): FanOut<Item> {
+export function fanOut<Item>({ later, refresh, monotonic, workedMs }: FanOutOptions<Item>): FanOut<Item> {
   const marked = new Set<Item>();
-  let isScheduled = false;
   let refreshed = 0;
-  let endsAt = 0;
-  const turn = () => {
-    endsAt = monotonic() + TURN_MS;
-    slice();
+  /** When the turn under way is over; undefined between two. */
+  let endsAt: number | undefined;
+  let isTaking = false;
+  let beganAt = Number.NEGATIVE_INFINITY;
+  let workedBeforeMs = 0;
+  let turnMs = TURN_MS;
+
+  const begin = () => {
+    const now = monotonic();
+    const worked = workedMs();
+    const elseMs = now - beganAt < RECENT_MS ? worked - workedBeforeMs - turnMs : 0;
+    turnMs = Math.max(TURN_MIN_MS, Math.min(LOOP_TURN_MS - elseMs, TURN_MS));
+    beganAt = now;
+    workedBeforeMs = worked;
+    endsAt = now + turnMs;
+    later(next);
   };
-  const slice = () => {
+  const next = () => {
+    endsAt = undefined;
+    if (marked.size === 0) return;
+    begin();
+    take();
+  };
+  const take = () => {
+    isTaking = false;
     let count = 0;
     for (const item of marked) {
-      const isOver = count > 0 && monotonic() >= endsAt;
-      if (isOver || count === SLICE) {
-        if (isOver) later(turn);
-        else queueMicrotask(slice);
+      if (count > 0 && (endsAt === undefined || monotonic() >= endsAt)) return;
+      if (count === SLICE) {
+        takeSoon();
         return;
       }
       count++;
@@ -47,14 +72,18 @@ export function fanOut<Item>({ later, refresh, monotonic }: FanOutOptions<Item>)
       refreshed++;
       refresh(item);
     }
-    isScheduled = false;
+  };
+  const takeSoon = () => {
+    isTaking = true;
+    queueMicrotask(take);
   };
   return {
     mark(item) {
       marked.add(item);
-      if (isScheduled) return;
-      isScheduled = true;
-      queueMicrotask(turn);
+      if (isTaking) return;
+      if (endsAt === undefined) begin();
+      else if (monotonic() >= endsAt) return;
+      takeSoon();
     },
     forget: (item) => void marked.delete(item),
     refreshed: () => refreshed,

@@ -1,5 +1,5 @@
 import { type Clock, type Log, Slots } from "../lib/mod.ts";
-import { nextTurn } from "../platform/mod.ts";
+import { nextTurn, workedMs } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import { deltaRequestReader } from "./delta-request-reader.ts";
 import { encodedResponses } from "./encoded-responses.ts";
@@ -71,6 +71,7 @@ export function openSessions(options: SessionsOptions): Sessions {
     later: (action) => void nextTurn().then(action),
     refresh: (session) => session.refresh(),
     monotonic,
+    workedMs,
   });
   const slots = new Slots();
   let count = 0;
