@@ -163,6 +163,7 @@ export class SilentFleet {
 class SilentStream implements StreamTransport {
   handler: StreamHandler | undefined;
   inbox: Buffer[] | undefined;
+  isProven = false;
   readonly #onSend: () => void;
 
   constructor(onSend: () => void) {
@@ -174,6 +175,10 @@ class SilentStream implements StreamTransport {
     else this.inbox.push(prefixed);
     this.#onSend();
     return true;
+  }
+
+  proven(): void {
+    this.isProven = true;
   }
 
   end(code: string, message: string): void {

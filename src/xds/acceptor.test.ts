@@ -27,7 +27,11 @@ async function startAcceptor(connectionsMax: number) {
   const acceptor = createAcceptor({
     credentials,
     connectionsMax,
-    onConnection: (socket) => void letIn.push(socket),
+    onConnection(socket, _certificate, conduct) {
+      conduct.proven();
+      letIn.push(socket);
+    },
+    onHeldBack: () => undefined,
     clock,
     metrics,
   });
@@ -38,12 +42,11 @@ async function startAcceptor(connectionsMax: number) {
     },
   });
   const port = Number((await acceptor.listen("127.0.0.1:0")).split(":")[1]);
+  const series = (wanted: string) => metrics.families().find(({ name }) => name === wanted)?.series ?? [];
   const turnedAway = (reason: string) =>
-    metrics
-      .families()
-      .find(({ name }) => name === "osm_xds_connections_turned_away_total")
-      ?.series.find(({ labels }) => labels["reason"] === reason)?.value ?? 0;
-  return { port, clock, letIn, turnedAway };
+    series("osm_xds_connections_turned_away_total").find(({ labels }) => labels["reason"] === reason)?.value ?? 0;
+  const value = (name: string) => series(name)[0]?.value ?? 0;
+  return { port, clock, letIn, turnedAway, value };
 }
 
 /** Connects and says nothing. */
@@ -56,9 +59,9 @@ async function stranger(port: number): Promise<Socket> {
   return socket;
 }
 
-function proxyConnection(port: number, { hasCertificate = true } = {}): TLSSocket {
+function proxyConnection(port: number, { hasCertificate = true, localAddress = "127.0.0.1" } = {}): TLSSocket {
   const { certificatePem: cert, privateKeyPem: key, rootsPem: ca } = proxy;
-  const options = { port, host: "127.0.0.1", servername: "localhost", ca, ALPNProtocols: ["h2"] };
+  const options = { port, host: "127.0.0.1", localAddress, servername: "localhost", ca, ALPNProtocols: ["h2"] };
   const own = hasCertificate ? { cert, key } : {};
   const socket = connect({ ...options, ...own, checkServerIdentity: () => undefined });
   socket.on("error", () => undefined);
@@ -115,6 +118,31 @@ test("who says nothing is let go in time, and counted", async () => {
   clock.advance(10_000);
   await closed;
   expect(turnedAway("late")).toBe(1);
+});
+
+test("hundreds from an address that shows no certificate wait, and a proxy does not, wherever it comes from", async (context) => {
+  skipOnDeno(context, "a client's own address");
+  if (process.platform !== "linux") context.skip("unobtainable: a second address of the loopback interface");
+  const { port, clock, letIn, value } = await startAcceptor(1000);
+  const localAddress = "127.0.0.2";
+  const foreign = () => proxyConnection(port, { hasCertificate: false, localAddress });
+  for (let n = 0; n < 5; n++) {
+    const refused = foreign();
+    await until(() => refused.closed);
+  }
+  await until(() => value("osm_xds_addresses_held_back") === 1);
+  for (let n = 0; n < 100; n++) foreign();
+  await until(() => value("osm_xds_handshakes_held_back_total") === 100);
+  proxyConnection(port);
+  await until(() => letIn.length === 1);
+  expect(value("osm_xds_handshakes_held_back")).toBeGreaterThan(90);
+  proxyConnection(port, { localAddress });
+  await until(() => value("osm_xds_handshakes_held_back_total") === 101);
+  while (letIn.length === 1) {
+    clock.advance(100);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await until(() => value("osm_xds_handshakes_held_back") === 0);
 });
 
 test("proxies that come back are let in side by side, also while each turn of the thread is long", async (context) => {

@@ -2,10 +2,13 @@ import type { Server, Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import type { Clock } from "../lib/mod.ts";
 import { nextTurn, workedMs } from "../platform/mod.ts";
-import { admission } from "./admission.ts";
+import { AddressRecord, type AddressRecordOptions } from "./address-record.ts";
+import { type Admission, admission } from "./admission.ts";
+import { BegunConnections } from "./begun-connections.ts";
 import { Caller } from "./caller.ts";
 import { CallerCrowd } from "./caller-crowd.ts";
 import { type ClientCertificate, peerIdentity } from "./client-certificate.ts";
+import type { Conduct, Judge } from "./conduct.ts";
 import { listenOn, portOf } from "./listeners.ts";
 import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
 import type { TransportMetrics } from "./stream-thread-metrics.ts";
@@ -29,12 +32,16 @@ export interface AcceptorOptions {
   /** How often streams have been told of a change so far: what handshakes cost is found beside it. */
   readonly told?: () => number;
   /** A connection that speaks HTTP/2 and whose client has shown a certificate that the CA in force has issued. */
-  readonly onConnection: (socket: TLSSocket, certificate: ClientCertificate) => void;
+  readonly onConnection: (socket: TLSSocket, certificate: ClientCertificate, conduct: Conduct) => void;
+  readonly onHeldBack: AddressRecordOptions["onHeldBack"];
   readonly clock: Clock;
   readonly metrics: TransportMetrics;
 }
 
-/** Listens, and leads connections through their TLS handshake: few at a time, addresses in turn, each one's oldest first. */
+/**
+ * Listens, and leads connections through their TLS handshake: few at a time, addresses in turn, each one's oldest first. Addresses
+ * whose connections came to nothing are held back.
+ */
 export interface Acceptor {
   listen(address: string): Promise<string>;
   renewCredentials(credentials: XdsServerCredentials): void;
@@ -57,6 +64,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
   const callers = takeIn(options, metrics, (caller) => void tls.emit("connection", caller.release()));
 
   tls.on("secureConnection", (socket: TLSSocket) => {
+    const conduct = callers.secured(socket);
     callers.done();
     socket.on("error", () => undefined);
     const peer = peerIdentity(socket);
@@ -69,7 +77,8 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       return;
     }
     metrics.ended(isResumed ? "resumed" : "full");
-    options.onConnection(socket, peer.read);
+    conduct.secured();
+    options.onConnection(socket, peer.read, conduct);
   });
   tls.on("tlsClientError", () => {
     callers.done();
@@ -100,6 +109,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
     },
     close() {
       isClosed = true;
+      callers.judgeNoMore();
       for (const listener of listeners) listener.close();
     },
     destroy() {
@@ -112,30 +122,35 @@ interface Callers {
   accept(socket: Socket): void;
   /** A handshake that was begun is over. */
   done(): void;
+  /** The handshake of this socket is over; what its connection does from now on is to be said to what is returned. */
+  secured(socket: TLSSocket): Conduct;
+  /** What ends from now on is ended by us. */
+  judgeNoMore(): void;
   destroy(): void;
 }
 
 /** Everybody who connects, until they leave: bounds who is there, and calls `start` for one when its turn has come. */
-function takeIn(
-  { connectionsMax, told, clock, metrics }: AcceptorOptions,
-  handshakes: HandshakeMetrics,
-  start: (caller: Caller) => void,
-): Callers {
+function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (caller: Caller) => void): Callers {
+  const { connectionsMax, clock } = options;
   const sockets = new Set<Socket>();
   const crowd = new CallerCrowd<Caller>();
+  const record = new AddressRecord(options);
   const line = admission<Caller>({
-    start(caller) {
+    start(caller, wasHeldBack) {
       crowd.remove(caller);
+      begun.add(caller, wasHeldBack);
       start(caller);
     },
-    originOf,
+    originOf: ({ address }) => address,
+    record,
     later: (action) => void nextTurn().then(action),
     workedMs,
-    told: told ?? (() => 0),
+    told: options.told ?? (() => 0),
     clock,
   });
-  metrics.observed("osm_xds_handshakes_queued", "Connections that wait for their handshake", () => line.waiting);
-  metrics.observed("osm_xds_handshakes_in_flight", "Handshakes under way", () => line.underWay);
+  let isJudging = true;
+  const begun = new BegunConnections(judgeOf(record, line, () => isJudging));
+  observeLine(options.metrics, line, record);
 
   const forget = (caller: Caller) => {
     sockets.delete(caller.socket);
@@ -161,7 +176,10 @@ function takeIn(
     sockets.add(socket);
     const caller = new Caller(socket, {
       clock,
-      onHello: () => line.add(caller),
+      onHello() {
+        line.add(caller);
+        if (record.isHeldBack(caller.address)) handshakes.heldBack();
+      },
       onWrong() {
         handshakes.ended("failed");
         socket.destroy();
@@ -169,16 +187,44 @@ function takeIn(
       onLate: () => turnAway(caller, "late"),
     });
     socket.once("close", () => forget(caller));
-    crowd.add(caller, originOf(caller));
+    crowd.add(caller, caller.address);
     makeRoom();
   };
   return {
     accept,
     done: () => line.done(),
+    secured: (socket) => begun.take(socket),
+    judgeNoMore() {
+      isJudging = false;
+    },
     destroy() {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+function judgeOf(record: AddressRecord, line: Admission<Caller>, isJudging: () => boolean): Judge {
+  return {
+    proven({ address, wasHeldBack }) {
+      record.proven(address);
+      line.proven(address, wasHeldBack);
+    },
+    failed({ address }, cause) {
+      if (isJudging()) record.failed(address, cause);
+    },
+    left: ({ address }) => record.left(address),
+  };
+}
+
+function observeLine(metrics: TransportMetrics, line: Admission<Caller>, record: AddressRecord): void {
+  metrics.observed("osm_xds_handshakes_queued", "Connections that wait for their handshake", () => line.waiting);
+  metrics.observed("osm_xds_handshakes_in_flight", "Handshakes under way", () => line.underWay);
+  metrics.observed("osm_xds_handshakes_held_back", "Of those that wait, how many are held back", () => line.heldBack);
+  metrics.observed(
+    "osm_xds_addresses_held_back",
+    "Addresses whose connections came to nothing, and whose handshakes are held back",
+    () => record.heldBack(),
+  );
 }
 
 function tlsServer(credentials: XdsServerCredentials, ticketKeys: Buffer | undefined): TlsServer {
@@ -201,6 +247,8 @@ type TurnedAway = "full" | "displaced" | "late";
 
 interface HandshakeMetrics {
   ended(result: HandshakeResult): void;
+  /** One has to wait for the sake of its address. */
+  heldBack(): void;
   turnedAway(reason: TurnedAway): void;
 }
 
@@ -210,12 +258,13 @@ function handshakeMetrics(metrics: TransportMetrics): HandshakeMetrics {
     "osm_xds_connections_turned_away_total",
     "Connections that were ended before their handshake, by reason",
   );
+  const heldBack = metrics.counter(
+    "osm_xds_handshakes_held_back_total",
+    "Connections from addresses whose connections came to nothing: they wait in a line of their own",
+  );
   return {
+    heldBack: () => heldBack.add(),
     ended: (result) => handshakes.add(1, { result }),
     turnedAway: (reason) => turnedAway.add(1, { reason }),
   };
-}
-
-function originOf({ socket }: Caller): string {
-  return socket.remoteAddress ?? "";
 }

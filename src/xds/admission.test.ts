@@ -2,7 +2,20 @@ import { expect, test } from "vitest";
 import { manualClock } from "../lib/mod.ts";
 import { admission } from "./admission.ts";
 
-function line(costMs: number, originOf = (_item: number) => "") {
+/** Origins of which the record says nothing good. */
+interface Strangers {
+  readonly heldBack?: ReadonlySet<string>;
+  /** A proxy is served there all the same. */
+  readonly besideProxy?: ReadonlySet<string>;
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+function line(
+  costMs: number,
+  originOf = (_item: number) => "",
+  { heldBack = NOBODY, besideProxy = NOBODY }: Strangers = {},
+) {
   const clock = manualClock();
   const begun: number[] = [];
   const waiting: (() => void)[] = [];
@@ -11,6 +24,7 @@ function line(costMs: number, originOf = (_item: number) => "") {
   const admitted = admission<number>({
     start: (item) => begun.push(item),
     originOf,
+    record: { isHeldBack: (origin) => heldBack.has(origin), hasProxy: (origin) => besideProxy.has(origin) },
     later: (action) => void waiting.push(action),
     workedMs: () => workedMs,
     told: () => told,
@@ -148,4 +162,89 @@ test("a proxy is let in while somebody else floods the line with connections tha
   turn();
   expect(begun).toEqual([0, 5000, 5002, 1, 2, 3]);
   expect(admitted.waiting).toBe(4996);
+});
+
+const BAD = new Set(["bad"]);
+const badUpTo = (count: number) => (item: number) => (item < count ? "bad" : `proxy-${item}`);
+
+test("who is held back keeps nobody waiting, and gets a handshake now and then", () => {
+  const { admitted, begun, clock, turn, finish } = line(1, badUpTo(5000), { heldBack: BAD });
+  for (let item = 0; item < 5030; item++) admitted.add(item);
+  const round = () => {
+    turn();
+    finish(admitted.underWay);
+  };
+  for (let n = 0; n < 50; n++) round();
+  expect(begun.filter((item) => item >= 5000)).toEqual(Array.from({ length: 30 }, (_, n) => 5000 + n));
+  expect(begun.filter((item) => item < 5000)).toHaveLength(5);
+  for (let n = 0; n < 1000; n++) {
+    clock.advance(10);
+    round();
+  }
+  expect(begun.filter((item) => item < 5000)).toHaveLength(105);
+  expect([admitted.waiting, admitted.heldBack]).toEqual([4895, 4895]);
+});
+
+test("while nobody else is held back, who is does not wait", () => {
+  const { admitted, begun, turn } = line(1, badUpTo(1), { heldBack: BAD });
+  admitted.add(0);
+  turn();
+  expect(begun).toEqual([0]);
+});
+
+test("where more come from an address than are let in, the newest is: it is still there", () => {
+  const { admitted, begun, clock, turn } = line(1, badUpTo(5000), { heldBack: BAD });
+  for (let item = 0; item < 100; item++) admitted.add(item);
+  for (let n = 0; n < 5; n++) {
+    turn();
+    clock.advance(10);
+  }
+  expect(begun).toEqual([99, 98, 97, 96, 95]);
+  admitted.add(100);
+  admitted.remove(94);
+  clock.advance(200);
+  expect(begun.slice(5)).toEqual([100, 93]);
+});
+
+test("an address that has a proxy as well gets every second one, however many others have none", () => {
+  const origins = Array.from({ length: 1000 }, (_, n) => String(n));
+  const { admitted, begun, clock, turn } = line(1, String, {
+    heldBack: new Set(origins),
+    besideProxy: new Set(["998", "999"]),
+  });
+  for (let item = 0; item < 1000; item++) admitted.add(item);
+  for (let n = 0; n < 5; n++) turn();
+  clock.advance(100);
+  turn();
+  expect(begun.indexOf(998)).toBeGreaterThanOrEqual(0);
+  expect(begun.indexOf(999)).toBeGreaterThanOrEqual(0);
+});
+
+test("thousands that were all held back, and are all mended, are let in within seconds", () => {
+  const { admitted, begun, clock, turn, finish } = line(1, String, {
+    heldBack: new Set(Array.from({ length: 5000 }, (_, n) => String(n))),
+  });
+  for (let item = 0; item < 5000; item++) admitted.add(item);
+  let proven = 0;
+  let ms = 0;
+  for (; begun.length < 5000 && ms < 60_000; ms += 20) {
+    turn();
+    finish(admitted.underWay);
+    for (; proven < begun.length; proven++) admitted.proven(String(begun[proven]), true);
+    clock.advance(20);
+  }
+  expect(ms).toBeLessThan(30_000);
+});
+
+test("once a proxy at an address has proven itself, the others there wait like everybody", () => {
+  const { admitted, begun, turn, finish } = line(1, badUpTo(500), { heldBack: BAD });
+  for (let item = 0; item < 500; item++) admitted.add(item);
+  turn();
+  admitted.proven("bad", true);
+  expect(admitted.heldBack).toBe(0);
+  for (let n = 0; n < 200; n++) {
+    turn();
+    finish(admitted.underWay);
+  }
+  expect(begun).toHaveLength(500);
 });

@@ -1,4 +1,7 @@
 import type { Clock } from "../lib/mod.ts";
+import type { AddressRecord } from "./address-record.ts";
+import { HeldBackLines } from "./held-back-lines.ts";
+import { OriginLines } from "./origin-lines.ts";
 
 /** What the handshakes that begin in one turn of the event loop may need of the thread's time when little else is done. */
 const TURN_MS = 5;
@@ -22,12 +25,16 @@ const TOLD_SHARE = 1 / 50;
 const YOUNG_MS = 250;
 /** Handshakes under way in all: bounds what peers that do not answer can hold. */
 const UNDER_WAY_MAX = 512;
+/** Those who are held back are looked at so often, and whenever a handshake is over. */
+const LOOK_MS = 10;
 
 export interface AdmissionOptions<Item> {
   /** Begins the handshake. `done` must be called once for it, however it ends. */
-  readonly start: (item: Item) => void;
+  readonly start: (item: Item, wasHeldBack: boolean) => void;
   /** Where it comes from; empty where that is not known. */
   readonly originOf: (item: Item) => string;
+  /** What is known of origins. */
+  readonly record: Pick<AddressRecord, "isHeldBack" | "hasProxy">;
   /** Runs an action once the sockets have had their turn. */
   readonly later: (action: () => void) => void;
   /** Milliseconds that this thread has worked so far. */
@@ -45,7 +52,11 @@ export interface Admission<Item> {
   remove(item: Item): void;
   /** A handshake that was begun is over. */
   done(): void;
+  /** A client of this origin was worth its handshake: those who wait there are held back no more. */
+  proven(origin: string, wasHeldBack: boolean): void;
   readonly waiting: number;
+  /** How many of these are held back. */
+  readonly heldBack: number;
   readonly underWay: number;
 }
 
@@ -54,7 +65,8 @@ export interface Admission<Item> {
  * of them end in it. Origins take turns, each with its oldest: one of them may come with thousands that never end their
  * handshakes, and in one line with these nobody else would be let in before giving up. What one costs is measured with all that
  * follows from it, such as what its proxy asks for, but beside what others are told meanwhile: a line that waited for these
- * to be quiet, or took their work for its own, would stand still as long as changes come.
+ * to be quiet, or took their work for its own, would stand still as long as changes come. Who comes from where connections came
+ * to nothing stands in lines apart, which move slowly and keep nobody else waiting.
  */
 export function admission<Item>(options: AdmissionOptions<Item>): Admission<Item> {
   return new Line(options);
@@ -62,9 +74,8 @@ export function admission<Item>(options: AdmissionOptions<Item>): Admission<Item
 
 class Line<Item> implements Admission<Item> {
   readonly #options: AdmissionOptions<Item>;
-  /** By origin, in the order of their turns. An origin without anybody who waits is not kept. */
-  readonly #lines = new Map<string, Set<Item>>();
-  readonly #origins = new Map<Item, string>();
+  readonly #lines = new OriginLines<Item>();
+  readonly #heldBack: HeldBackLines<Item>;
   /** When those that are under way and young were begun. Which of them ends is not known: it passes for the oldest. */
   readonly #young: number[] = [];
   #underWay = 0;
@@ -77,13 +88,19 @@ class Line<Item> implements Admission<Item> {
   #costMs = COST_MS * MADE_UP;
   #costOf = MADE_UP;
   #cancelTimer: (() => void) | undefined;
+  #cancelHeldBackTimer: (() => void) | undefined;
 
   constructor(options: AdmissionOptions<Item>) {
     this.#options = options;
+    this.#heldBack = new HeldBackLines(options.clock.monotonic());
   }
 
   get waiting(): number {
-    return this.#origins.size;
+    return this.#lines.size + this.#heldBack.size;
+  }
+
+  get heldBack(): number {
+    return this.#heldBack.size;
   }
 
   get underWay(): number {
@@ -91,35 +108,23 @@ class Line<Item> implements Admission<Item> {
   }
 
   add(item: Item): void {
-    const origin = this.#options.originOf(item);
-    this.#origins.set(item, origin);
-    const line = this.#lines.get(origin);
-    if (line === undefined) this.#lines.set(origin, new Set([item]));
-    else line.add(item);
+    const { originOf, record } = this.#options;
+    const origin = originOf(item);
+    if (record.isHeldBack(origin)) this.#heldBack.add(item, origin, record.hasProxy(origin));
+    else this.#lines.add(item, origin);
     this.#schedule();
   }
 
   remove(item: Item): void {
-    const origin = this.#origins.get(item);
-    if (origin === undefined) return;
-    this.#origins.delete(item);
-    const line = this.#lines.get(origin);
-    line?.delete(item);
-    if (line?.size === 0) this.#lines.delete(origin);
+    this.#lines.remove(item);
+    this.#heldBack.remove(item);
   }
 
-  /** The oldest of the origin whose turn it is; the origin's next one waits for all the others'. */
-  #takeNext(): Item | undefined {
-    for (const [origin, line] of this.#lines) {
-      this.#lines.delete(origin);
-      for (const item of line) {
-        line.delete(item);
-        this.#origins.delete(item);
-        if (line.size > 0) this.#lines.set(origin, line);
-        return item;
-      }
-    }
-    return undefined;
+  proven(origin: string, wasHeldBack: boolean): void {
+    if (wasHeldBack) this.#heldBack.giveBack();
+    if (this.#heldBack.size === 0) return;
+    for (const item of this.#heldBack.release(origin)) this.#lines.add(item, origin);
+    this.#schedule();
   }
 
   done(): void {
@@ -139,7 +144,7 @@ class Line<Item> implements Admission<Item> {
   }
 
   #run(): void {
-    const { clock, start } = this.#options;
+    const { clock } = this.#options;
     const periodMs = this.#measure();
     const nowMs = clock.monotonic();
     while (this.#young.length > 0 && (this.#young[0] ?? 0) <= nowMs - YOUNG_MS) this.#young.shift();
@@ -148,15 +153,36 @@ class Line<Item> implements Admission<Item> {
     const allowed = Math.max(ALLOWED_MIN, Math.min(ALLOWED_MAX, Math.floor(TOGETHER_MS / costMs)));
     let left = Math.max(1, Math.round(turnMs / costMs));
     while (this.#young.length < allowed && this.#underWay < UNDER_WAY_MAX && left-- > 0) {
-      const item = this.#takeNext();
+      const item = this.#lines.takeOldest();
       if (item === undefined) break;
-      this.#young.push(nowMs);
-      this.#underWay++;
-      start(item);
+      this.#begin(item, nowMs, false);
     }
-    if (this.waiting === 0) this.#lastWorkedMs = undefined;
+    this.#beginHeldBack(left, nowMs);
+    // What the thread does while only those wait who are held back is not for handshakes.
+    if (this.#lines.size === 0) this.#lastWorkedMs = undefined;
     else if (left < 0) this.#schedule();
     else this.#lookAgain();
+  }
+
+  #begin(item: Item, nowMs: number, wasHeldBack: boolean): void {
+    this.#young.push(nowMs);
+    this.#underWay++;
+    this.#options.start(item, wasHeldBack);
+  }
+
+  /** In what others leave of a turn, or one: when a turn is theirs has been decided already. */
+  #beginHeldBack(left: number, nowMs: number): void {
+    for (let more = Math.max(1, left); more > 0 && this.#underWay < UNDER_WAY_MAX; more--) {
+      const item = this.#heldBack.take(nowMs);
+      if (item === undefined) break;
+      this.#begin(item, nowMs, true);
+    }
+    if (this.#heldBack.size === 0) return;
+    const { clock } = this.#options;
+    this.#cancelHeldBackTimer ??= clock.after(Math.max(LOOK_MS, this.#heldBack.waitMs(nowMs)), () => {
+      this.#cancelHeldBackTimer = undefined;
+      this.#run();
+    });
   }
 
   /** Somebody waits: one that is under way will end, or be young no longer. */

@@ -28,6 +28,8 @@ export interface CallerOptions {
 /** A connection whose handshake has not begun. It is read meanwhile, so that one who leaves does not stay in line. */
 export class Caller {
   readonly socket: Socket;
+  /** Kept: a socket that is closed does not know it any more. Empty on a Unix socket. */
+  readonly address: string;
   #said: Buffer[] = [];
   #bytes = 0;
   /** Not the socket's own timeout: that begins anew with each byte, and a byte now and then would keep a place for ever. */
@@ -35,6 +37,7 @@ export class Caller {
 
   constructor(socket: Socket, { clock, onHello, onWrong, onLate }: CallerOptions) {
     this.socket = socket;
+    this.address = socket.remoteAddress ?? "";
     socket.on("error", () => undefined);
     this.#cancelDeadline = clock.after(SILENT_MS, () => onLate(this));
     socket.on("data", (bytes: Buffer) => {

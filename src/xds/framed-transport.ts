@@ -11,6 +11,7 @@ import {
 } from "../http2/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
+import type { Conduct } from "./conduct.ts";
 import type { KeptConnection } from "./connection-keeper.ts";
 import { Departures } from "./departures.ts";
 import {
@@ -40,7 +41,7 @@ export function framedTransport(options: TransportOptions): Transport {
     http2Limits: { ...DEFAULT_HTTP2_LIMITS, concurrentStreams: options.limits.streamsPerConnectionMax },
     onError: () => errors.add(),
   };
-  return tlsTransport(options, (socket, certificate) => new FramedConnection(socket, certificate, shared));
+  return tlsTransport(options, (...connection) => new FramedConnection(...connection, shared));
 }
 
 /** What the connections of a server have in common. */
@@ -64,6 +65,7 @@ const NO_STREAMS: readonly FramedStream[] = [];
 class FramedConnection implements KeptConnection {
   hasHadStream = false;
   readonly writer: SocketWriter;
+  readonly conduct: Conduct;
   #isHeard = true;
   readonly #socket: TLSSocket;
   readonly #certificate: ClientCertificate;
@@ -75,7 +77,8 @@ class FramedConnection implements KeptConnection {
   #unread = READ_BYTES;
   #isClosing = false;
 
-  constructor(socket: TLSSocket, certificate: ClientCertificate, shared: Shared) {
+  constructor(socket: TLSSocket, certificate: ClientCertificate, conduct: Conduct, shared: Shared) {
+    this.conduct = conduct;
     this.#socket = socket;
     this.#certificate = certificate;
     this.#shared = shared;
@@ -91,7 +94,8 @@ class FramedConnection implements KeptConnection {
       onPong: ignore,
       onGoAway: ignore,
       onStreamError: ignore,
-      onError: () => {
+      onError: ({ code }) => {
+        conduct.broke(`HTTP/2: ${code}`);
         shared.onError();
         this.#endSoon();
       },
@@ -185,6 +189,10 @@ class FramedStream implements Http2StreamHandler, GrpcCarrier {
   constructor(connection: FramedConnection, http2: Http2Stream) {
     this.#connection = connection;
     this.#http2 = http2;
+  }
+
+  get conduct(): Conduct {
+    return this.#connection.conduct;
   }
 
   data(bytes: Uint8Array): void {

@@ -125,6 +125,7 @@ function grpcTransport(call: Call): StreamTransport {
   return {
     // The library puts its own prefix before a message.
     send: (prefixed) => call.write(prefixed.subarray(PREFIX_BYTES)),
+    proven: () => undefined,
     end: (code, message) => void call.emit("error", { code: status[code], details: message }),
   };
 }

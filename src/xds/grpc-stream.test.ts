@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { manualClock } from "../lib/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
+import { Conduct } from "./conduct.ts";
 import { type GrpcCarrier, type GrpcStream, openGrpcStream } from "./grpc-stream.ts";
 import type { AcceptStream } from "./transport.ts";
 
@@ -24,6 +25,7 @@ function openStream(refusal?: "refused") {
   let paused = 0;
   let abandoned = 0;
   const carrier: GrpcCarrier = {
+    conduct: new Conduct("", false, { proven: ignore, failed: ignore, left: ignore }),
     respond: ignore,
     respondAlone: ignore,
     write: () => true,

@@ -1,5 +1,6 @@
 import type { Clock } from "../lib/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
+import type { Conduct } from "./conduct.ts";
 import { type FindExcess, GrpcFrameError, GrpcFrameReader } from "./grpc-frames.ts";
 import type { StreamInfo } from "./observer.ts";
 import { requestExcess } from "./repeated-fields.ts";
@@ -11,6 +12,8 @@ export type Headers = readonly (readonly [name: string, value: string])[];
 
 /** One HTTP/2 stream as gRPC needs it, whoever makes the frames. */
 export interface GrpcCarrier {
+  /** Of its connection. */
+  readonly conduct: Conduct;
   respond(headers: Headers): void;
   /** The response is these headers and nothing else. */
   respondAlone(headers: Headers): void;
@@ -66,6 +69,14 @@ const STATUS: Readonly<Record<EndCode, number>> = {
   UNAVAILABLE: 14,
   UNAUTHENTICATED: 16,
 };
+
+/** Statuses that say that the client is at fault, or no proxy of ours. */
+const FAULTS: ReadonlySet<EndCode> = new Set([
+  "INVALID_ARGUMENT",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "UNAUTHENTICATED",
+]);
 
 const AGGREGATED_DISCOVERY = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
 const PROTOCOLS: ReadonlyMap<string | undefined, StreamInfo["protocol"]> = new Map([
@@ -135,6 +146,7 @@ export class GrpcStream implements StreamTransport {
     const onMessage = (message: Uint8Array) => {
       this.#budget.received();
       this.#handler?.receive(message);
+      if (!this.#hasEnded) carrier.conduct.spoke();
     };
     this.#reader = new GrpcFrameReader(options.requestBytesMax, onMessage, options.findExcess);
   }
@@ -186,9 +198,14 @@ export class GrpcStream implements StreamTransport {
     return this.#carrier.write(prefixed);
   }
 
+  proven(): void {
+    this.#carrier.conduct.proven();
+  }
+
   end(code: EndCode, message: string): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    if (FAULTS.has(code)) this.#carrier.conduct.broke(`gRPC: ${code}`);
     this.#reader.stop();
     this.#cancelTimer?.();
     this.#endRest();
@@ -200,6 +217,7 @@ export class GrpcStream implements StreamTransport {
 
   /** What was received is at fault. */
   #fail(code: EndCode, message: string): void {
+    this.#carrier.conduct.broke(`gRPC: ${code}`);
     this.end(code, message);
     this.#handler?.failed(code, message);
   }

@@ -9,6 +9,7 @@ import {
 import type { TLSSocket } from "node:tls";
 import { nextTurn } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
+import type { Conduct } from "./conduct.ts";
 import type { KeptConnection } from "./connection-keeper.ts";
 import { type GrpcCarrier, type GrpcStreamOptions, grpcStreamOptions, openGrpcStream } from "./grpc-stream.ts";
 import { type TransportOptions, tlsTransport } from "./tls-transport.ts";
@@ -30,8 +31,8 @@ export function http2Transport(options: TransportOptions): Transport {
   });
   server.on("sessionError", () => undefined);
   const streamOptions = grpcStreamOptions(options);
-  return tlsTransport(options, (socket, certificate) =>
-    serveSession(sessionOver(server, socket), certificate, streamOptions),
+  return tlsTransport(options, (socket, certificate, conduct) =>
+    serveSession(sessionOver(server, socket), certificate, conduct, streamOptions),
   );
 }
 
@@ -51,6 +52,7 @@ function sessionOver(server: Http2Server, socket: TLSSocket): ServerHttp2Session
 function serveSession(
   session: ServerHttp2Session,
   certificate: ClientCertificate,
+  conduct: Conduct,
   streamOptions: GrpcStreamOptions,
 ): KeptConnection {
   let isClosing = false;
@@ -72,7 +74,10 @@ function serveSession(
     destroy: () => session.destroy(),
   };
   // A session that breaks closes its streams, which is what they are told.
-  session.on("error", () => undefined);
+  session.on("error", ({ code = "" }: NodeJS.ErrnoException) => {
+    // Others are those of a socket whose peer is gone.
+    if (code.startsWith("ERR_HTTP2_")) conduct.broke(`HTTP/2: ${code}`);
+  });
   session.on("stream", (http2: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     connection.hasHadStream = true;
     connection.isHeard = true;
@@ -80,7 +85,7 @@ function serveSession(
     http2.on("error", () => undefined);
     http2.once("close", () => connection.openStreams--);
     const head = { method: headers[":method"], path: headers[":path"], contentType: headers["content-type"] };
-    const stream = openGrpcStream(head, certificate, carrierOver(http2), streamOptions);
+    const stream = openGrpcStream(head, certificate, carrierOver(http2, conduct), streamOptions);
     if (stream === undefined) {
       http2.resume();
       return;
@@ -105,8 +110,9 @@ function closeNext(http2: ServerHttp2Stream): void {
 }
 
 /** On a stream that is gone nothing is done: its close is on its way. */
-function carrierOver(http2: ServerHttp2Stream): GrpcCarrier {
+function carrierOver(http2: ServerHttp2Stream, conduct: Conduct): GrpcCarrier {
   return {
+    conduct,
     respond(headers) {
       if (!http2.destroyed) http2.respond(Object.fromEntries(headers), { waitForTrailers: true });
     },

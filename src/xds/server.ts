@@ -87,13 +87,19 @@ export class XdsListenError extends Error {
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
   const limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
   const log = options.log.child("xds");
+  const peersLog = sparingLog(log, options.clock);
   const sessions = openSessions({
     ...options,
-    log: sparingLog(log, options.clock),
+    log: peersLog,
     limits,
     metrics: xdsMetrics(options.metrics),
   });
-  const transportOptions = { ...options, log, accept: sessions.open, told: sessions.told, limits };
+  const onHeldBack = (address: string, cause: string) =>
+    peersLog.warn(
+      "connections from an address come to nothing: while many do, its next ones wait; look at what connects from there, and at its certificate",
+      { address, cause },
+    );
+  const transportOptions = { ...options, log, accept: sessions.open, told: sessions.told, onHeldBack, limits };
   const transport =
     options.streamThreads === undefined
       ? await openTransport(options.transport ?? "framed", transportOptions)

@@ -57,6 +57,7 @@ function openSession() {
         removed.push(...DeltaDiscoveryResponse.decode(prefixed.subarray(PREFIX_BYTES)).removedResources);
         return true;
       },
+      proven: ignore,
       end: ignore,
     },
     nodeIds: ["u"],

@@ -94,6 +94,7 @@ export class Session implements StreamHandler, StreamInfo {
   #table: ResourceTable | undefined;
   #hasRoom = true;
   #isOver = false;
+  #isProven = false;
   #cancelTimer: () => void;
 
   constructor(services: SessionServices, { id, slot, peer, protocol, transport, nodeIds, memory }: SessionOptions) {
@@ -314,6 +315,10 @@ export class Session implements StreamHandler, StreamInfo {
     if (sent === undefined) {
       this.end("INVALID_ARGUMENT", "acknowledges a response that was not sent yet", "request");
       return;
+    }
+    if (!this.#isProven) {
+      this.#isProven = true;
+      this.#transport.proven();
     }
     const { delivery, sentAt } = sent;
     metrics.acknowledged(delivery.typeUrl, verdict.kind === "acked", (clock.monotonic() - sentAt) / 1000);

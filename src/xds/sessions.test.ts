@@ -81,6 +81,7 @@ test.each([
         sent++;
         return true;
       },
+      proven: ignore,
       end: ignore,
     });
     const request = { node: { id: String(n) }, typeUrl: TYPE_URLS.cluster };
@@ -102,7 +103,7 @@ test("streams that come and go, one after the other, take one place, and two tha
     tables: { subscribe: () => ({ current: () => undefined, close: ignore }) },
     observe: { ...OBSERVER, connected: ({ slot }: StreamInfo) => void slots.push(slot) },
   });
-  const open = () => sessions.open("delta", CERTIFICATE, { send: () => true, end: ignore });
+  const open = () => sessions.open("delta", CERTIFICATE, { send: () => true, proven: ignore, end: ignore });
   for (let n = 0; n < 100; n++) open()?.closed();
   expect(slots).toEqual(Array.from({ length: 100 }, () => 0));
   open();
@@ -114,7 +115,11 @@ test("a server that stops ends thousands of streams without stopping everything 
   const ended: string[] = [];
   const sessions = sessionsWith({ tables: { subscribe: () => ({ current: () => undefined, close: ignore }) } });
   const open = (name: string) =>
-    sessions.open("delta", CERTIFICATE, { send: () => true, end: (code) => void ended.push(`${name}: ${code}`) });
+    sessions.open("delta", CERTIFICATE, {
+      send: () => true,
+      proven: ignore,
+      end: (code) => void ended.push(`${name}: ${code}`),
+    });
   for (let n = 0; n < 500; n++) open("early");
   const all = sessions.endAll("the control plane is stopping");
   expect(ended.length).toBeLessThan(100);

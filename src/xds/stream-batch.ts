@@ -20,6 +20,8 @@ export const ENTRY = {
   forget: 9,
   /** The stream ends; the bytes are JSON of {@link StreamEnding}. */
   end: 10,
+  /** The client of the stream speaks xDS. */
+  proven: 11,
 } as const;
 
 const HEAD_BYTES = 9;

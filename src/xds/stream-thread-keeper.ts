@@ -1,6 +1,7 @@
 /** One stream thread, and the next one when it dies. */
 import { Worker } from "node:worker_threads";
 import { type Backoff, backoff, type Clock, type Log } from "../lib/mod.ts";
+import type { AddressRecordOptions } from "./address-record.ts";
 import type { XdsServerCredentials } from "./server-credentials.ts";
 import type { FromStreamThread, StreamThreadData, ToStreamThread } from "./stream-thread-messages.ts";
 import type { SummedMetrics } from "./stream-thread-metrics.ts";
@@ -32,6 +33,7 @@ export interface StreamThreadKeeperOptions {
   readonly random: () => number;
   readonly clock: Clock;
   readonly metrics: SummedMetrics;
+  readonly onHeldBack: AddressRecordOptions["onHeldBack"];
   readonly log: Log;
 }
 
@@ -152,10 +154,11 @@ export class StreamThreadKeeper {
   }
 
   #hear(message: FromStreamThread): void {
-    const { metrics } = this.#options;
+    const { metrics, onHeldBack } = this.#options;
     if (message.kind === "counted") metrics.counted(message.counts);
     else if (message.kind === "gauges") metrics.stand(this.#name, message.sums, message.gauges);
     else if (message.kind === "listening") this.#listening?.resolve(message.address);
+    else if (message.kind === "held-back") onHeldBack(message.address, message.cause);
     else if (message.kind === "closed") this.#closed?.resolve();
     else this.#listening?.reject(Object.assign(new Error(message.message), { code: message.code }));
   }

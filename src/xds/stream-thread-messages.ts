@@ -34,6 +34,7 @@ export type FromStreamThread =
   | { readonly kind: "counted"; readonly counts: readonly MetricValue[] }
   /** Sent every second: also the sign that the thread is alive. */
   | { readonly kind: "gauges"; readonly sums: readonly MetricValue[]; readonly gauges: readonly MetricValue[] }
+  | { readonly kind: "held-back"; readonly address: string; readonly cause: string }
   | { readonly kind: "closed" };
 
 export interface StreamOpening {

@@ -38,6 +38,7 @@ export function serveStreamThread(port: MessagePort, data: StreamThreadData, clo
     },
     // First answers too: which of them are changes is the main thread's knowledge.
     told: () => sent,
+    onHeldBack: (address, cause) => outbox.tell({ kind: "held-back", address, cause }),
     credentials: data.credentials,
     ticketKeys: Buffer.from(data.ticketKeys),
     limits: data.limits,
@@ -51,7 +52,8 @@ export function serveStreamThread(port: MessagePort, data: StreamThreadData, clo
       const response = responses.get(batch.value);
       if (response !== undefined) stream?.send(response);
       sent++;
-    } else if (batch.kind === ENTRY.bytes) responses.set(batch.key, batch.ownBytes());
+    } else if (batch.kind === ENTRY.proven) stream?.proven();
+    else if (batch.kind === ENTRY.bytes) responses.set(batch.key, batch.ownBytes());
     else if (batch.kind === ENTRY.forget) responses.delete(batch.key);
     else if (batch.kind === ENTRY.end) stream?.end(JSON.parse(Buffer.from(batch.bytes).toString()) as StreamEnding);
   };
@@ -136,6 +138,10 @@ class ThreadStream implements StreamHandler {
   send(response: Buffer): void {
     this.#taken += response.length;
     if (this.#transport.send(response) && this.#taken >= STREAM_WINDOW_BYTES / 2) this.#credit();
+  }
+
+  proven(): void {
+    this.#transport.proven();
   }
 
   end({ code, message }: StreamEnding): void {

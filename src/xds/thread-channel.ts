@@ -65,6 +65,10 @@ export class ThreadChannel {
     this.#add(ENTRY.send, stream, id);
   }
 
+  proven(stream: number): void {
+    this.#add(ENTRY.proven, stream);
+  }
+
   end(stream: number, code: EndCode, message: string): void {
     this.#streams.delete(stream);
     if (this.#isOver) return;
@@ -161,6 +165,10 @@ class ThreadedStream implements StreamTransport {
     this.#underWay += prefixed.length;
     this.#isWaiting = this.#underWay >= STREAM_WINDOW_BYTES;
     return !this.#isWaiting;
+  }
+
+  proven(): void {
+    this.#channel.proven(this.#id);
   }
 
   end(code: EndCode, message: string): void {

@@ -2,7 +2,9 @@ import type { TLSSocket } from "node:tls";
 import type { Clock } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import { createAcceptor } from "./acceptor.ts";
+import type { AddressRecordOptions } from "./address-record.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
+import type { Conduct } from "./conduct.ts";
 import { ConnectionKeeper, type KeptConnection } from "./connection-keeper.ts";
 import type { XdsServerCredentials } from "./server-credentials.ts";
 import type { TransportMetrics } from "./stream-thread-metrics.ts";
@@ -18,6 +20,8 @@ export interface TransportOptions {
   readonly reusePort?: boolean;
   /** How often streams have been told of a change so far. */
   readonly told?: () => number;
+  /** Handshakes from an address have to wait from now on, for the cause given. */
+  readonly onHeldBack: AddressRecordOptions["onHeldBack"];
   readonly clock: Clock;
   readonly metrics: TransportMetrics;
 }
@@ -31,15 +35,15 @@ const CLOSED_IN_ONE_TURN = 64;
 /** A transport over our own acceptor; `serve` speaks HTTP/2 and gRPC on each connection. */
 export function tlsTransport(
   options: TransportOptions,
-  serve: (socket: TLSSocket, certificate: ClientCertificate) => KeptConnection,
+  serve: (socket: TLSSocket, certificate: ClientCertificate, conduct: Conduct) => KeptConnection,
 ): Transport {
   const { clock } = options;
   const keeper = new ConnectionKeeper(clock);
   const acceptor = createAcceptor({
     ...options,
     connectionsMax: options.limits.connectionsMax,
-    onConnection(socket, certificate) {
-      const forget = keeper.add(serve(socket, certificate), certificate.notAfterMs);
+    onConnection(socket, certificate, conduct) {
+      const forget = keeper.add(serve(socket, certificate, conduct), certificate.notAfterMs);
       socket.once("close", forget);
     },
   });

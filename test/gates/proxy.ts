@@ -97,6 +97,7 @@ export class CountingProxy {
         queueMicrotask(() => this.#receive(message));
         return true;
       },
+      proven: () => undefined,
       end: (code, message) => {
         this.#end = `${code} ${message}`;
       },

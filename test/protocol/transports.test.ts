@@ -5,7 +5,7 @@ import { createConnection, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/discovery.js";
-import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
+import { jsonLog, metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { startXdsServer, TYPE_URLS, type XdsServerOptions } from "../../src/xds/mod.ts";
 import { type ClientCredentials, connectDelta } from "../support/delta-client.ts";
 import { skipOnDeno } from "../support/needs.ts";
@@ -53,7 +53,8 @@ describe.each(own)("a client of the transport $carrier", ({ options: carrier }) 
     const handshakes = (result: string) =>
       series("osm_xds_handshakes_total").find(({ labels }) => labels["result"] === result)?.value ?? 0;
     const underWay = () => series("osm_xds_handshakes_in_flight")[0]?.value;
-    return { server, address, tables, handshakes, underWay };
+    const heldBack = () => series("osm_xds_addresses_held_back")[0]?.value ?? 0;
+    return { server, address, tables, handshakes, underWay, heldBack };
   }
 
   function session(address: string): ClientHttp2Session {
@@ -165,6 +166,43 @@ describe.each(own)("a client of the transport $carrier", ({ options: carrier }) 
     tls(address, { cert: undefined, key: undefined });
     await until(() => handshakes("failed") === 2);
     expect(underWay()).toBe(0);
+  });
+
+  test("whose connections come to nothing has its address held back, until a client there speaks xDS", async () => {
+    const logged: string[] = [];
+    const log = jsonLog({ write: (line) => void logged.push(line), now: () => 0 });
+    const { address, heldBack, tables } = await startServer({ log });
+    while (heldBack() === 0) {
+      const client = session(address);
+      const stream = request(client);
+      stream.write(Buffer.from([0, 0, 0, 0, 2, 0xff, 0xff]));
+      await statusOf(stream);
+      client.destroy();
+    }
+    const warning = logged.map((line) => JSON.parse(line)).find(({ cause }) => cause === "gRPC: INVALID_ARGUMENT");
+    expect(warning).toMatchObject({ level: "warn", address: "127.0.0.1" });
+    while (heldBack() > 0) {
+      const proper = connectDelta({ address, credentials: buyer });
+      proper.send({ typeUrl: TYPE_URLS.cluster });
+      proper.ack(await proper.next());
+      proper.send({ typeUrl: TYPE_URLS.listener });
+      await proper.next();
+      proper.close();
+      await until(() => tables.subscribers === 0);
+    }
+  });
+
+  test("whose requests are proper, but that leaves before it has answered, is not to blame", async () => {
+    const { address, heldBack, tables } = await startServer();
+    for (let n = 0; n < 16; n++) {
+      const client = session(address);
+      const stream = request(client);
+      stream.write(prefixed({ typeUrl: TYPE_URLS.cluster }));
+      await once(stream, "data");
+      client.destroy();
+      await until(() => tables.subscribers === 0);
+    }
+    expect(heldBack()).toBe(0);
   });
 
   test("is told that the server stops, while one whose handshake hangs is dropped", async () => {
