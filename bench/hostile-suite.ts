@@ -5,7 +5,8 @@ import { type Findings, type Measurement, quantile, summarize, type Unit } from 
 import { resampledRatios } from "./ratio-interval.ts";
 import { workUnderWay } from "./turn-work.ts";
 
-const AT_ONCE = 40;
+/** Those that are not let in wait for 5 s. */
+const AT_ONCE = 1_000;
 const ROUNDS = 3;
 /** Sessions a second, and how long a round of them takes (s). */
 const RATES = [100, 50, 20] as const;
@@ -23,16 +24,17 @@ export function hostileSuite(flags: readonly string[]) {
  * attacks from elsewhere takes nothing of it.
  */
 export function hostileRateSuites(flags: readonly string[]) {
-  return RATES.map((perSecond) =>
-    suiteOf(`hostile/${perSecond} a second`, {
+  const suiteAt = (perSecond: number, isEachFromElsewhere: boolean) =>
+    suiteOf(`hostile/${perSecond} a second${isEachFromElsewhere ? ", each from elsewhere" : ""}`, {
       sessions: perSecond * ROUND_SECONDS,
       rounds: ROUNDS,
       atOnce: AT_ONCE,
       perSecond,
+      isEachFromElsewhere,
       isComparedWithElsewhere: true,
       flags,
-    }),
-  );
+    });
+  return [...RATES.map((perSecond) => suiteAt(perSecond, false)), suiteAt(Math.max(...RATES), true)];
 }
 
 function suiteOf(name: string, options: SiegeOptions) {

@@ -15,6 +15,7 @@ export type Attack = Omit<HostileOptions, "random"> & { readonly seed: number };
 export interface AttackOutcome {
   readonly endedByServer: number;
   readonly endedByUs: number;
+  /** Until the last of them began. */
   readonly seconds: number;
 }
 
@@ -46,13 +47,11 @@ export function startAttacker(target: HostileTarget): Attacker {
 }
 
 async function obey({ target, attack }: Order): Promise<AttackOutcome> {
-  const startedAt = performance.now();
-  const { endedByServer, endedByUs } = await runHostileSessions(target, {
+  const { endedByServer, endedByUs, beganWithinMs } = await runHostileSessions(target, {
     ...attack,
     random: randomNumbers(attack.seed),
   });
-  const seconds = (performance.now() - startedAt) / 1000;
-  return { endedByServer: total(endedByServer), endedByUs: total(endedByUs), seconds };
+  return { endedByServer: total(endedByServer), endedByUs: total(endedByUs), seconds: beganWithinMs / 1000 };
 }
 
 function total(counts: ReadonlyMap<string, number>): number {

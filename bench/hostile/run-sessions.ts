@@ -23,7 +23,9 @@ export interface HostileTarget {
 
 export interface HostileOptions {
   readonly count: number;
-  /** Sessions at a time. */
+  /** How many there were before: addresses go on where those ended. */
+  readonly before: number;
+  /** Sessions at a time; enough of them, that one begins in time while others wait to be let in. */
   readonly atOnce: number;
   /** Sessions that begin in a second. */
   readonly perSecond: number;
@@ -36,10 +38,12 @@ export interface HostileOptions {
 export interface HostileOutcome {
   readonly endedByServer: ReadonlyMap<string, number>;
   readonly endedByUs: ReadonlyMap<string, number>;
+  /** How long it took until the last of them began. */
+  readonly beganWithinMs: number;
 }
 
-/** Longest that a connection may take to come about (ms). */
-const CONNECT_MS = 20_000;
+/** Longest that a connection may take to come about (ms); who is not let in by then comes again. */
+const CONNECT_MS = 5_000;
 
 /** Runs `count` sessions: each of the known ones in turn. */
 export async function runHostileSessions(target: HostileTarget, options: HostileOptions): Promise<HostileOutcome> {
@@ -47,6 +51,7 @@ export async function runHostileSessions(target: HostileTarget, options: Hostile
   const endedByUs = new Map<string, number>();
   const startedAt = performance.now();
   let next = 0;
+  let lastBeganAt = startedAt;
   const worker = async () => {
     while (next < options.count) {
       const turn = next++;
@@ -54,13 +59,14 @@ export async function runHostileSessions(target: HostileTarget, options: Hostile
       if (session === undefined) return;
       const early = startedAt + (turn * 1000) / options.perSecond - performance.now();
       if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
-      const from = target.from[turn % target.from.length];
+      lastBeganAt = performance.now();
+      const from = target.from[(options.before + turn) % target.from.length];
       const outcome = (await runSession(target, from, session, options)) ? endedByServer : endedByUs;
       outcome.set(session.name, (outcome.get(session.name) ?? 0) + 1);
     }
   };
   await Promise.all(Array.from({ length: options.atOnce }, worker));
-  return { endedByServer, endedByUs };
+  return { endedByServer, endedByUs, beganWithinMs: lastBeganAt - startedAt };
 }
 
 /** Resolves with whether the server ended the session. */

@@ -16,6 +16,8 @@ export interface SiegeOptions {
   readonly rounds: number;
   readonly atOnce: number;
   readonly perSecond: number;
+  /** Each session has an address of its own (where the system has so many), so that no address is known for what came from it. */
+  readonly isEachFromElsewhere?: boolean;
   /** Measures also what the same sessions cost honest proxies when they attack another server of ours on this machine. */
   readonly isComparedWithElsewhere?: boolean;
   readonly flags?: readonly string[];
@@ -55,9 +57,8 @@ const SHAPE = {
   splits: 0,
   seed: 1,
 } as const;
-/** Honest proxies come from 127.0.0.1. All of 127.0.0.0/8 is this machine's on Linux, and that one address elsewhere. */
-const HOSTILE_ADDRESSES =
-  process.platform === "linux" ? Array.from({ length: 50 }, (_, n) => `127.0.0.${n + 2}`) : ["127.0.0.1"];
+/** No divisor of how many kinds of sessions there are: each address sends all of them. */
+const ADDRESSES = 53;
 const PATIENCE_MS = 15_000;
 const LINGER_MS = 100;
 const CHANGE_MS = 30;
@@ -91,7 +92,7 @@ async function takePlaces(options: SiegeOptions, close: (() => unknown)[]): Prom
   const probe = await openProbe(mesh.plane.words());
   close.push(() => probe.close());
   const attackerOf = async (victim: BenchMesh) => {
-    const attacker = startAttacker(await targetOf(victim, foreign));
+    const attacker = startAttacker(await targetOf(victim, foreign, addressesOf(options)));
     close.push(() => attacker.close());
     return attacker;
   };
@@ -174,11 +175,11 @@ class Rounds {
 
   async #changeDuring(by: Attacker, round: number) {
     const { sessions: count, atOnce, perSecond } = this.#options;
-    let isOver = false;
-    const attack = by.attack({ count, atOnce, perSecond, lingerMs: LINGER_MS, seed: round + 1 }).finally(() => {
-      isOver = true;
-    });
-    const [outcome, delays] = await Promise.all([attack, this.#changeWhile(() => !isOver)]);
+    const before = round * count;
+    const attack = by.attack({ count, before, atOnce, perSecond, lingerMs: LINGER_MS, seed: round + 1 });
+    // Until the last session begins: those that are not let in take some time to give up.
+    const endsAt = performance.now() + (count * 1000) / perSecond;
+    const [outcome, delays] = await Promise.all([attack, this.#changeWhile(() => performance.now() < endsAt)]);
     return { outcome, delays };
   }
 
@@ -212,6 +213,7 @@ export function delays(values: readonly number[]): { readonly p50: number; reado
 async function targetOf(
   { plane, authority, proxies, world }: BenchMesh,
   foreign: typeof authority,
+  from: readonly string[],
 ): Promise<HostileTarget> {
   const proxy = proxies.at(-1);
   const [stranger] = await foreign.proxies(world.pods().slice(-1));
@@ -227,8 +229,15 @@ async function targetOf(
     serverName: SERVER_NAME,
     proxy: { ...credentialOf(proxy), uuid: proxy?.nodeId ?? "" },
     foreign: credentialOf(stranger),
-    from: HOSTILE_ADDRESSES,
+    from,
   };
+}
+
+/** Honest proxies come from 127.0.0.1. All of 127.0.0.0/8 is this machine's on Linux, and that one address elsewhere. */
+function addressesOf({ isEachFromElsewhere = false, rounds, sessions }: SiegeOptions): readonly string[] {
+  if (process.platform !== "linux") return ["127.0.0.1"];
+  const count = isEachFromElsewhere ? (rounds + 1) * sessions : ADDRESSES;
+  return Array.from({ length: count }, (_, n) => `127.${1 + (n >> 14)}.${(n >> 7) & 127}.${1 + (n & 127)}`);
 }
 
 /** One endpoint moves; ms until each honest proxy has acknowledged it. */
