@@ -1,73 +1,19 @@
-import type { Clock, Log } from "../lib/mod.ts";
-import type { EncodedResponses } from "./encoded-responses.ts";
-import { decodeDeltaRequest, decodeSotwRequest } from "./messages.ts";
-import type { Delivery, DeliveryObserver, StreamInfo } from "./observer.ts";
-import type { DeltaRequest, Response, SotwRequest, StreamInput, StreamLimits, Verdict } from "./protocol.ts";
+import { findInFlight, type InFlight, withoutInFlight } from "./in-flight.ts";
+import { LateRequests } from "./late-requests.ts";
+import type { StreamInfo } from "./observer.ts";
+import type { Response, StreamInput, Verdict } from "./protocol.ts";
 import type { RefusalMemory } from "./refusals.ts";
-import { requestExcess } from "./repeated-fields.ts";
+import { isAck, type Request, readRequest } from "./request-reading.ts";
 import type { Peer, ResourceTable, TableSubscription, TypeUrl } from "./resource.ts";
-import type { SharedResponses } from "./shared-responses.ts";
+import type { ServicesOf, SessionOptions } from "./session-services.ts";
 import { step } from "./step.ts";
 import { createStream, isSubscribed, owesAnything, type StreamState } from "./stream-state.ts";
-import type { TableDifference } from "./table-difference.ts";
 import type { EndCode, StreamHandler, StreamTransport } from "./transport.ts";
-import type { TurnShare } from "./turn-share.ts";
-import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
+import type { RefusedReason } from "./xds-metrics.ts";
 
-type Request = DeltaRequest | SotwRequest;
-
-/** Requests of one stream that wait for a later turn; one more has all of them answered at once. */
-const LATE_MAX = 8;
-/** Only the first of them may be larger. */
-const LATE_BYTES_MAX = 64 * 1024;
-
-/** What the sessions of one server have in common. */
-export interface SessionServices {
-  readonly difference: TableDifference;
-  readonly responses: SharedResponses;
-  readonly encoded: Readonly<Record<StreamInfo["protocol"], EncodedResponses>>;
-  /** The short way to read a request; undefined where only the decoder can. */
-  readonly readDeltaRequest: (bytes: Uint8Array) => DeltaRequest | undefined;
-  readonly limits: StreamLimits & {
-    /** A stream on which nothing was asked for so long is ended. */
-    readonly firstRequestMs: number;
-    /** How long after its first request a reconnecting proxy has named every type that it uses. */
-    readonly quietMs: number;
-  };
-  readonly observe: DeliveryObserver;
-  readonly metrics: XdsMetrics;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly turn: TurnShare<Session>;
-  /** Called once for each session, when its stream is over. */
-  readonly onOver: (session: Session) => void;
-}
-
-export interface SessionOptions {
-  readonly id: string;
-  readonly slot: number;
-  readonly peer: Peer;
-  readonly protocol: StreamInfo["protocol"];
-  readonly transport: StreamTransport;
-  readonly nodeIds: readonly string[];
-  readonly memory: RefusalMemory;
-}
+export type SessionServices = ServicesOf<Session>;
 
 const nothing = () => undefined;
-
-/** A delta request that answers a response and asks for nothing. */
-function isAck(request: Request): boolean {
-  if (request.kind !== "delta-request" || request.nonce === "") return false;
-  return request.subscribe.length + request.unsubscribe.length + request.initialVersions.size === 0;
-}
-
-/** A response that the client has not acknowledged; at most one of a type. */
-interface InFlight {
-  readonly delivery: Delivery;
-  readonly sentAt: number;
-  /** Sent before it. */
-  next: InFlight | undefined;
-}
 
 /**
  * One stream of one proxy: bytes in, bytes out, and the protocol's values between them. A response is encoded when the
@@ -84,12 +30,12 @@ export class Session implements StreamHandler, StreamInfo {
   readonly #services: SessionServices;
   readonly #transport: StreamTransport;
   readonly #stream: StreamState;
-  // An array that was ever used takes 180 bytes for ever: there is none while nothing waits, and a chain for what is sent.
+  // An array that was ever used takes 180 bytes for ever: there is none while nothing waits.
   /** Responses that the transport cannot take yet: at most one of a type. */
   #queue: Response[] | undefined;
   #inFlight: InFlight | undefined;
   /** Requests that wait for a later turn. */
-  #late: Request[] | undefined;
+  #late: LateRequests | undefined;
   #tables: TableSubscription | undefined;
   #table: ResourceTable | undefined;
   #hasRoom = true;
@@ -141,7 +87,7 @@ export class Session implements StreamHandler, StreamInfo {
 
   receive(bytes: Uint8Array): void {
     if (this.#isOver) return;
-    const request = this.#decode(bytes);
+    const request = this.#read(bytes);
     if (request === undefined) return;
     const { metrics, turn } = this.#services;
     metrics.requested(request.typeUrl);
@@ -160,18 +106,17 @@ export class Session implements StreamHandler, StreamInfo {
   }
 
   #putOff(request: Request, size: number): boolean {
-    if (this.#late !== undefined && (this.#late.length >= LATE_MAX || size > LATE_BYTES_MAX)) return false;
+    this.#late ??= new LateRequests();
+    if (!this.#late.add(request, size)) return false;
     // It has spoken: that it is not listened to yet is no fault of the client.
     if (!this.#hasBegun) this.#cancelTimer();
-    this.#late ??= [];
-    this.#late.push(request);
     this.#services.turn.putOff(this);
     return true;
   }
 
   #takeFirstLate(): void {
-    const late = this.#late?.shift();
-    if (this.#late?.length === 0) {
+    const late = this.#late?.take();
+    if (this.#late?.isEmpty) {
       this.#late = undefined;
       this.#services.turn.forget(this);
     }
@@ -225,20 +170,11 @@ export class Session implements StreamHandler, StreamInfo {
     this.#services.log.warn("ended a proxy's stream", { namespace, pod, uuid, code, cause: message });
   }
 
-  #decode(bytes: Uint8Array) {
-    const excess = requestExcess(bytes, this.#services.limits.namesMax, bytes.length);
-    if (excess !== undefined) {
-      this.end("RESOURCE_EXHAUSTED", excess, "request");
-      return undefined;
-    }
-    try {
-      if (this.protocol === "sotw") return decodeSotwRequest(bytes);
-      return this.#services.readDeltaRequest(bytes) ?? decodeDeltaRequest(bytes);
-    } catch {
-      // What the decoder says quotes the client's bytes; the stream's end says enough.
-      this.end("INVALID_ARGUMENT", `${bytes.length} bytes are no discovery request`, "request");
-      return undefined;
-    }
+  #read(bytes: Uint8Array): Request | undefined {
+    const read = readRequest(bytes, this.protocol, this.#services);
+    if ("kind" in read) return read;
+    this.end(read.code, read.message, "request");
+    return undefined;
   }
 
   #take(request: Request): void {
@@ -311,11 +247,12 @@ export class Session implements StreamHandler, StreamInfo {
       observe.held(this, verdict.typeUrl as TypeUrl, verdict.generation);
       return;
     }
-    const sent = this.#takeInFlight(verdict.response.nonce);
+    const sent = findInFlight(this.#inFlight, verdict.response.nonce);
     if (sent === undefined) {
       this.end("INVALID_ARGUMENT", "acknowledges a response that was not sent yet", "request");
       return;
     }
+    this.#inFlight = withoutInFlight(this.#inFlight, sent);
     if (!this.#isProven) {
       this.#isProven = true;
       this.#transport.proven();
@@ -338,19 +275,6 @@ export class Session implements StreamHandler, StreamInfo {
       message,
     });
     observe.nacked(this, { delivery, names, message });
-  }
-
-  #takeInFlight(nonce: string): InFlight | undefined {
-    let later: InFlight | undefined;
-    for (let each = this.#inFlight; each !== undefined; each = each.next) {
-      if (each.delivery.nonce === nonce) {
-        if (later === undefined) this.#inFlight = each.next;
-        else later.next = each.next;
-        return each;
-      }
-      later = each;
-    }
-    return undefined;
   }
 
   /** What goes wrong on one stream ends that stream alone. */
