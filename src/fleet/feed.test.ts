@@ -89,3 +89,34 @@ test("when the folder was made anew meanwhile, nothing is touched, and one sente
   feed.close();
   expect(readdirSync(folder)).toEqual(["own.yaml", "sub"]);
 });
+
+test("a folder with somebody else's manifests is refused, and nothing in it is touched", () => {
+  const feed = new FolderFeed(folder);
+  expect(() => feed.claim()).toThrow(FeedTroubleError);
+  expect(() => feed.claim()).toThrow(`${folder} holds `);
+  feed.close();
+  expect(readdirSync(folder)).toEqual(["own.yaml", "sub"]);
+});
+
+test("what another scenario has left in the folder is removed, and not what somebody has added since", () => {
+  const own = join(top, "own");
+  const worlds = (["W1", "O200"] as const).map((name) => new World(namedShape(name) as Shape));
+  for (const [place, world] of worlds.entries()) {
+    const feed = new FolderFeed(own);
+    feed.claim();
+    feed.writeAll(world, new Set(world.fileKeys().slice(0, place === 0 ? 9 : 3)));
+    feed.close();
+  }
+  const { length } = worlds[1]?.objects() ?? [];
+  const written = readdirSync(own).filter((name) => name.endsWith(".json"));
+  const items = written.flatMap((name) => {
+    const content = JSON.parse(readFileSync(join(own, name), "utf8")) as { readonly items?: readonly unknown[] };
+    return content.items ?? [content];
+  });
+  expect(items).toHaveLength(length);
+  writeFileSync(join(own, "later.yaml"), "of the user");
+  const feed = new FolderFeed(own);
+  expect(() => feed.claim()).toThrow("later.yaml");
+  feed.close();
+  expect(readdirSync(own).sort()).toEqual([".osm-fleet", "later.yaml", ...written].sort());
+});

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import {
   drainFlood,
+  FeedTroubleError,
   flood,
   makeUnreadable,
   moveAway,
@@ -16,6 +17,10 @@ import type { KubeObject } from "./world-objects.ts";
 
 /** Objects in a file of those that do not change. */
 const OBJECTS_PER_FILE = 500;
+/** Says that the files beside it may be removed; its name begins with a dot, so that nobody serves it. */
+const MARKER = ".osm-fleet";
+const MARKER_TEXT = "Manifests in this folder are of osm fleet run, and the next run removes them.\n";
+const OWN_FILE = /^(world-\d+|config|slice-\d+-\d+|(pod|policy|routes|split|stranger)-\d+)\.json$/;
 
 /** What is done to the folder beside the change of files, just before it. */
 export type FeedTrouble =
@@ -70,6 +75,25 @@ export class FolderFeed {
     restoreMoved(this.#folder, this.#away, this.#back);
     mkdirSync(this.#folder, { recursive: true });
     mkdirSync(this.#beside, { recursive: true });
+  }
+
+  /**
+   * Makes the folder the run's own: removes what earlier runs have left in it, which would be mixed with this run's world.
+   * Throws a `FeedTroubleError` when it holds anything else that a control plane reads.
+   */
+  claim(): void {
+    const isClaimed = existsSync(join(this.#folder, MARKER));
+    const read = readdirSync(this.#folder, { withFileTypes: true }).filter(
+      (entry) => !entry.name.startsWith(".") && (entry.isDirectory() || /\.(ya?ml|json)$/.test(entry.name)),
+    );
+    const foreign = read.find((entry) => !isClaimed || entry.isDirectory() || !OWN_FILE.test(entry.name));
+    if (foreign !== undefined) {
+      throw new FeedTroubleError(
+        `${this.#folder} holds ${foreign.name}, which osm fleet run has not written: the scenario's objects would be mixed with it. Let the control plane serve a folder of the scenario's own.`,
+      );
+    }
+    for (const { name } of read) rmSync(join(this.#folder, name));
+    writeFileSync(join(this.#folder, MARKER), MARKER_TEXT);
   }
 
   /** Writes the whole world; `changing` lie in files of their own. Gives how many files there are. */

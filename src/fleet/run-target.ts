@@ -35,7 +35,7 @@ export interface OpenedTarget {
   readonly rotate: () => Promise<void>;
   /** Does something while no replica goes on; just does it where the run has not started them. */
   readonly heldUp: <T>(work: () => T) => T;
-  /** Resolves when the control plane knows so many pods; at once where it cannot be asked. */
+  /** Resolves when the control plane knows so many pods and no more; at once where it cannot be asked. */
   readonly knows: (pods: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -120,9 +120,11 @@ async function podsKnown(admin: HostPort, pods: number, clock: Clock): Promise<v
   for (;;) {
     const question = { address: admin, method: "GET", path: "/debug/proxies", timeoutMs: ASK_MS } as const;
     const known = (await requestJson(question)) as readonly unknown[];
-    if (known.length >= pods) return;
+    if (known.length === pods) return;
     if (clock.monotonic() > untilMs) {
-      throw new TargetError(`The control plane knows ${known.length} of ${pods} pods: does it serve target.folder?`);
+      throw new TargetError(
+        `The control plane knows ${known.length} pods, and target.folder holds ${pods}: does it serve that folder?`,
+      );
     }
     await new Promise<void>((resolve) => clock.after(KNOWN_LOOK_MS, resolve));
   }

@@ -60,9 +60,15 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
   const giveUp = () => void fleet?.stop();
   signal.addEventListener("abort", giveUp);
   try {
+    const reach = () => openTarget(scenario, { ...options, folder: input.folder });
+    if (scenario.target.kind === "address") {
+      // Nothing is written for a server that does not answer.
+      opened = await reach();
+      input.feed?.claim();
+    }
     const files = input.feed?.writeAll(world, rehearsed.files) ?? 0;
     progress(`${scenario.name}: ${counted(world.pods().length, "pod")}, ${counted(files, "file")}`);
-    opened = await openTarget(scenario, { ...options, folder: input.folder });
+    opened ??= await reach();
     await opened.knows(world.pods().length);
     const first = connectedAtFirst(scenario);
     const pods = podsWithProxy(rehearsed.pods, first, world.everyPod.length);
