@@ -6,6 +6,9 @@ import { type Expectation, INBOUND_ROUTE, TYPE_URL } from "./oracle-expectation.
 /** What was compared, and what differs. */
 export interface OracleReport {
   readonly isPassed: boolean;
+  /** Whether it is known what proxies should have: not without the folder that the control plane reads. */
+  readonly isExpectationKnown: boolean;
+  /** Well ones, whose tables were compared. */
   readonly proxies: number;
   /** Different resources whose content was read. */
   readonly resources: number;

@@ -49,13 +49,16 @@ export function reportNotes(report: RunReport): readonly string[] {
   }
   const refused = oracle.refused === 0 ? "0 refused" : `${oracle.refused} refused on purpose`;
   if (oracle.isPassed && oracle.proxies === 0) {
+    const why = oracle.isExpectationKnown
+      ? "no proxy was well at the end, so that nobody's table was compared"
+      : "what the server should serve is not known without the folder (--folder)";
     notes.push(
-      "oracle: passed, and it is a weak one: what the server should serve is not known without the folder (--folder). " +
-        `Everybody had all that it asked for; ${refused}, 0 sent again`,
+      `oracle: passed, and it is a weak one: ${why}. Everybody had all that it asked for; ${refused}, 0 sent again`,
     );
   } else if (oracle.isPassed) {
     const fresh = oracle.fresh === 0 ? "" : `, ${oracle.fresh} of them as after a cold start`;
-    notes.push(`oracle: passed; ${oracle.proxies} proxies have what they should${fresh}; ${refused}, 0 sent again`);
+    const have = oracle.proxies === 1 ? "1 proxy has what it" : `${oracle.proxies} proxies have what they`;
+    notes.push(`oracle: passed; ${have} should${fresh}; ${refused}, 0 sent again`);
   } else {
     notes.push("oracle: FAILED; there are no numbers", ...oracle.differences.map((each) => `  ${each}`));
   }

@@ -46,6 +46,7 @@ export async function judge(
   differences.append(content);
   return {
     isPassed: differences.count === 0,
+    isExpectationKnown: context.feed !== undefined,
     ...compared,
     refused: counts.nacks,
     differences: differences.sentences(),

@@ -68,7 +68,15 @@ const passed: RunReport = {
     ],
     clients: [],
   },
-  oracle: { isPassed: true, proxies: 1000, resources: 5, fresh: 20, refused: 0, differences: [] },
+  oracle: {
+    isPassed: true,
+    isExpectationKnown: true,
+    proxies: 1000,
+    resources: 5,
+    fresh: 20,
+    refused: 0,
+    differences: [],
+  },
   errors: {},
   errorExamples: {},
   requiredEndpoints: 0,
@@ -117,6 +125,15 @@ describe("a report", () => {
     const refusing = { ...passed, oracle: { ...passed.oracle, refused: 7 } };
     expect(reportNotes(refusing).join("\n")).toContain("; 7 refused on purpose, 0 sent again");
     expect(reportNotes(passed).join("\n")).toContain("; 0 refused, 0 sent again");
+  });
+
+  test("of a run in which nobody's table was compared says why that was so", () => {
+    const oracle = { ...passed.oracle, proxies: 0, fresh: 0 };
+    const unknown = { ...passed, oracle: { ...oracle, isExpectationKnown: false } };
+    expect(reportNotes(unknown).join("\n")).toContain("a weak one: what the server should serve is not known");
+    expect(reportNotes({ ...passed, oracle }).join("\n")).toContain("a weak one: no proxy was well at the end");
+    const single = { ...passed, oracle: { ...passed.oracle, proxies: 1 } };
+    expect(reportNotes(single).join("\n")).toContain("oracle: passed; 1 proxy has what it should");
   });
 
   test("of a run that failed the oracle says what differs and has no numbers", () => {
