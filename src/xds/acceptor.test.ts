@@ -38,7 +38,7 @@ async function startAcceptor(connectionsMax: number) {
   opened.push({
     destroy() {
       acceptor.close();
-      acceptor.destroy();
+      void acceptor.destroy();
     },
   });
   const port = Number((await acceptor.listen("127.0.0.1:0")).split(":")[1]);

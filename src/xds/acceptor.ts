@@ -9,6 +9,7 @@ import { Caller } from "./caller.ts";
 import { CallerCrowd } from "./caller-crowd.ts";
 import { type ClientCertificate, peerIdentity } from "./client-certificate.ts";
 import type { Conduct, Judge } from "./conduct.ts";
+import { endInTurns } from "./ending-in-turns.ts";
 import { listenOn, portOf } from "./listeners.ts";
 import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
 import type { TransportMetrics } from "./stream-thread-metrics.ts";
@@ -48,8 +49,8 @@ export interface Acceptor {
   renewTicketKeys(keys: Buffer): void;
   /** Takes in no more. */
   close(): void;
-  /** Drops all connections, whatever became of them. */
-  destroy(): void;
+  /** Drops all connections, whatever became of them, some in each turn. */
+  destroy(): Promise<void>;
 }
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
@@ -112,9 +113,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       callers.judgeNoMore();
       for (const listener of listeners) listener.close();
     },
-    destroy() {
-      callers.destroy();
-    },
+    destroy: () => callers.destroy(),
   };
 }
 
@@ -126,7 +125,7 @@ interface Callers {
   secured(socket: TLSSocket): Conduct;
   /** What ends from now on is ended by us. */
   judgeNoMore(): void;
-  destroy(): void;
+  destroy(): Promise<void>;
 }
 
 /** Everybody who connects, until they leave: bounds who is there, and calls `start` for one when its turn has come. */
@@ -197,9 +196,7 @@ function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (
     judgeNoMore() {
       isJudging = false;
     },
-    destroy() {
-      for (const socket of sockets) socket.destroy();
-    },
+    destroy: () => endInTurns(sockets, (socket) => socket.destroy()),
   };
 }
 

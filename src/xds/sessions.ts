@@ -3,6 +3,7 @@ import { nextTurn, workedMs } from "../platform/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import { deltaRequestReader } from "./delta-request-reader.ts";
 import { encodedResponses } from "./encoded-responses.ts";
+import { endInTurns } from "./ending-in-turns.ts";
 import { type FanOut, fanOut } from "./fan-out.ts";
 import { encodeDeltaResponse, encodeSotwResponse } from "./messages.ts";
 import type { DeliveryObserver } from "./observer.ts";
@@ -56,9 +57,6 @@ const AGE_MS = 10_000;
  * 0.04 ms. Streams that are sent 170 kB each would make their turn ten times as long as they seem to.
  */
 const WRITE_MS_PER_BYTE = 0.04 / 16_384;
-
-/** Streams that are ended in one turn: other servers of the process, as the one that tells whether it lives, have theirs too. */
-const ENDED_IN_ONE_TURN = 64;
 
 export function openSessions(options: SessionsOptions): Sessions {
   const { limits, clock, metrics, tables } = options;
@@ -146,11 +144,9 @@ export function openSessions(options: SessionsOptions): Sessions {
     },
     async endAll(reason) {
       ending = reason;
-      let ended = 0;
-      for (const streams of byPeer.values()) {
+      await endInTurns(byPeer.values(), (streams) => {
         for (const session of streams) session.end("UNAVAILABLE", reason);
-        if (++ended % ENDED_IN_ONE_TURN === 0) await nextTurn();
-      }
+      });
     },
   };
 }

@@ -1,11 +1,11 @@
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../lib/mod.ts";
-import { nextTurn } from "../platform/mod.ts";
 import { createAcceptor } from "./acceptor.ts";
 import type { AddressRecordOptions } from "./address-record.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { Conduct } from "./conduct.ts";
 import { ConnectionKeeper, type KeptConnection } from "./connection-keeper.ts";
+import { endInTurns } from "./ending-in-turns.ts";
 import type { XdsServerCredentials } from "./server-credentials.ts";
 import type { TransportMetrics } from "./stream-thread-metrics.ts";
 import type { AcceptStream, Transport, TransportLimits } from "./transport.ts";
@@ -29,8 +29,6 @@ export interface TransportOptions {
 /** How long `close` waits for the ends of streams to reach their clients. */
 const DRAIN_MS = 1_000;
 const LOOK_MS = 10;
-/** Connections that are closed in one turn. */
-const CLOSED_IN_ONE_TURN = 64;
 
 /** A transport over our own acceptor; `serve` speaks HTTP/2 and gRPC on each connection. */
 export function tlsTransport(
@@ -53,17 +51,13 @@ export function tlsTransport(
     renewTicketKeys: (keys) => acceptor.renewTicketKeys(keys),
     async close() {
       acceptor.close();
-      let closed = 0;
-      for (const connection of keeper.connections()) {
-        connection.close();
-        if (++closed % CLOSED_IN_ONE_TURN === 0) await nextTurn();
-      }
+      await endInTurns(keeper.connections(), (connection) => connection.close());
       const lastMs = clock.monotonic() + DRAIN_MS;
       while (keeper.count > 0 && clock.monotonic() < lastMs) {
         await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
       }
-      for (const connection of keeper.connections()) connection.destroy();
-      acceptor.destroy();
+      await endInTurns(keeper.connections(), (connection) => connection.destroy());
+      await acceptor.destroy();
     },
   };
 }
