@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { summarize } from "./measurement.ts";
+import { loopDelayLine } from "./readme-loop-delays.ts";
 import { withNumbers } from "./readme-numbers.ts";
 import { readRuns } from "./saved-runs.ts";
 
@@ -55,4 +56,14 @@ test("a column on Deno has the numbers of runs on Deno, and a dash where there i
     run("deno", { [STALENESS]: 22 }),
   ]);
   expect(text).toBe(table("11 ms | 22 ms", "? | –"));
+});
+
+test("a reader learns of every scenario in whose latest run the event loop was late, whatever came before", () => {
+  const delay = (scenario: string) => `fleet/${scenario}, server loop delay, p99.9`;
+  const line = loopDelayLine([
+    run("node", { [delay("a: cold start")]: 90, [delay("b: churn (bound by the client)")]: 99 }, "aaaaaaaaaa"),
+    run("deno", { [delay("a: cold start")]: 99 }, "cccccccccc"),
+    run("node", { [delay("a: cold start")]: 20, [delay("c: x")]: 51, [delay("c: y")]: 40 }, "bbbbbbbbbb"),
+  ]);
+  expect(line).toContain("met in 1 of 3 scenarios; longer in `fleet/b` 99 ms (aaaaaaa), `fleet/c` 51 ms (bbbbbbb).");
 });

@@ -1,5 +1,6 @@
 /** The numbers of the README's tables: of each measurement the latest run that has it. Pure. */
 import type { Measurement, Unit } from "./measurement.ts";
+import { LOOP_DELAYS, loopDelayLine } from "./readme-loop-delays.ts";
 import type { SavedRun } from "./saved-runs.ts";
 import type { RuntimeName } from "./server-program.ts";
 
@@ -26,7 +27,11 @@ const pair = (what: string): Cells =>
 
 /** A ratio and the interval in which it lies with 95 % certainty. */
 const sure = (ratio: string): string => `{${ratio}} [{${ratio}, at least}, {${ratio}, at most}]`;
+/** Nowhere but in the middle column: one mesh is compared like this. */
+const ONE_TABLE = "versus/go-control-plane/W3, one table: route weight to a proxy, p99, ";
 const CROWD = "fleet/endpoint-churn/15,000 proxies: ";
+const ENVOY = "envoy-memory/";
+const SMALL = "process/bookstore, ";
 const SIEGE = "hostile: change to an honest proxy, ";
 
 /** Rows by how their label begins. */
@@ -35,6 +40,11 @@ const ROWS: Readonly<Record<string, Cells>> = {
   "the same, p99": pair("endpoint change to a proxy, p99"),
   "server CPU for it, per proxy, acknowledgement included": pair("endpoint change, CPU per proxy"),
   "one split weight: to each proxy, p99": pair("route weight to a proxy, p99"),
+  "the same, where go-control-plane has the routes of all services in one table": [
+    NONE,
+    `{${ONE_TABLE}ours} / {${ONE_TABLE}theirs} = **{${ONE_TABLE}ratio}**`,
+    NONE,
+  ],
   "server CPU for the weight, per proxy": pair("route weight, CPU per proxy"),
   "all connect at once: until all are warm": pair("cold start: all warm"),
   "server CPU for the cold start, per proxy": pair("cold start: CPU per proxy"),
@@ -48,8 +58,13 @@ const ROWS: Readonly<Record<string, Cells>> = {
     `{${ONE}server CPU per delivery} / {${ONE_X5}one at a time, server CPU per delivery}`,
   ],
   "one endpoint that 50 of 5,000 see (S5)": [`{${ONE_S5}to the last proxy} / {${ONE_S5}to the last proxy|p99}`],
+  "one endpoint: bytes for each proxy; resources sent to resources needed (W2)": [
+    `{${ONE}bytes per delivery}; {${ONE}deliveries per needed one}`,
+  ],
   "20 changes a second that all 200 see (W1)": ["{fleet/staleness: endpoint-churn, to each proxy|p99}"],
-  "an access policy edited, 1,000 proxies (W3)": ["{fleet/policy-edit: access, to the last proxy|p99}"],
+  "an access policy edited, 1,000 proxies (W3)": [
+    "{fleet/policy-edit: access, to the last proxy|p99}; {fleet/policy-edit: access, deliveries per needed one}",
+  ],
   "a split weight edited, 1,000 proxies that see it (W3)": [
     "{fleet/policy-edit: split, to each proxy|p99}; {fleet/policy-edit: split, to the last proxy|p99}; {fleet/policy-edit: split, bytes per delivery}",
   ],
@@ -80,12 +95,18 @@ const ROWS: Readonly<Record<string, Cells>> = {
   "an event that concerns nobody": [
     "{fleet/noise: states, server CPU per event}; {fleet/noise: touched files, server CPU per event}",
   ],
+  "a real Envoy in a permissive mesh of 1,000 services": [
+    `{${ENVOY}all 1,000 services: resident memory of Envoy}; {${ENVOY}a scope of 50: resident memory of Envoy}`,
+  ],
+  "`osm serve --no-pods` on the bookstore": [
+    `{${SMALL}1 workers: start to xDS ready}; {${SMALL}1 workers: resident memory with all proxies}; {${SMALL}0 workers: resident memory with all proxies}`,
+  ],
 };
 
 /** How the line begins that says which commits the numbers are of. */
 const COMMITS = "Measured at commit ";
 
-/** The README with the numbers of these runs and the line that says of which commits they are, its rows that have numbers, and what is missing. */
+/** The README with the numbers of these runs and the lines that are made of all of them, its rows that have numbers, and what is missing. */
 export function withNumbers(
   readme: string,
   runs: readonly SavedRun[],
@@ -127,6 +148,9 @@ export function withNumbers(
   const commits = lines.findIndex((line) => line.startsWith(COMMITS));
   if (commits < 0) problems.push(`the README has no line "${COMMITS}..."`);
   else lines[commits] = commitsOf(used);
+  const delays = lines.findIndex((line) => line.startsWith(LOOP_DELAYS));
+  if (delays < 0) problems.push(`the README has no line "${LOOP_DELAYS}..."`);
+  else lines[delays] = loopDelayLine(runs);
   return { text: lines.join("\n"), rows, problems };
 }
 
@@ -168,7 +192,7 @@ function shown(value: number, unit: Unit): string {
     case "µs":
       return value < 1000 ? `${value.toFixed(0)} µs` : `${(value / 1000).toFixed(1)} ms`;
     case "MiB":
-      return `${value.toFixed(2)} MiB`;
+      return `${value.toFixed(value < 10 ? 2 : 0)} MiB`;
     case "bytes":
       return value >= 10_000 ? `${(value / 1000).toFixed(1)} kB` : `${value.toFixed(0)} B`;
     case "ratio":
