@@ -59,9 +59,17 @@ async function stranger(port: number): Promise<Socket> {
   return socket;
 }
 
-function proxyConnection(port: number, { hasCertificate = true, localAddress = "127.0.0.1" } = {}): TLSSocket {
+function proxyConnection(
+  port: number,
+  {
+    hasCertificate = true,
+    localAddress = "127.0.0.1",
+    maxVersion = "TLSv1.3",
+  }: { hasCertificate?: boolean; localAddress?: string; maxVersion?: "TLSv1.2" | "TLSv1.3" } = {},
+): TLSSocket {
   const { certificatePem: cert, privateKeyPem: key, rootsPem: ca } = proxy;
-  const options = { port, host: "127.0.0.1", localAddress, servername: "localhost", ca, ALPNProtocols: ["h2"] };
+  const host = "127.0.0.1";
+  const options = { port, host, localAddress, servername: "localhost", ca, ALPNProtocols: ["h2"], maxVersion };
   const own = hasCertificate ? { cert, key } : {};
   const socket = connect({ ...options, ...own, checkServerIdentity: () => undefined });
   socket.on("error", () => undefined);
@@ -91,6 +99,20 @@ test("who was let in is not ended for others' sake, and it is counted when there
   await once(await stranger(port), "close");
   await until(() => turnedAway("full") === 1);
   expect(letIn.some(({ destroyed }) => destroyed)).toBe(false);
+});
+
+test("who was let in over TLS 1.2 has no other handshake on its connection, which would wait in no line", async (context) => {
+  skipOnDeno(context, "renegotiation");
+  const { port, letIn } = await startAcceptor(2);
+  const client = proxyConnection(port, { maxVersion: "TLSv1.2" });
+  await once(client, "secureConnect");
+  await until(() => letIn.length === 1);
+  letIn[0]?.resume();
+  const answer = await new Promise((resolve) => {
+    client.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code));
+    client.renegotiate({}, (error) => resolve(error ?? "renegotiated"));
+  });
+  expect(answer).toBe("ERR_SSL_NO_RENEGOTIATION");
 });
 
 test("the places of those who have left, were ended or had no certificate are free again", async () => {

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { constants, X509Certificate } from "node:crypto";
 import { DEFAULT_CIPHERS, type SecureContextOptions } from "node:tls";
 
 /** The server's own certificate, and whom it believes, as PEM. */
@@ -25,6 +25,8 @@ export function tlsContext({ certificatePem, privateKeyPem, clientCaPem }: XdsSe
     sessionIdContext: "osm-xds",
     ciphers: [FIRST_CIPHER, ...DEFAULT_CIPHERS.split(":").filter((cipher) => cipher !== FIRST_CIPHER)].join(":"),
     ecdhCurve: "X25519:P-256:P-384",
+    // HTTP/2 forbids it (RFC 9113 section 9.2.1), and each would be a handshake that waits in no line.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   };
 }
 
