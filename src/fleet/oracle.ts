@@ -1,3 +1,4 @@
+import { printable } from "../lib/mod.ts";
 import { counted } from "./counted.ts";
 import type { FleetCounts, ProxyTable } from "./fleet-api.ts";
 import { addressesOf, principalsOf, weightsOf } from "./oracle-content.ts";
@@ -22,15 +23,17 @@ export interface OracleReport {
 
 const DIFFERENCES_MAX = 20;
 const NAMES_SHOWN = 5;
+const SENTENCE_CHARACTERS_MAX = 2000;
 
 /** Collects what differs, up to what a person reads. */
 export class Differences {
   readonly found: string[] = [];
   count = 0;
 
+  /** Sentences may hold names that a server chose, and end on somebody's terminal. */
   add(sentence: string): void {
     this.count += 1;
-    if (this.found.length < DIFFERENCES_MAX) this.found.push(sentence);
+    if (this.found.length < DIFFERENCES_MAX) this.found.push(printable(sentence.slice(0, SENTENCE_CHARACTERS_MAX)));
   }
 
   /** Puts in what another one has found, after its own. */

@@ -1,3 +1,4 @@
+import { printable } from "../lib/mod.ts";
 import { TYPE_URLS } from "./envoy-types.ts";
 import type { FleetCounts, TypeCounts } from "./fleet-api.ts";
 
@@ -30,11 +31,14 @@ export class ProxyCounts {
     return this.types[type ?? TYPE_URLS.length] as Writable<TypeCounts>;
   }
 
+  /** Kinds may hold numbers that a server chose, and messages its words: both end on somebody's terminal. */
   error(kind: string, message: string): void {
-    // Kinds may hold numbers that a server chose.
-    const bounded = this.#errors.has(kind) || this.#errors.size < ERROR_KINDS_MAX ? kind : "other";
+    const readable = printable(kind.slice(0, KIND_CHARACTERS_MAX));
+    const bounded = this.#errors.has(readable) || this.#errors.size < ERROR_KINDS_MAX ? readable : "other";
     this.#errors.set(bounded, (this.#errors.get(bounded) ?? 0) + 1);
-    if (!this.#examples.has(bounded)) this.#examples.set(bounded, message.slice(0, 300).trim());
+    if (!this.#examples.has(bounded)) {
+      this.#examples.set(bounded, printable(message.slice(0, EXAMPLE_CHARACTERS_MAX).trim()));
+    }
   }
 
   snapshot(): FleetCounts {
@@ -54,6 +58,8 @@ export class ProxyCounts {
 }
 
 const ERROR_KINDS_MAX = 64;
+const KIND_CHARACTERS_MAX = 64;
+const EXAMPLE_CHARACTERS_MAX = 300;
 const TYPE_KEYS = ["responses", "resources", "repeated", "removed", "bytes"] as const;
 
 /** Counts of several processes as those of one fleet. */

@@ -254,3 +254,9 @@ describe("what a proxy has to have", () => {
     expect(world.everyPod).toHaveLength(5000);
   });
 });
+
+test("names that a server chose reach a person's terminal spelled out", () => {
+  const differences = new Differences();
+  differences.add("has no cluster \u001b[2J\noracle: passed");
+  expect(differences.sentences()).toEqual(["has no cluster \\u001b[2J\\noracle: passed"]);
+});
