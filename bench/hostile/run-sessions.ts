@@ -1,7 +1,8 @@
 /** Sends hostile sessions to a server, some at a time, and says what became of them. */
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { type Disguise, type HostileSession, hostileSessions } from "./sessions.ts";
+import type { Disguise, HostileSession } from "./hostile-session.ts";
+import { hostileSessions } from "./sessions.ts";
 
 export interface Credential {
   readonly certificatePem: string;
