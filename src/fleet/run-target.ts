@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { type Clock, type HostPort, parseHostPort } from "../lib/mod.ts";
-import { requestJson } from "../platform/json-request.ts";
+import { describeAddress, requestJson } from "../platform/json-request.ts";
 import { removedAtExit } from "./at-exit.ts";
 import { type CredentialSource, OSM_COMMON_NAME, OSM_SERVER_NAME, type Subject } from "./credentials.ts";
 import { FolderFeed } from "./feed.ts";
@@ -119,7 +119,8 @@ async function podsKnown(admin: HostPort, pods: number, clock: Clock): Promise<v
   const untilMs = clock.monotonic() + KNOWN_MS;
   for (;;) {
     const question = { address: admin, method: "GET", path: "/debug/proxies", timeoutMs: ASK_MS } as const;
-    const known = (await requestJson(question)) as readonly unknown[];
+    const known = await requestJson(question);
+    if (!Array.isArray(known)) throw noControlPlane(admin, "pods");
     if (known.length === pods) return;
     if (clock.monotonic() > untilMs) {
       throw new TargetError(
@@ -207,15 +208,30 @@ export async function accessBy(admin: HostPort): Promise<Access> {
     body: probe,
     timeoutMs: ASK_MS,
   });
-  const { caPem } = answer as { readonly caPem: string };
+  const caPem = memberOf(answer, "caPem");
+  if (typeof caPem !== "string") throw noControlPlane(admin, "CA");
   return { tls: { rootsPem: caPem, serverName: OSM_SERVER_NAME }, credentials: { kind: "control", socketPath } };
 }
 
 async function controlSocket(admin: HostPort): Promise<string> {
   const answer = await requestJson({ address: admin, method: "GET", path: "/debug/sockets", timeoutMs: ASK_MS });
-  const { control } = answer as { readonly control: string | null };
+  const control = memberOf(answer, "control");
   if (control === null) throw new TargetError("The control plane has no control socket.");
+  if (typeof control !== "string" || control === "") throw noControlPlane(admin, "control socket");
   return control;
+}
+
+function memberOf(answer: unknown, name: string): unknown {
+  return typeof answer === "object" && answer !== null
+    ? (answer as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+}
+
+/** Something else answers there. */
+function noControlPlane(admin: HostPort, missing: string): TargetError {
+  return new TargetError(
+    `${describeAddress(admin)} answers, and is no admin address of a control plane of this project: it does not tell its ${missing}.`,
+  );
 }
 
 async function rotateBy(admin: HostPort): Promise<void> {

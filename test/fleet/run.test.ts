@@ -11,8 +11,9 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttp2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -405,3 +406,22 @@ test("what is wrong with a scenario is told with its line, and exit code 2", asy
   expect(unknown.status).toBe(2);
   expect(unknown.stderr).toContain('Did you mean "smoke"?');
 });
+
+test.each(["null", "{}", '{"control": 5}'])(
+  "an admin address of something else (it answers %s) is told in one sentence",
+  async (text) => {
+    const server = createHttpServer((_, response) => response.end(text)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const admin = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      expect(
+        await osm("fleet", "connect", "--target", "127.0.0.1:1", "--admin", admin, "--proxies", "1"),
+      ).toMatchObject({
+        status: 3,
+        stderr: expect.stringMatching(/is no admin address of a control plane of this project.*\n$/),
+      });
+    } finally {
+      server.close();
+    }
+  },
+);
