@@ -66,9 +66,9 @@ export function createWorkloadSet(): WorkloadSet {
     const { key, namespace, serviceAccount } = own;
     const identity = { namespace, serviceAccount };
     const workload: Workload = { key, identity, subscriptions: new Set(), parts: [] };
+    setParts(workload, partsOf(snapshot, own), last);
     workloads.set(key, workload);
     addTo(byIdentity, keyOf(identity), workload);
-    setParts(workload, partsOf(snapshot, own), last);
     return workload;
   };
   /** A proxy whose pod is gone, or left the mesh, belongs nowhere and keeps the table that it has. */
@@ -87,9 +87,9 @@ export function createWorkloadSet(): WorkloadSet {
   return {
     subscribe(peer, onChange, snapshot) {
       const subscription: Subscription = { peer, onChange, workload: undefined, table: undefined, isTold: false };
+      if (snapshot !== undefined) placeOne(subscription, snapshot);
       subscriptions.add(subscription);
       addTo(byNamespace, peer.namespace, subscription);
-      if (snapshot !== undefined) placeOne(subscription, snapshot);
       subscription.table = subscription.workload?.table;
       if (subscription.table === undefined) unplaced.add(subscription);
       return subscription;

@@ -63,7 +63,7 @@ function openSession() {
     nodeIds: ["u"],
     memory: refusalMemory(),
   });
-  session.follow({ current: () => table, close: ignore });
+  session.follow(() => ({ current: () => table, close: ignore }));
   return {
     clock,
     removed,

@@ -66,11 +66,11 @@ export class Session implements StreamHandler, StreamInfo {
     return isSubscribed(this.#stream, typeUrl, name);
   }
 
-  /** Starts to follow the proxy's table. */
-  follow(tables: TableSubscription): void {
-    this.#tables = tables;
-    this.#services.metrics.connected(1);
+  /** Starts to follow the proxy's table, to which `subscribe` leads. */
+  follow(subscribe: () => TableSubscription): void {
     this.#guard(() => {
+      this.#tables = subscribe();
+      this.#services.metrics.connected(1);
       this.#services.observe.connected(this);
       this.refresh();
     });

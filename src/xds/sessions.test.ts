@@ -28,6 +28,14 @@ const CERTIFICATE: ClientCertificate = {
   serialNumber: "1",
 };
 
+const LIMITS: SessionsOptions["limits"] = {
+  ...DEFAULT_STREAM_LIMITS,
+  streamsMax: 1_000,
+  streamsPerPeerMax: 4,
+  firstRequestMs: 10_000,
+  quietMs: 100,
+};
+
 /** A table with one cluster of so many bytes. */
 function tableOf(size: number): ResourceTable {
   const [typeUrl, name, version] = [TYPE_URLS.cluster, "c", "1"];
@@ -45,13 +53,7 @@ function sessionsWith(options: Pick<SessionsOptions, "tables"> & Partial<Session
   return openSessions({
     authenticate: () => ({ uuid: String(++uuid), namespace: "n", pod: "p", serviceAccount: "s" }),
     observe: OBSERVER,
-    limits: {
-      ...DEFAULT_STREAM_LIMITS,
-      streamsMax: 1_000,
-      streamsPerPeerMax: 4,
-      firstRequestMs: 10_000,
-      quietMs: 100,
-    },
+    limits: LIMITS,
     metrics: xdsMetrics(metricsRegistry()),
     clock: manualClock(),
     log: silentLog(),
@@ -109,6 +111,31 @@ test("streams that come and go, one after the other, take one place, and two tha
   open();
   open();
   expect(slots.slice(100)).toEqual([0, 1]);
+});
+
+test("a stream whose table cannot be followed ends alone, and its place is free again", () => {
+  let isBroken = true;
+  const ends: string[] = [];
+  const sessions = sessionsWith({
+    tables: {
+      subscribe() {
+        if (isBroken) throw new Error("no room");
+        return { current: () => undefined, close: ignore };
+      },
+    },
+    limits: { ...LIMITS, streamsMax: 1 },
+  });
+  const open = () =>
+    sessions.open("delta", CERTIFICATE, {
+      send: () => true,
+      proven: ignore,
+      end: (code, message) => void ends.push(`${code}: ${message}`),
+    });
+  open();
+  expect(ends).toEqual(["INTERNAL: the server failed on this stream"]);
+  isBroken = false;
+  open();
+  expect(ends).toHaveLength(1);
 });
 
 test("a server that stops ends thousands of streams without stopping everything else, and takes none in meanwhile", async () => {

@@ -136,7 +136,7 @@ export function openSessions(options: SessionsOptions): Sessions {
       if (streams.length > limits.streamsPerPeerMax) {
         oldest?.end("ABORTED", `the proxy has opened more than ${limits.streamsPerPeerMax} streams`, "limit");
       }
-      session.follow(tables.subscribe(peer, () => changes.mark(session)));
+      session.follow(() => tables.subscribe(peer, () => changes.mark(session)));
       return session;
     },
     endPeer(uuid, reason) {
