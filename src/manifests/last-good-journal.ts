@@ -39,8 +39,9 @@ const STALE_MAX_BYTES = 1024 * 1024;
  * What files said last, in one file on disk to which records are added, the last one of a file counts. When more than half
  * of it, and a mebibyte, is stale, what counts is written to a new one, which takes its place: until then what a file no
  * longer says, or said before it was removed, is still in it. Whatever was cut off while it was written is
- * left out: all before it stands. Calls must not overlap; they throw what the system throws. A journal whose `write` has
- * thrown is to be opened anew: what was there before stands, and perhaps some of what was to be written.
+ * left out: all before it stands. Where there can be no new file, nothing more is added once twice as much is stale. Calls must
+ * not overlap; they throw what the system throws. A journal whose `write` has thrown is to be opened anew: what was there
+ * before stands, and perhaps some of what was to be written.
  */
 export class LastGoodJournal {
   readonly #path: string;
@@ -98,6 +99,8 @@ export class LastGoodJournal {
   }
 
   async write(changes: Iterable<JournalChange>): Promise<void> {
+    // It could not be made smaller after the last change.
+    if (this.#hasStale(2)) await this.#compact();
     const places: [file: string, place: Place | undefined][] = [];
     const handle = await openForWriting(this.#path);
     let offset = 0;
@@ -128,7 +131,12 @@ export class LastGoodJournal {
     this.#end = offset;
     for (const [file, place] of places) this.#note(file, place);
     if (this.#places.size === 0) await this.#clear();
-    else if (this.#end - this.#liveBytes > this.#liveBytes + STALE_MAX_BYTES) await this.#compact();
+    else if (this.#hasStale(1)) await this.#compact();
+  }
+
+  /** Whether so many times as much is stale as may be. */
+  #hasStale(times: number): boolean {
+    return this.#end - this.#liveBytes > times * (this.#liveBytes + STALE_MAX_BYTES);
   }
 
   #note(file: string, place: Place | undefined): void {

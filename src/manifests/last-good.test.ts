@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,7 +15,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { manualClock, silentLog } from "../lib/mod.ts";
-import { createLastGood } from "./last-good.ts";
+import { LastGood } from "./last-good.ts";
+import { digestOf, LastGoodJournal } from "./last-good-journal.ts";
 import { type ManifestObject, parseManifestText } from "./manifest-text.ts";
 
 let top: string;
@@ -23,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(top, { recursive: true, force: true }));
 
-const open = () => createLastGood(join(top, "state"), { clock: manualClock(0), log: silentLog() });
+const open = () => new LastGood(join(top, "state"), { clock: manualClock(0), log: silentLog() });
 
 function says(value: string): readonly ManifestObject[] {
   const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" }, data: { value } };
@@ -150,6 +152,25 @@ test("a file that changes again and again takes bounded room, and the others sta
   expect(readdirSync(join(top, "state"))).toEqual(["last-good.journal"]);
 });
 
+test("a file that changes again and again takes bounded room even where no file can be made beside the journal", async () => {
+  const staged = `${journal()}.new`;
+  const objects = says("1".repeat(200_000));
+  for (let turn = 0; turn < 40; turn++) {
+    rmSync(staged, { recursive: true, force: true });
+    const opened = await LastGoodJournal.open(journal());
+    mkdirSync(staged, { recursive: true });
+    const file = turn === 0 ? "other.json" : "a.json";
+    await opened.write([{ file, content: { digest: `${turn}`, objects } }]).catch(() => {});
+  }
+  expect(statSync(journal()).size).toBeLessThan(4 * 2 ** 20);
+  rmSync(staged, { recursive: true });
+  const opened = await LastGoodJournal.open(journal());
+  expect(opened.digestOf("other.json")).toBe("0");
+  await opened.write([{ file: "a.json", content: { digest: digestOf(objects), objects } }]);
+  expect(await opened.read("a.json")).toEqual(objects);
+  expect(statSync(journal()).size).toBeLessThan(2 ** 20);
+});
+
 test("what a start does not find again is gone, whatever is asked for meanwhile", async () => {
   const first = open();
   for (const file of ["a.json", "b.json", "c.json"]) first.save(file, says(file));
@@ -167,7 +188,7 @@ test("what a start does not find again is gone, whatever is asked for meanwhile"
 test("where nothing can be written, it is told once, and nothing waits", async () => {
   writeFileSync(join(top, "state"), "a file");
   const lines: string[] = [];
-  const lastGood = createLastGood(join(top, "state"), {
+  const lastGood = new LastGood(join(top, "state"), {
     clock: manualClock(0),
     log: { ...silentLog(), warn: (text) => void lines.push(text) },
   });
@@ -197,11 +218,25 @@ test("what could not be written is written when it can be, though no file has ch
   expect(await next.filesOf(() => true)).toEqual(["a.json"]);
 });
 
+test("a file that is gone is not remembered, however often its removal could not be written", async () => {
+  const first = open();
+  for (const file of ["a.json", "gone.json"]) first.save(file, says("1"));
+  await first.flushed();
+  renameSync(join(top, "state"), join(top, "aside"));
+  writeFileSync(join(top, "state"), "a file");
+  first.remove("gone.json");
+  for (let turn = 0; turn < 3; turn++) await first.flushed();
+  rmSync(join(top, "state"));
+  renameSync(join(top, "aside"), join(top, "state"));
+  await first.flushed();
+  expect(await open().filesOf(() => true)).toEqual(["a.json"]);
+});
+
 test("what could not be written is tried again by itself", async () => {
   const clock = manualClock(0);
   const lines: string[] = [];
   const log = { ...silentLog(), warn: (text: string) => void lines.push(text) };
-  const lastGood = createLastGood(join(top, "state"), { clock, log });
+  const lastGood = new LastGood(join(top, "state"), { clock, log });
   writeFileSync(join(top, "state"), "a file");
   lastGood.save("a.json", says("1"));
   clock.advance(1000);

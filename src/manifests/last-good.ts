@@ -6,23 +6,7 @@ import { codeOf } from "./folder-scan.ts";
 import { digestOf, type JournalChange, LastGoodJournal } from "./last-good-journal.ts";
 import type { ManifestObject } from "./manifest-text.ts";
 
-/**
- * What each file said when it could last be read, kept on disk, so that a restart while a file is broken changes
- * nothing. Changes are written behind, all of a second in one go.
- */
-export interface LastGood {
-  /** Undefined when the file could never be read. */
-  load(file: string): Promise<readonly ManifestObject[] | undefined>;
-  /** Those of the kept files that `isWanted`. */
-  filesOf(isWanted: (file: string) => boolean): Promise<readonly string[]>;
-  save(file: string, objects: readonly ManifestObject[]): void;
-  remove(file: string): void;
-  /** Removes what all other files said. */
-  keepOnly(files: ReadonlySet<string>): void;
-  /** Resolves when everything asked for so far is on disk, or cannot be written. Nothing is tried again after that. */
-  flushed(): Promise<void>;
-}
-
+/** What is to be written of a file or, when undefined, removed. */
 type Wishes = Map<string, readonly ManifestObject[] | undefined>;
 
 /** What changes again in this time is written once. */
@@ -31,116 +15,162 @@ const BEHIND_MS = 1000;
 const RETRY_MS = 60_000;
 /** Comparing with what is kept lets everything else go first after this long. */
 const SLICE_MS = 5;
+/** Files that are gone and cannot be removed; of more, a start forgets those that it does not find. */
+const REMOVALS_MAX = 10_000;
 
-/** Keeps it in `dir`, which is created when something is written first. */
-export function createLastGood(dir: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): LastGood {
-  /** What is to be written or, when undefined, removed; the newest wish for a file alone counts. */
-  let wishes: Wishes = new Map();
+/**
+ * What each file said when it could last be read, kept on disk, so that a restart while a file is broken changes
+ * nothing. Changes are written behind, all of a second in one go.
+ */
+export class LastGood {
+  readonly #dir: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  /** The newest wish for a file alone counts. */
+  #wishes: Wishes = new Map();
   /** Older wishes that are being written, or could not be. */
-  let unwritten: Wishes = new Map();
-  let journal: LastGoodJournal | undefined;
+  #unwritten: Wishes = new Map();
+  #journal: LastGoodJournal | undefined;
   /** One use of the journal at a time. */
-  let last: Promise<unknown> = Promise.resolve();
-  let worker: Promise<void> | undefined;
-  let cancelTimer: (() => void) | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #worker: Promise<void> | undefined;
+  #cancelTimer: (() => void) | undefined;
   /** Files to keep, when others are to be removed. */
-  let kept: ReadonlySet<string> | undefined;
+  #kept: ReadonlySet<string> | undefined;
   /** Told once, until it works again. */
-  let hasFailed = false;
+  #hasFailed = false;
 
-  const withJournal = <T>(use: (journal: LastGoodJournal) => T | Promise<T>): Promise<T> => {
-    const used = last.then(async () => {
-      journal ??= await LastGoodJournal.open(join(dir, "last-good.journal"));
-      return use(journal);
+  /** Keeps it in `dir`, which is created when something is written first. */
+  constructor(dir: string, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
+    this.#dir = dir;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Undefined when the file could never be read. */
+  async load(file: string): Promise<readonly ManifestObject[] | undefined> {
+    for (const pending of [this.#wishes, this.#unwritten]) if (pending.has(file)) return pending.get(file);
+    try {
+      return await this.#withJournal((journal) => journal.read(file));
+    } catch (error) {
+      this.#log.warn("a last good manifest cannot be read", { file, error: codeOf(error) });
+      return undefined;
+    }
+  }
+
+  /** Those of the kept files that `isWanted`. */
+  async filesOf(isWanted: (file: string) => boolean): Promise<readonly string[]> {
+    try {
+      return await this.#withJournal((journal) => [...journal.files()].filter(isWanted));
+    } catch (error) {
+      this.#log.warn("last good manifests cannot be read", { dir: this.#dir, error: codeOf(error) });
+      return [];
+    }
+  }
+
+  save(file: string, objects: readonly ManifestObject[]): void {
+    this.#wish(file, objects);
+  }
+
+  remove(file: string): void {
+    this.#wish(file, undefined);
+  }
+
+  /** Removes what all other files said. */
+  keepOnly(files: ReadonlySet<string>): void {
+    this.#kept = files;
+    this.#begin();
+  }
+
+  /** Resolves when everything asked for so far is on disk, or cannot be written. Nothing is tried again after that. */
+  async flushed(): Promise<void> {
+    do {
+      this.#begin();
+      await this.#worker;
+    } while (this.#isDue() && !this.#hasFailed);
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  #wish(file: string, objects: readonly ManifestObject[] | undefined): void {
+    this.#wishes.set(file, objects);
+    if (this.#worker === undefined) this.#cancelTimer ??= this.#clock.after(BEHIND_MS, () => this.#begin());
+  }
+
+  #isDue(): boolean {
+    return this.#kept !== undefined || this.#wishes.size + this.#unwritten.size > 0;
+  }
+
+  #begin(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#isDue()) this.#worker ??= this.#work();
+  }
+
+  async #work(): Promise<void> {
+    const batch: Wishes = new Map([...this.#unwritten, ...this.#wishes]);
+    const kept = this.#kept;
+    this.#unwritten = batch;
+    this.#wishes = new Map();
+    this.#kept = undefined;
+    try {
+      if (kept !== undefined) await removeEntries(this.#dir);
+      await this.#withJournal(async (journal) => {
+        const others = kept && [...journal.files()].filter((file) => !kept.has(file) && !batch.has(file));
+        for (const file of others ?? []) batch.set(file, undefined);
+        const changes = await this.#changesOf(batch, journal);
+        if (changes.length > 0) await journal.write(changes);
+      });
+      this.#unwritten = new Map();
+      this.#hasFailed = false;
+    } catch (error) {
+      if (!this.#hasFailed) {
+        this.#log.warn("last good manifests are not kept", { dir: this.#dir, error: codeOf(error) });
+      }
+      this.#hasFailed = true;
+      this.#kept ??= kept;
+      dropRemovals(batch, this.#journal);
+      this.#journal = undefined;
+    }
+    this.#worker = undefined;
+    if (!this.#isDue()) return;
+    this.#cancelTimer ??= this.#clock.after(this.#hasFailed ? RETRY_MS : BEHIND_MS, () => this.#begin());
+  }
+
+  #withJournal<T>(use: (journal: LastGoodJournal) => T | Promise<T>): Promise<T> {
+    const used = this.#last.then(async () => {
+      this.#journal ??= await LastGoodJournal.open(join(this.#dir, "last-good.journal"));
+      return use(this.#journal);
     });
-    last = used.catch(() => undefined);
+    this.#last = used.catch(() => undefined);
     return used;
-  };
-  const changesOf = async (batch: Wishes, open: LastGoodJournal): Promise<readonly JournalChange[]> => {
+  }
+
+  async #changesOf(batch: Wishes, journal: LastGoodJournal): Promise<readonly JournalChange[]> {
     const changes: JournalChange[] = [];
-    let sliceEndMs = clock.monotonic() + SLICE_MS;
+    let sliceEndMs = this.#clock.monotonic() + SLICE_MS;
     for (const [file, objects] of batch) {
       const content = objects && { objects, digest: digestOf(objects) };
-      if (content?.digest !== open.digestOf(file)) changes.push({ file, content });
-      if (clock.monotonic() < sliceEndMs) continue;
+      if (content?.digest !== journal.digestOf(file)) changes.push({ file, content });
+      if (this.#clock.monotonic() < sliceEndMs) continue;
       await nextTurn();
-      sliceEndMs = clock.monotonic() + SLICE_MS;
+      sliceEndMs = this.#clock.monotonic() + SLICE_MS;
     }
     return changes;
-  };
-  const work = async () => {
-    const batch: Wishes = new Map([...unwritten, ...wishes]);
-    const keeping = kept;
-    unwritten = batch;
-    wishes = new Map();
-    kept = undefined;
-    try {
-      if (keeping !== undefined) await removeEntries(dir);
-      await withJournal(async (open) => {
-        const others = keeping && [...open.files()].filter((file) => !keeping.has(file) && !batch.has(file));
-        for (const file of others ?? []) batch.set(file, undefined);
-        const changes = await changesOf(batch, open);
-        if (changes.length > 0) await open.write(changes);
-      });
-      unwritten = new Map();
-      hasFailed = false;
-    } catch (error) {
-      if (!hasFailed) log.warn("last good manifests are not kept", { dir, error: codeOf(error) });
-      hasFailed = true;
-      kept ??= keeping;
-      // Of what is not there nothing has to be removed: else the names of all files that ever were would gather.
-      for (const [file, objects] of batch) {
-        if (objects === undefined && journal?.digestOf(file) === undefined) batch.delete(file);
-      }
-      journal = undefined;
-    }
-    worker = undefined;
-    if (isDue()) cancelTimer ??= clock.after(hasFailed ? RETRY_MS : BEHIND_MS, begin);
-  };
-  const isDue = () => kept !== undefined || wishes.size + unwritten.size > 0;
-  const begin = () => {
-    cancelTimer?.();
-    cancelTimer = undefined;
-    if (isDue()) worker ??= work();
-  };
-  const wish = (file: string, objects: readonly ManifestObject[] | undefined) => {
-    wishes.set(file, objects);
-    if (worker === undefined) cancelTimer ??= clock.after(BEHIND_MS, begin);
-  };
+  }
+}
 
-  return {
-    async load(file) {
-      for (const pending of [wishes, unwritten]) if (pending.has(file)) return pending.get(file);
-      try {
-        return await withJournal((open) => open.read(file));
-      } catch (error) {
-        log.warn("a last good manifest cannot be read", { file, error: codeOf(error) });
-        return undefined;
-      }
-    },
-    async filesOf(isWanted) {
-      try {
-        return await withJournal((open) => [...open.files()].filter(isWanted));
-      } catch (error) {
-        log.warn("last good manifests cannot be read", { dir, error: codeOf(error) });
-        return [];
-      }
-    },
-    save: wish,
-    remove: (file) => wish(file, undefined),
-    keepOnly(files) {
-      kept = files;
-      begin();
-    },
-    async flushed() {
-      do {
-        begin();
-        await worker;
-      } while (isDue() && !hasFailed);
-      cancelTimer?.();
-      cancelTimer = undefined;
-    },
-  };
+/**
+ * Of what is not there nothing has to be removed: else the names of all files that ever were would gather. Where the journal
+ * could not even be opened nobody knows, and the oldest go when they are too many.
+ */
+function dropRemovals(batch: Wishes, journal: LastGoodJournal | undefined): void {
+  const removed = [...batch.keys()].filter((file) => batch.get(file) === undefined);
+  const unneeded =
+    journal === undefined
+      ? removed.slice(0, Math.max(0, removed.length - REMOVALS_MAX))
+      : removed.filter((file) => journal.digestOf(file) === undefined);
+  for (const file of unneeded) batch.delete(file);
 }
 
 /** Entries of an earlier version, which kept each in a file of its own. */

@@ -7,7 +7,7 @@ import type { Parse } from "./file-reader.ts";
 import { FolderFiles, isUnlisted } from "./folder-files.ts";
 import { codeOf, directoryId, type FolderScan, fingerprintOf, isManifestPath, scanFolder } from "./folder-scan.ts";
 import { type FolderListener, FolderTeller } from "./folder-teller.ts";
-import { createLastGood, type LastGood } from "./last-good.ts";
+import { LastGood } from "./last-good.ts";
 import { createManifestSet, type ManifestSet } from "./manifest-set.ts";
 import { createSettling, SETTLE_MS, type Settling } from "./settling.ts";
 import { Sweeps } from "./sweeps.ts";
@@ -80,7 +80,7 @@ class FolderFollower {
   constructor(options: FolderOptions) {
     this.#options = options;
     this.teller = new FolderTeller(options, this.#set);
-    this.#lastGood = createLastGood(options.stateDir, options);
+    this.#lastGood = new LastGood(options.stateDir, options);
     this.#settling = createSettling(options.clock);
     const again = (paths: Iterable<string>, delayMs: number) => {
       for (const path of paths) this.#dirty.add(path);
