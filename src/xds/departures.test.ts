@@ -1,94 +1,130 @@
-import { EventEmitter } from "node:events";
+import { Duplex } from "node:stream";
 import { expect, test } from "vitest";
-import { type DepartingSocket, Departures } from "./departures.ts";
+import { Departures } from "./departures.ts";
 
 /** A socket that closes as soon as it is told to. */
-class FakeSocket extends EventEmitter implements DepartingSocket {
-  allowHalfOpen = false;
-  destroyed = false;
+class FakeSocket extends Duplex {
   closings = 0;
+  frees = 0;
+  constructor(free?: () => void) {
+    super({ read: () => undefined, write: (_chunk, _encoding, done) => done(), allowHalfOpen: false });
+    this.#free = free;
+    this.resume();
+  }
+  readonly #free: (() => void) | undefined;
   destroySoon() {
     this.closings += 1;
-    this.destroyed = true;
+    this.destroy();
   }
-  frees = 0;
-  _destroy(_error: Error | null, callback: (error?: Error | null) => void) {
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void) {
     this.frees += 1;
-    callback();
+    this.#free?.();
+    callback(error);
   }
 }
 
-test("when a node of the cluster ends, its proxies' connections close a few in each turn, and all of them do", () => {
+function openDepartures() {
   const turns: (() => void)[] = [];
   const departures = new Departures((action) => turns.push(action));
-  const sockets = Array.from({ length: 200 }, () => new FakeSocket());
-  for (const socket of sockets) departures.watch(socket);
-  for (const socket of sockets) socket.emit("end");
+  /** Has all turns that are due, one after the other; `each` is called after each of them. */
+  const haveTurns = async (each?: () => void) => {
+    for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
+      turn();
+      expect(turns.length).toBeLessThanOrEqual(1);
+      each?.();
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  };
+  const socket = (free?: () => void) => {
+    const opened = new FakeSocket(free);
+    departures.watch(opened);
+    return opened;
+  };
+  return { departures, haveTurns, socket };
+}
+
+/** How many more there were each time that the returned function was called. */
+function growth(count: () => number) {
+  const grown: number[] = [];
+  let before = count();
+  const note = () => {
+    grown.push(count() - before);
+    before = count();
+  };
+  return { grown, note };
+}
+
+test("when a node of the cluster ends, its proxies' connections hear of it and close a few in each turn, and all of them do", async () => {
+  const { departures, haveTurns, socket } = openDepartures();
+  const sockets = Array.from({ length: 200 }, () => socket());
+  let heard = 0;
+  for (const each of sockets) {
+    each.once("end", () => void heard++);
+    departures.end(each, each.push);
+  }
   // One broke off while it waited.
   const [first] = sockets;
-  if (first !== undefined) first.destroyed = true;
-  const closedIn: number[] = [];
+  first?.destroy();
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  expect(heard).toBe(0);
   const closed = () => sockets.reduce((sum, { closings }) => sum + closings, 0);
-  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
-    const before = closed();
-    turn();
-    closedIn.push(closed() - before);
-    expect(turns.length).toBeLessThanOrEqual(1);
-  }
-  expect(Math.max(...closedIn)).toBeLessThan(50);
-  expect([closed(), first?.closings]).toEqual([199, 0]);
+  const closing = growth(closed);
+  const hearing = growth(() => heard);
+  await haveTurns(() => {
+    closing.note();
+    hearing.note();
+  });
+  expect(Math.max(...closing.grown, ...hearing.grown)).toBeLessThan(50);
+  expect([closed(), heard, first?.closings]).toEqual([199, 199, 0]);
+  expect(sockets.every(({ frees }) => frees === 1)).toBe(true);
 
-  const late = new FakeSocket();
-  departures.watch(late);
-  late.emit("end");
-  turns.shift()?.();
+  const late = socket();
+  departures.end(late, late.push);
+  await haveTurns();
   expect(late.closings).toBe(1);
 });
 
-test("when all that a node carried is reset at once, connections are freed a few in each turn, in order, and all of them are", () => {
-  const turns: (() => void)[] = [];
-  const departures = new Departures((action) => turns.push(action));
-  const sockets = Array.from({ length: 200 }, () => new FakeSocket());
+test("when all that a node carried is reset at once, connections are freed a few in each turn, in order, and all of them are", async () => {
+  const { departures, haveTurns, socket } = openDepartures();
   const gone: FakeSocket[] = [];
-  for (const socket of sockets) departures.watch(socket);
-  for (const socket of sockets) socket._destroy(null, () => gone.push(socket));
+  const failed: Error[] = [];
+  const sockets = Array.from({ length: 200 }, () => {
+    const opened = socket(() => gone.push(opened));
+    return opened.on("error", (error) => failed.push(error));
+  });
+  const reset = new Error("read ECONNRESET");
+  for (const each of sockets) each.destroy(reset);
   expect(gone).toHaveLength(48);
+  // Once more, while it waits.
+  for (const each of sockets) each.destroy();
   // One whose turn it would be now if it had a turn of its own.
-  const late = new FakeSocket();
-  departures.watch(late);
-  late.emit("end");
-  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
-    const before = gone.length;
-    turn();
-    expect(gone.length - before).toBeLessThanOrEqual(48);
-    expect(turns.length).toBeLessThanOrEqual(1);
-  }
+  const late = socket();
+  departures.end(late, late.push);
+  const freeing = growth(() => gone.length);
+  await haveTurns(freeing.note);
+  expect(Math.max(...freeing.grown)).toBeLessThanOrEqual(48);
   expect(gone).toEqual(sockets);
+  expect(failed).toEqual(sockets.map(() => reset));
   expect(late.closings).toBe(1);
 
   // A single one does not wait.
-  late._destroy(null, () => gone.push(late));
-  expect(gone.at(-1)).toBe(late);
+  const single = socket();
+  single.destroy();
+  expect(single.frees).toBe(1);
 });
 
-test("a connection that cannot be freed fails alone: those behind it are freed, and nothing is thrown at the process", () => {
-  const turns: (() => void)[] = [];
-  const departures = new Departures((action) => turns.push(action));
-  const ended: unknown[] = [];
-  const closing = (socket: FakeSocket) => {
-    departures.watch(socket);
-    socket._destroy(null, (error) => ended.push(error));
-  };
-  for (let n = 0; n < 48; n++) closing(new FakeSocket());
+test("a connection that cannot be freed fails alone: those behind it are freed, and nothing is thrown at the process", async () => {
+  const { haveTurns, socket } = openDepartures();
+  for (let n = 0; n < 48; n++) socket().destroy();
   const failure = new Error("its handle is gone");
-  closing(
-    Object.assign(new FakeSocket(), {
-      _destroy: () => {
-        throw failure;
-      },
-    }),
-  );
-  closing(new FakeSocket());
-  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) turn();
-  expect(ended.slice(48)).toEqual([failure, undefined]);
+  const errors: Error[] = [];
+  const failing = socket(() => {
+    throw failure;
+  });
+  failing.on("error", (error) => errors.push(error));
+  failing.destroy();
+  const behind = socket();
+  behind.destroy();
+  await haveTurns();
+  expect([errors, behind.frees]).toEqual([[failure], 1]);
 });

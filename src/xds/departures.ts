@@ -4,18 +4,21 @@ export interface DepartingSocket {
   readonly destroyed: boolean;
   destroySoon(): void;
   once(event: "end", action: () => void): unknown;
-  /** What `node:stream` calls to have a stream free what it holds, and what its subclasses are there to override. */
-  _destroy(error: Error | null, callback: Freed): void;
+  destroy(error?: Error): unknown;
 }
 
-type Freed = (error?: Error | null) => void;
-
-/** A call of a socket's `_destroy` that was put off. */
-interface Unfreed {
+/** The end of what came on a connection, which its socket has not heard of yet. */
+interface Untold {
   readonly socket: DepartingSocket;
-  readonly free: DepartingSocket["_destroy"];
-  readonly error: Error | null;
-  readonly callback: Freed;
+  readonly tell: Tell;
+}
+
+type Tell = (this: DepartingSocket, chunk: null) => unknown;
+
+/** A call of a socket's `destroy` that was put off. */
+interface Undestroyed {
+  readonly destroy: DepartingSocket["destroy"];
+  readonly error: Error | undefined;
 }
 
 /**
@@ -25,13 +28,17 @@ interface Unfreed {
  */
 const CLOSED_IN_ONE_TURN = 48;
 
-/** Closes connections whose clients have left, in their order, some in each turn. */
+/**
+ * Closes connections whose clients have left, in their order, some in each turn. The runtime hears from the system in one turn
+ * of all that have left, and that alone is most of what the turn may take: what can wait does.
+ */
 export class Departures {
   readonly #later: (action: () => void) => void;
   /** Connections stay in here for some turns; there are never more than are open. */
+  #ended: Untold[] = [];
   #leaving: DepartingSocket[] = [];
-  #freeing: Unfreed[] = [];
-  #freedInTurn = 0;
+  readonly #destroying = new Map<DepartingSocket, Undestroyed>();
+  #destroyedInTurn = 0;
   #isScheduled = false;
 
   /** `later` runs an action in the next turn, once sockets have had theirs. */
@@ -40,22 +47,29 @@ export class Departures {
   }
 
   /**
-   * Takes over what Node does in the turn in which a client ends its side: it ends this side too, and closes. What is held is
-   * freed in a turn that has not too many of them, however the connection ends: a reset leaves nothing else to put off.
+   * Takes over what Node does in the turn in which a client ends its side: it ends this side too, and closes. In a turn that
+   * has too many of them, the rest is destroyed in later ones, however they end: a reset leaves nothing else to put off.
    */
   watch(socket: DepartingSocket): void {
-    const free = socket._destroy;
+    const { destroy } = socket;
     socket.allowHalfOpen = true;
     socket.once("end", () => {
       this.#leaving.push(socket);
       this.#schedule();
     });
-    socket._destroy = (error, callback) => {
+    socket.destroy = (error) => {
       this.#schedule();
-      if (this.#freedInTurn++ < CLOSED_IN_ONE_TURN) free.call(socket, error, callback);
-      else this.#freeing.push({ socket, free, error, callback });
+      if (this.#destroyedInTurn++ < CLOSED_IN_ONE_TURN) return destroy.call(socket, error);
+      if (!this.#destroying.has(socket)) this.#destroying.set(socket, { destroy, error });
+      return socket;
     };
   }
+
+  /** Nothing more will come on this connection. Its socket is told in a later turn, by `tell`, as `push` of a stream is. */
+  readonly end = (socket: DepartingSocket, tell: Tell): void => {
+    this.#ended.push({ socket, tell });
+    this.#schedule();
+  };
 
   #schedule(): void {
     if (this.#isScheduled) return;
@@ -65,18 +79,16 @@ export class Departures {
 
   readonly #closeSome = (): void => {
     this.#isScheduled = false;
-    const freeing = this.#freeing.splice(0, CLOSED_IN_ONE_TURN);
-    this.#freedInTurn = freeing.length;
-    for (const { socket, free, error, callback } of freeing) {
-      // As `node:stream` does where it calls this itself: what is thrown is the stream's error, and the others still have their turn.
-      try {
-        free.call(socket, error, callback);
-      } catch (thrown) {
-        callback(thrown as Error);
-      }
+    this.#destroyedInTurn = 0;
+    for (const [socket, { destroy, error }] of this.#destroying) {
+      if (this.#destroyedInTurn++ === CLOSED_IN_ONE_TURN) break;
+      this.#destroying.delete(socket);
+      destroy.call(socket, error);
     }
-    const leaving = this.#leaving.splice(0, CLOSED_IN_ONE_TURN - freeing.length);
+    const leaving = this.#leaving.splice(0, Math.max(0, CLOSED_IN_ONE_TURN - this.#destroyedInTurn));
     for (const socket of leaving) if (!socket.destroyed) socket.destroySoon();
-    if (this.#freedInTurn > 0 || this.#leaving.length > 0) this.#schedule();
+    const ended = this.#ended.splice(0, CLOSED_IN_ONE_TURN);
+    for (const { socket, tell } of ended) tell.call(socket, null);
+    if (this.#destroyedInTurn + leaving.length + ended.length > 0 || this.#leaving.length > 0) this.#schedule();
   };
 }

@@ -100,12 +100,13 @@ class FramedConnection implements KeptConnection {
         this.#endSoon();
       },
     });
-    readSocket(socket, (bytes) => {
+    const receive = (bytes: Buffer) => {
       this.#isHeard = true;
       this.#http2.receive(bytes);
       this.#unread -= bytes.length;
       if (this.#unread <= 0) this.#giveWay();
-    });
+    };
+    readSocket(socket, receive, shared.departures.end);
     socket.once("close", () => this.#http2.close());
     shared.departures.watch(socket);
   }

@@ -36,6 +36,26 @@ test("what comes is read at once and in order, also around a pause, and the end 
   expect(read.join("")).toBe("1234end");
 });
 
+test("the end is told when whoever was asked to tell it does, after what came before it", async () => {
+  const read: string[] = [];
+  const tell: (() => void)[] = [];
+  const socket = new Readable({ read: () => undefined });
+  readSocket(
+    socket as unknown as TLSSocket,
+    (bytes) => void read.push(bytes.toString()),
+    (ended, push) => void tell.push(() => push.call(ended, null)),
+  );
+  socket.once("end", () => void read.push("end"));
+  await settled();
+  socket.push(Buffer.from("1"));
+  socket.push(null);
+  await settled();
+  expect(read).toEqual(["1"]);
+  for (const each of tell) each();
+  await settled();
+  expect(read).toEqual(["1", "end"]);
+});
+
 test("while nobody reads, the runtime is told to stop", async () => {
   const { socket, read } = openSocket();
   await settled();
