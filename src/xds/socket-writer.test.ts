@@ -57,6 +57,19 @@ test("much goes out in pieces of just under 16 KiB, each after the last was take
   expect([rooms(), isEmpty, writer.hasRoom()]).toEqual([1, true, true]);
 });
 
+test("who waits until all is out is told once", async () => {
+  const { socket, writer } = socketAndWriter();
+  let told = 0;
+  writer.write(Buffer.from("last words"));
+  writer.whenEmpty(() => told++);
+  await turn();
+  socket.take?.();
+  writer.write(Buffer.from("an answer to a late ping"));
+  await turn();
+  socket.take?.();
+  expect(told).toBe(1);
+});
+
 test("a peer that makes us answer and reads nothing loses its connection", async () => {
   const { socket, writer } = socketAndWriter();
   for (let n = 0; n <= 20_000; n++) writer.write(Buffer.alloc(17));

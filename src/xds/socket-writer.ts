@@ -114,7 +114,9 @@ export class SocketWriter {
       this.flush();
       return;
     }
-    this.#onEmpty?.();
+    const onEmpty = this.#onEmpty;
+    this.#onEmpty = undefined;
+    onEmpty?.();
     if (!this.#isAsked) return;
     this.#isAsked = false;
     this.#onRoom();
