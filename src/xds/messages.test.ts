@@ -4,13 +4,14 @@ import { DataFraming } from "../http2/mod.ts";
 import {
   decodeDeltaRequest,
   decodeSotwRequest,
-  encodeDeltaResponse,
+  deltaResponseEncoder,
   encodeSotwResponse,
   PREFIX_BYTES,
 } from "./messages.ts";
 import type { Response } from "./protocol.ts";
 import { type Resource, TYPE_URLS } from "./resource.ts";
 
+const encodeDeltaResponse = deltaResponseEncoder();
 const discovery = envoy.service.discovery.v3;
 
 /** Sizes around those at which a length takes one byte more. */

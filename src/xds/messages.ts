@@ -37,16 +37,22 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
 /** What gRPC puts before each message: a byte 0 for "not compressed", and the length in four bytes. */
 export const PREFIX_BYTES = 5;
 
+/** What stands before a resource's own bytes in a delta response. */
+type Prefixes = WeakMap<Resource, Buffer>;
+
 /**
- * A `DeltaDiscoveryResponse` with its gRPC prefix. A resource's own bytes are copied once, into the response; what stands before them is made
- * once for a resource and kept with it.
+ * Creates the encoder of `DeltaDiscoveryResponse`s, with their gRPC prefix. A resource's own bytes are copied once, into the
+ * response; what stands before them is made once for a resource and kept with it.
  */
-export function encodeDeltaResponse(response: Response): Buffer {
-  const parts: Uint8Array[] = [textField(1, response.version)];
-  for (const resource of response.resources) parts.push(deltaPrefix(resource), resource.bytes);
-  parts.push(textField(4, response.typeUrl), textField(5, response.nonce));
-  for (const name of response.removed) parts.push(textField(6, name));
-  return withPrefix(parts);
+export function deltaResponseEncoder(): (response: Response) => Buffer {
+  const prefixes: Prefixes = new WeakMap();
+  return (response) => {
+    const parts: Uint8Array[] = [textField(1, response.version)];
+    for (const resource of response.resources) parts.push(deltaPrefix(prefixes, resource), resource.bytes);
+    parts.push(textField(4, response.typeUrl), textField(5, response.nonce));
+    for (const name of response.removed) parts.push(textField(6, name));
+    return withPrefix(parts);
+  };
 }
 
 /** A `DiscoveryResponse` with its gRPC prefix. */
@@ -74,11 +80,9 @@ function withPrefix(parts: readonly Uint8Array[]): Buffer {
   return message;
 }
 
-const deltaPrefixes = new WeakMap<Resource, Buffer>();
-
 /** All of a response's `Resource` entry but the resource's bytes, which come last. */
-function deltaPrefix(resource: Resource): Buffer {
-  let prefix = deltaPrefixes.get(resource);
+function deltaPrefix(prefixes: Prefixes, resource: Resource): Buffer {
+  let prefix = prefixes.get(resource);
   if (prefix === undefined) {
     const any = anyPrefix(resource);
     const entry = Buffer.concat([
@@ -92,7 +96,7 @@ function deltaPrefix(resource: Resource): Buffer {
     prefix = Buffer.alloc(tag.length + entry.length);
     prefix.set(tag);
     prefix.set(entry, tag.length);
-    deltaPrefixes.set(resource, prefix);
+    prefixes.set(resource, prefix);
   }
   return prefix;
 }

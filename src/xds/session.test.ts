@@ -3,7 +3,7 @@ import { envoy } from "../../proto/gen/discovery.js";
 import { jsonLog, manualClock, metricsRegistry } from "../lib/mod.ts";
 import { deltaRequestReader } from "./delta-request-reader.ts";
 import { encodedResponses } from "./encoded-responses.ts";
-import { encodeDeltaResponse, encodeSotwResponse, PREFIX_BYTES } from "./messages.ts";
+import { deltaResponseEncoder, encodeSotwResponse, PREFIX_BYTES } from "./messages.ts";
 import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
 import { refusalMemory } from "./refusals.ts";
 import { type ResourceTable, TYPE_URLS } from "./resource.ts";
@@ -29,7 +29,7 @@ function openSession() {
   const services: SessionServices = {
     difference: tableDifference(),
     responses: sharedResponses(),
-    encoded: { delta: encodedResponses(encodeDeltaResponse), sotw: encodedResponses(encodeSotwResponse) },
+    encoded: { delta: encodedResponses(deltaResponseEncoder()), sotw: encodedResponses(encodeSotwResponse) },
     readDeltaRequest: deltaRequestReader(),
     limits: { ...DEFAULT_STREAM_LIMITS, firstRequestMs: 10_000, quietMs: 100 },
     observe: {

@@ -5,7 +5,7 @@ import { deltaRequestReader } from "./delta-request-reader.ts";
 import { encodedResponses } from "./encoded-responses.ts";
 import { endInTurns } from "./ending-in-turns.ts";
 import { type FanOut, fanOut } from "./fan-out.ts";
-import { encodeDeltaResponse, encodeSotwResponse } from "./messages.ts";
+import { deltaResponseEncoder, encodeSotwResponse } from "./messages.ts";
 import type { DeliveryObserver } from "./observer.ts";
 import { type RefusalMemory, refusalMemory } from "./refusals.ts";
 import type { Peer, TableSource } from "./resource.ts";
@@ -160,7 +160,7 @@ function servicesOf(
     ...options,
     difference: tableDifference(),
     responses: sharedResponses(),
-    encoded: { delta: encodedResponses(encodeDeltaResponse), sotw: encodedResponses(encodeSotwResponse) },
+    encoded: { delta: encodedResponses(deltaResponseEncoder()), sotw: encodedResponses(encodeSotwResponse) },
     readDeltaRequest: deltaRequestReader(),
     turn,
     onOver,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { encodedResponses } from "./encoded-responses.ts";
-import { encodeDeltaResponse } from "./messages.ts";
+import { deltaResponseEncoder } from "./messages.ts";
 import type { ResponseContent } from "./protocol.ts";
 import { recentCache } from "./recent-cache.ts";
 import { type Resource, TYPE_URLS } from "./resource.ts";
@@ -25,7 +25,7 @@ const content = (resources: readonly Resource[], more: Partial<ResponseContent> 
 
 test("streams that are sent the same are sent one response, the same bytes", () => {
   const responses = sharedResponses();
-  const encoded = encodedResponses(encodeDeltaResponse);
+  const encoded = encodedResponses(deltaResponseEncoder());
   const [a, b] = [resource("a", "v1"), resource("b", "v1")];
   const first = responses.respond(content([a, b]), 0);
   const second = responses.respond(content([a, b]), 0);
@@ -82,7 +82,7 @@ test("responses that never end cost bounded memory", () => {
 });
 
 test("a response is encoded once for thousands of streams, however long it is", () => {
-  const encoded = encodedResponses(encodeDeltaResponse);
+  const encoded = encodedResponses(deltaResponseEncoder());
   const response = sharedResponses().respond(content([resource("mesh", "v1", 20 * 1024 * 1024)]), 0);
   expect(encoded.encoded(response)).toBe(encoded.encoded(response));
 });
