@@ -17,7 +17,7 @@ import { dirname, join } from "node:path";
 const QUEUE_LIMIT = "/proc/sys/fs/inotify/max_queued_events";
 const QUEUE_MAX = 1_000_000;
 
-/** The folder has no trouble of this kind; the message says why. */
+/** The folder cannot be used, or have trouble of this kind; the message says why. */
 export class FeedTroubleError extends Error {
   override readonly name = "FeedTroubleError";
 }

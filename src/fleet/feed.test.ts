@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -96,6 +105,15 @@ test("a folder with somebody else's manifests is refused, and nothing in it is t
   expect(() => feed.claim()).toThrow(`${folder} holds `);
   feed.close();
   expect(readdirSync(folder)).toEqual(["own.yaml", "sub"]);
+});
+
+test("a folder in which a link leads to somebody else's manifests is refused", () => {
+  const own = join(top, "own");
+  const feed = new FolderFeed(own);
+  feed.claim();
+  symlinkSync(folder, join(own, "linked"));
+  expect(() => feed.claim()).toThrow("linked");
+  feed.close();
 });
 
 test("what another scenario has left in the folder is removed, and not what somebody has added since", () => {

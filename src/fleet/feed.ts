@@ -79,12 +79,12 @@ export class FolderFeed {
 
   /**
    * Makes the folder the run's own: removes what earlier runs have left in it, which would be mixed with this run's world.
-   * Throws a `FeedTroubleError` when it holds anything else that a control plane reads.
+   * Throws a `FeedTroubleError` when it holds anything else that a control plane may read, folders and links to them included.
    */
   claim(): void {
     const isClaimed = existsSync(join(this.#folder, MARKER));
     const read = readdirSync(this.#folder, { withFileTypes: true }).filter(
-      (entry) => !entry.name.startsWith(".") && (entry.isDirectory() || /\.(ya?ml|json)$/.test(entry.name)),
+      (entry) => !entry.name.startsWith(".") && (!entry.isFile() || /\.(ya?ml|json)$/.test(entry.name)),
     );
     const foreign = read.find((entry) => !isClaimed || entry.isDirectory() || !OWN_FILE.test(entry.name));
     if (foreign !== undefined) {

@@ -44,8 +44,8 @@ const OSM_NODE: NodeTemplates = { nodeId: OSM_COMMON_NAME, cluster: "{serviceAcc
 const PROXIES_PER_PROCESS = 5000;
 
 /**
- * Runs a scenario from a cold start to the oracle. Rejects with `PlanError`, `TargetError`, {@link RunStopped} or
- * `ServerStartError`; what proxies meet is in the report.
+ * Runs a scenario from a cold start to the oracle. Rejects with `PlanError`, `TargetError`, `FeedTroubleError`,
+ * {@link RunStopped} or `ServerStartError`; what proxies meet is in the report.
  */
 export async function runScenario(options: RunOptions): Promise<RunReport> {
   const { scenario, clock, progress, signal } = options;
