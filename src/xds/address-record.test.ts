@@ -44,6 +44,14 @@ test("one proxy that speaks xDS clears its address, and the next time it is held
   expect(reported).toHaveLength(2);
 });
 
+test("an address that was in order for long is told of again when it is not, also if it is the only one", () => {
+  const { clock, reported, fail } = emptyRecord();
+  fail("10.0.0.1", 8);
+  clock.advance(600_000);
+  fail("10.0.0.1", 8);
+  expect(reported).toHaveLength(2);
+});
+
 test("an address has a proxy for as long as one of several is connected, and leaves nothing behind", () => {
   const { record } = emptyRecord();
   record.proven("10.0.0.1");

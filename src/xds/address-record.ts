@@ -47,8 +47,9 @@ export class AddressRecord {
   failed(address: string, cause: string): void {
     if (address === "") return;
     const before = this.#failures.get(address);
-    const count = Math.min(COUNTED_MAX, 1 + (before === undefined ? 0 : this.#countOf(before)));
-    const isReported = before?.isReported ?? false;
+    const left = before === undefined ? 0 : this.#countOf(before);
+    const count = Math.min(COUNTED_MAX, 1 + left);
+    const isReported = left >= FORGOTTEN && before?.isReported === true;
     this.#failures.delete(address);
     this.#failures.set(address, {
       count,

@@ -32,8 +32,8 @@ export class Conduct {
     this.#fault = "no request came";
   }
 
-  /** A whole request was read. */
-  spoke(): void {
+  /** A whole request was read, or we have failed the client before: what is missing is not its fault. */
+  excused(): void {
     if (!this.#isBroken) this.#fault = undefined;
   }
 

@@ -24,8 +24,15 @@ function openStream(refusal?: "refused") {
   const clock = manualClock();
   let paused = 0;
   let abandoned = 0;
+  const blamed: string[] = [];
+  const conduct = new Conduct("", false, {
+    proven: ignore,
+    failed: (_conduct, cause) => void blamed.push(cause),
+    left: ignore,
+  });
+  conduct.secured();
   const carrier: GrpcCarrier = {
-    conduct: new Conduct("", false, { proven: ignore, failed: ignore, left: ignore }),
+    conduct,
     respond: ignore,
     respondAlone: ignore,
     write: () => true,
@@ -50,7 +57,7 @@ function openStream(refusal?: "refused") {
   const options = { accept, clock, requestBytesMax: 1024, findExcess: ignore };
   const stream = openGrpcStream(HEAD, CERTIFICATE, carrier, options) as GrpcStream;
   const flood = (requests: number) => stream.receive(Buffer.alloc(requests * 5));
-  return { clock, stream, events, flood, paused: () => paused, abandoned: () => abandoned };
+  return { clock, stream, events, flood, conduct, blamed, paused: () => paused, abandoned: () => abandoned };
 }
 
 test("a stream that asked far too much at once is read again when its budget has grown", () => {
@@ -91,4 +98,24 @@ test("a stream that was refused is given up if it does not end by itself, and le
   ended.stream.closed();
   ended.clock.advance(10_000);
   expect(ended.abandoned()).toBe(0);
+});
+
+test.each([
+  ["does not ask in time", "DEADLINE_EXCEEDED", ["no request came"]],
+  ["is no proxy", "PERMISSION_DENIED", ["gRPC: PERMISSION_DENIED"]],
+  ["is ended by a fault of ours", "INTERNAL", []],
+  ["comes while the server stops", "UNAVAILABLE", []],
+] as const)("who %s before a request was read is blamed only for what it did itself", (_what, code, blame) => {
+  const { stream, conduct, blamed } = openStream();
+  stream.end(code, "");
+  stream.closed();
+  conduct.end();
+  expect(blamed).toEqual(blame);
+});
+
+test("a client whose bytes are no message is to blame, with whatever status its stream ends", () => {
+  const { stream, conduct, blamed } = openStream();
+  stream.receive(Buffer.from([9, 0, 0, 0, 0]));
+  conduct.end();
+  expect(blamed).toEqual(["gRPC: INTERNAL"]);
 });

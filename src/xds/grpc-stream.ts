@@ -19,6 +19,8 @@ export interface GrpcCarrier {
   respondAlone(headers: Headers): void;
   /** False: enough is under way; `drained` is due when there is room again. */
   write(bytes: Buffer): boolean;
+  /** As that of a `ToldStream`. */
+  approach?(): number;
   /** Ends the response after what was written. */
   trailers(headers: Headers): void;
   /** Gives up the stream; the peer hears of it. */
@@ -77,6 +79,9 @@ const FAULTS: ReadonlySet<EndCode> = new Set([
   "RESOURCE_EXHAUSTED",
   "UNAUTHENTICATED",
 ]);
+
+/** Statuses that say that we are: no client is to be held back for it. */
+const OWN_FAULTS: ReadonlySet<EndCode> = new Set(["INTERNAL", "UNAVAILABLE"]);
 
 const AGGREGATED_DISCOVERY = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
 const PROTOCOLS: ReadonlyMap<string | undefined, StreamInfo["protocol"]> = new Map([
@@ -146,7 +151,7 @@ export class GrpcStream implements StreamTransport {
     const onMessage = (message: Uint8Array) => {
       this.#budget.received();
       this.#handler?.receive(message);
-      if (!this.#hasEnded) carrier.conduct.spoke();
+      if (!this.#hasEnded) carrier.conduct.excused();
     };
     this.#reader = new GrpcFrameReader(options.requestBytesMax, onMessage, options.findExcess);
   }
@@ -189,6 +194,10 @@ export class GrpcStream implements StreamTransport {
     this.#handler?.closed();
   }
 
+  approach(): number {
+    return this.#budget.left + Number(this.#reader.isWithinMessage) + (this.#carrier.approach?.() ?? 0);
+  }
+
   send(prefixed: Buffer): boolean {
     if (!this.#hasResponded) {
       this.#hasResponded = true;
@@ -206,6 +215,7 @@ export class GrpcStream implements StreamTransport {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     if (FAULTS.has(code)) this.#carrier.conduct.broke(`gRPC: ${code}`);
+    else if (OWN_FAULTS.has(code)) this.#carrier.conduct.excused();
     this.#reader.stop();
     this.#cancelTimer?.();
     this.#endRest();
