@@ -28,11 +28,15 @@ const run = (runtime: string, measurements: Readonly<Record<string, number>>, co
   counts: [],
 });
 const STALENESS = "fleet/staleness: endpoint-churn, to each proxy";
+const [BYTES, NEEDED] = ["bytes per delivery", "deliveries per needed one"].map(
+  (each) => `fleet/endpoint-change: one at a time, ${each}`,
+) as [string, string];
 const LOOP = "fleet/endpoint-change/X5: cold start, server loop delay, p99.9";
 
-test("a reader learns which rows were measured at an earlier commit than the others", () => {
+test("a reader learns which rows were measured at another commit than most", () => {
   const readme = `| 20 changes a second that all 200 see (W1) | old | 15 ms |
 | event loop of the server in it, delay p99.9 | old | 50 ms |
+| one endpoint: bytes for each proxy; resources sent to resources needed (W2) | old | 500 B; 1 |
 
 Measured at commit 1234567.`;
   const [older, newer] = [
@@ -43,6 +47,11 @@ Measured at commit 1234567.`;
   expect(line(older)).toBe("Measured at commit aaaaaaa.");
   expect(line(older, newer)).toBe(
     "Measured at commit bbbbbbb, but for these rows: 20 changes a second that all 200 see (W1) (aaaaaaa).",
+  );
+  const again = run("node", { [LOOP]: 4 }, "cccccccccc", "2026-01-03");
+  const both = run("node", { [STALENESS]: 1, [LOOP]: 2, [BYTES]: 1, [NEEDED]: 1 }, "aaaaaaaaaa", "2026-01-01");
+  expect(line(both, again)).toBe(
+    "Measured at commit aaaaaaa, but for these rows: event loop of the server in it, delay p99.9 (ccccccc).",
   );
 });
 
@@ -56,6 +65,17 @@ test("a column on Deno has the numbers of runs on Deno, and a dash where there i
     run("deno", { [STALENESS]: 22 }),
   ]);
   expect(text).toBe(table("11 ms | 22 ms", "? | –"));
+});
+
+test("a run of which a row shows nothing is not named as that row's", () => {
+  const split = "| a split weight edited, 1,000 proxies that see it (W3) | old | old | aim |";
+  const readme = `| what | measured | on Deno | aim |\n| --- | --- | --- | --- |\n${split}\n\nMeasured at commit 1234567.`;
+  const names = ["to each proxy", "to the last proxy", "bytes per delivery"].map(
+    (each) => `fleet/policy-edit: split, ${each}`,
+  );
+  const all = run("node", Object.fromEntries(names.map((name) => [name, 1])), "aaaaaaaaaa", "2026-01-02");
+  const some = run("deno", { [names[0] ?? ""]: 1 }, "bbbbbbbbbb", "2026-01-01");
+  expect(withNumbers(readme, [some, all]).text.split("\n").at(-1)).toBe("Measured at commit aaaaaaa.");
 });
 
 test("a reader learns of every scenario in whose latest run the event loop was late, whatever came before", () => {

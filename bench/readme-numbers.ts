@@ -138,8 +138,11 @@ export function withNumbers(
     for (const [place, cell] of own.entries()) cells[place + 1] = filled(label, cell, "node");
     const deno = headings.indexOf(DENO);
     if (deno > 0) {
+      const usedBefore = used.length;
       const cell = filled(label, own[0] ?? "", "deno");
       cells[deno] = cell.includes("?") ? NONE : cell;
+      // What is not shown was not used.
+      if (cells[deno] === NONE) used.length = usedBefore;
     }
     rows.push(cells.join(" | "));
     return cells.join(" | ");
@@ -160,14 +163,17 @@ interface UsedRun {
   readonly run: SavedRun;
 }
 
-/** Of which commit the newest run is, and which rows have a number of another one. */
+/** Of which commit most rows have their numbers, the newest of them, and which rows have a number of another one. */
 function commitsOf(used: readonly UsedRun[]): string {
-  const newest = used.toSorted((left, right) => left.run.date.localeCompare(right.run.date)).at(-1);
   const at = ({ run }: UsedRun) => `${run.commit.slice(0, 7)}${run.isDirty ? " with changes" : ""}`;
-  if (newest === undefined) return `${COMMITS}?`;
-  const others = used.filter((each) => at(each) !== at(newest)).map((each) => `${each.label} (${at(each)})`);
+  const rows = new Map<string, Set<string>>();
+  for (const each of used.toSorted((left, right) => right.run.date.localeCompare(left.run.date))) {
+    rows.set(at(each), (rows.get(at(each)) ?? new Set()).add(each.label));
+  }
+  const [[most = "?"] = []] = [...rows].sort(([, left], [, right]) => right.size - left.size);
+  const others = used.filter((each) => at(each) !== most).map((each) => `${each.label} (${at(each)})`);
   const exceptions = others.length === 0 ? "" : `, but for these rows: ${[...new Set(others)].join("; ")}`;
-  return `${COMMITS}${at(newest)}${exceptions}.`;
+  return `${COMMITS}${most}${exceptions}.`;
 }
 
 function latestMeasurements(
