@@ -24,6 +24,10 @@ export class FrameReader {
     this.#sink = sink;
   }
 
+  get isWithinFrame(): boolean {
+    return this.#kept !== undefined;
+  }
+
   read(chunk: Uint8Array, from: number): void {
     let at = from;
     if (this.#kept) {

@@ -7,15 +7,23 @@ function counted(msEach: number) {
   const turns: (() => void)[] = [];
   const refreshed: number[] = [];
   let now = 0;
-  const changes = fanOut<number>({
+  const approached: number[] = [];
+  const items: { isMarked: boolean; readonly number: number }[] = [];
+  const itemOf = (number: number) => (items[number] ??= { isMarked: false, number });
+  const { mark, forget } = fanOut<ReturnType<typeof itemOf>>({
     later: (action) => turns.push(action),
-    refresh: (item) => {
-      refreshed.push(item);
+    onSlice: (some) => void approached.push(...some.map(({ number }) => number)),
+    refresh: ({ number }) => {
+      refreshed.push(number);
       now += msEach;
     },
     monotonic: () => now,
     workedMs: () => now,
   });
+  const changes = {
+    mark: (number: number) => mark(itemOf(number)),
+    forget: (number: number) => forget(itemOf(number)),
+  };
   const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
   const finish = async () => {
     await microtasks();
@@ -32,7 +40,7 @@ function counted(msEach: number) {
     await microtasks();
     return refreshed.length - before;
   };
-  return { changes, refreshed, turns, microtasks, finish, nextAfter };
+  return { changes, refreshed, approached, turns, microtasks, finish, nextAfter };
 }
 
 test("a change for all streams refreshes each once, in turns between which the thread is free", async () => {
@@ -90,4 +98,24 @@ test("streams that are marked when all others have been told do not make the tur
     await microtasks();
   }
   expect(refreshed).toHaveLength(12);
+});
+
+test("a stream that is gone before its turn takes nobody's place, and marked anew it is told once", async () => {
+  const { changes, refreshed, finish } = counted(0.001);
+  for (let item = 0; item < 30; item++) changes.mark(item);
+  for (let item = 0; item < 30; item += 2) changes.forget(item);
+  changes.mark(4);
+  await finish();
+  expect(refreshed).toEqual([1, 3, 4, 5, ...[7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29]]);
+});
+
+test("streams are looked at some ahead of their turn, each before it is told", async () => {
+  const { changes, refreshed, approached, turns, microtasks, finish } = counted(5);
+  for (let item = 0; item < 20; item++) changes.mark(item);
+  await microtasks();
+  expect(turns).toHaveLength(1);
+  expect(approached).toHaveLength(8);
+  expect(refreshed.length).toBeLessThan(8);
+  await finish();
+  for (const item of refreshed) expect(approached).toContain(item);
 });

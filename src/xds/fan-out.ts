@@ -1,3 +1,5 @@
+import { type Markable, MarkQueue } from "./mark-queue.ts";
+
 /** Sessions brought up to date before what they write is given to their sockets: few, so that it is out early and their memory is still near. */
 const SLICE = 8;
 /** How long sockets are only written to before they are read again: long enough to tell a few hundred proxies in one go. */
@@ -12,6 +14,8 @@ export interface FanOutOptions<Item> {
   /** Runs an action once sockets have had their turn; a timer would cost every turn a millisecond. */
   readonly later: (action: () => void) => void;
   readonly refresh: (item: Item) => void;
+  /** Hears which items are about to be refreshed together; some may have been forgotten. */
+  readonly onSlice: (items: readonly Item[]) => void;
   /** Milliseconds from any fixed start. */
   readonly monotonic: () => number;
   /** Milliseconds that this thread has worked so far. */
@@ -32,8 +36,9 @@ export interface FanOut<Item> {
  * the last is told holds up all that come after it: so a turn is as long as the thread may be held. The more else is done
  * between two turns, as reading thousands of answers or letting in proxies that come back, the shorter they are.
  */
-export function fanOut<Item>({ later, refresh, monotonic, workedMs }: FanOutOptions<Item>): FanOut<Item> {
-  const marked = new Set<Item>();
+export function fanOut<Item extends Markable>(options: FanOutOptions<Item>): FanOut<Item> {
+  const { later, refresh, onSlice, monotonic, workedMs } = options;
+  const marked = new MarkQueue<Item>();
   let refreshed = 0;
   /** When the turn under way is over; undefined between two. */
   let endsAt: number | undefined;
@@ -54,21 +59,21 @@ export function fanOut<Item>({ later, refresh, monotonic, workedMs }: FanOutOpti
   };
   const next = () => {
     endsAt = undefined;
-    if (marked.size === 0) return;
+    if (marked.isEmpty) return;
     begin();
     take();
   };
   const take = () => {
     isTaking = false;
-    let count = 0;
-    for (const item of marked) {
+    onSlice(marked.ahead(SLICE));
+    for (let count = 0; !marked.isEmpty; count++) {
       if (count > 0 && (endsAt === undefined || monotonic() >= endsAt)) return;
       if (count === SLICE) {
         takeSoon();
         return;
       }
-      count++;
-      marked.delete(item);
+      const item = marked.take();
+      if (item === undefined) return;
       refreshed++;
       refresh(item);
     }
@@ -85,7 +90,7 @@ export function fanOut<Item>({ later, refresh, monotonic, workedMs }: FanOutOpti
       else if (monotonic() >= endsAt) return;
       takeSoon();
     },
-    forget: (item) => void marked.delete(item),
+    forget: (item) => void marked.forget(item),
     refreshed: () => refreshed,
   };
 }

@@ -1,13 +1,16 @@
 import { findInFlight, type InFlight, withoutInFlight } from "./in-flight.ts";
 import { LateRequests } from "./late-requests.ts";
+import type { Markable } from "./mark-queue.ts";
 import type { StreamInfo } from "./observer.ts";
 import type { Response, StreamInput, Verdict } from "./protocol.ts";
 import type { RefusalMemory } from "./refusals.ts";
 import { isAck, type Request, readRequest } from "./request-reading.ts";
-import type { Peer, ResourceTable, TableSubscription, TypeUrl } from "./resource.ts";
+import { type Peer, type ResourceTable, type TableSubscription, TYPE_URLS, type TypeUrl } from "./resource.ts";
 import type { ServicesOf, SessionOptions } from "./session-services.ts";
 import { step } from "./step.ts";
-import { createStream, isSubscribed, owesAnything, type StreamState } from "./stream-state.ts";
+import { createStream, isSubscribed, owesAnything, type StreamState, subscriptionOf } from "./stream-state.ts";
+import { approachSubscription } from "./subscription.ts";
+import type { ToldStream, ToldTogether } from "./told-together.ts";
 import type { EndCode, StreamHandler, StreamTransport } from "./transport.ts";
 import type { RefusedReason } from "./xds-metrics.ts";
 
@@ -22,11 +25,13 @@ const nothing = () => undefined;
  * There are thousands of these: what they have in common is in one `services`, and the session itself is the
  * {@link StreamInfo} that observers are given.
  */
-export class Session implements StreamHandler, StreamInfo {
+export class Session implements StreamHandler, StreamInfo, Markable, ToldStream {
   readonly id: string;
   readonly slot: number;
   readonly peer: Peer;
   readonly protocol: StreamInfo["protocol"];
+  isMarked = false;
+  together: ToldTogether | undefined;
   readonly #services: SessionServices;
   readonly #transport: StreamTransport;
   readonly #stream: StreamState;
@@ -76,6 +81,13 @@ export class Session implements StreamHandler, StreamInfo {
     });
   }
 
+  approach(): number {
+    if (this.#isOver || this.#table === undefined) return 0;
+    const endpoints = subscriptionOf(this.#stream, TYPE_URLS.endpoints);
+    const own = (this.#inFlight?.sentAt ?? 0) + Number(this.memory.isEmpty());
+    return own + (endpoints === undefined ? 0 : approachSubscription(endpoints)) + (this.#transport.approach?.() ?? 0);
+  }
+
   /** Takes over the newest table, if there is another one. */
   refresh(): void {
     if (this.#isOver) return;
@@ -87,6 +99,7 @@ export class Session implements StreamHandler, StreamInfo {
 
   receive(bytes: Uint8Array): void {
     if (this.#isOver) return;
+    if (this.together !== undefined) this.#answered(this.together);
     const request = this.#read(bytes);
     if (request === undefined) return;
     const { metrics, turn } = this.#services;
@@ -103,6 +116,11 @@ export class Session implements StreamHandler, StreamInfo {
   takeLate(): void {
     this.#takeFirstLate();
     if (this.#late !== undefined) this.#services.turn.putOff(this);
+  }
+
+  #answered(together: ToldTogether): void {
+    this.together = undefined;
+    together.answered();
   }
 
   #putOff(request: Request, size: number): boolean {
@@ -141,6 +159,8 @@ export class Session implements StreamHandler, StreamInfo {
     this.#queue = undefined;
     this.#inFlight = undefined;
     this.#late = undefined;
+    this.together?.dissolve();
+    this.together = undefined;
     const tables = this.#tables;
     if (tables !== undefined) {
       this.#services.metrics.connected(-1);

@@ -4,7 +4,7 @@ import type { ClientCertificate } from "./client-certificate.ts";
 import { deltaRequestReader } from "./delta-request-reader.ts";
 import { encodedResponses } from "./encoded-responses.ts";
 import { endInTurns } from "./ending-in-turns.ts";
-import { type FanOut, fanOut } from "./fan-out.ts";
+import { fanOut } from "./fan-out.ts";
 import { deltaResponseEncoder, encodeSotwResponse } from "./messages.ts";
 import type { DeliveryObserver } from "./observer.ts";
 import { type RefusalMemory, refusalMemory } from "./refusals.ts";
@@ -12,6 +12,7 @@ import type { Peer, TableSource } from "./resource.ts";
 import { Session, type SessionServices } from "./session.ts";
 import { sharedResponses } from "./shared-responses.ts";
 import { tableDifference } from "./table-difference.ts";
+import { tellTogether } from "./told-together.ts";
 import type { AcceptStream, EndCode, StreamTransport } from "./transport.ts";
 import { type TurnShare, turnShare } from "./turn-share.ts";
 import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
@@ -65,9 +66,10 @@ export function openSessions(options: SessionsOptions): Sessions {
   // Nearly always one each: a set of one costs ten times as much.
   const byPeer = new Map<string, readonly Session[]>();
   const memories = new Map<string, RefusalMemory>();
-  const changes: FanOut<Session> = fanOut({
+  const changes = fanOut<Session>({
     later: (action) => void nextTurn().then(action),
     refresh: (session) => session.refresh(),
+    onSlice: tellTogether,
     monotonic,
     workedMs,
   });

@@ -98,3 +98,8 @@ export function newSubscription(typeUrl: string, isFresh: boolean): Subscription
     accepted: undefined,
   };
 }
+
+/** As `approach` of a stream. */
+export function approachSubscription({ pending, names, lastSerial, outstanding }: Subscription): number {
+  return pending.size + names.size + lastSerial + Number(outstanding?.hasNew);
+}
