@@ -128,9 +128,7 @@ class Rounds {
   async next(round: number): Promise<void> {
     const { mesh, probe, attacker, honest } = this.#places;
     if (round > 0) await this.#restBefore(round);
-    await probe.turns();
-    const { outcome, delays } = await this.#changeDuring(attacker, round);
-    const turns = await probe.turns();
+    const { outcome, delays, turns } = await this.#changeDuring(attacker, round);
     if (round > 0) {
       this.#besiegedMs.push(...delays);
       this.#besiegedTurns = joined(this.#besiegedTurns, turns);
@@ -174,13 +172,19 @@ class Rounds {
   }
 
   async #changeDuring(by: Attacker, round: number) {
+    const { probe } = this.#places;
     const { sessions: count, atOnce, perSecond } = this.#options;
     const before = round * count;
+    await probe.turns();
     const attack = by.attack({ count, before, atOnce, perSecond, lingerMs: LINGER_MS, seed: round + 1 });
-    // Until the last session begins: those that are not let in take some time to give up.
+    // Until the last session begins: those that are not let in take some time to give up, in which the server rests.
     const endsAt = performance.now() + (count * 1000) / perSecond;
-    const [outcome, delays] = await Promise.all([attack, this.#changeWhile(() => performance.now() < endsAt)]);
-    return { outcome, delays };
+    const changing = async () => {
+      const delays = await this.#changeWhile(() => performance.now() < endsAt);
+      return { delays, turns: await probe.turns() };
+    };
+    const [outcome, changed] = await Promise.all([attack, changing()]);
+    return { outcome, ...changed };
   }
 
   async #changeWhile(goesOn: () => boolean): Promise<number[][]> {
