@@ -44,6 +44,8 @@ export function createMeshStore(options: Partial<MeshOptions> = {}): MeshStore {
     return { world: next.world, changes: { isEmpty, generation: after, changed: next.changed } };
   }
   const adopt = (snapshot: MeshSnapshot) => {
+    // Most batches say what is known already.
+    if (snapshot === latest) return snapshot;
     if (!hasSameClasses(latest, snapshot)) memory.forget((owner) => isAlive(snapshot, owner));
     latest = snapshot;
     return snapshot;
