@@ -77,11 +77,11 @@ function longSuites(flags: readonly string[]): readonly Suite[] {
   ];
 }
 
-/** What a peer is compared on; with --full also the smallest and the next larger mesh. */
+/** What a peer is compared on; with --full also other sizes, and scopes of 50 in 5,000 (S5). */
 const USUAL_PEER_RUNS: readonly (readonly [shape: string, routes?: Routes])[] = [["W2"], ["X5"]];
 const PEER_RUNS = {
   usual: USUAL_PEER_RUNS,
-  full: [["W1"], ...USUAL_PEER_RUNS, ["W3"], ["W3", "one table"]] as typeof USUAL_PEER_RUNS,
+  full: [["W1"], ...USUAL_PEER_RUNS, ["W3"], ["W3", "one table"], ["S5"]] as typeof USUAL_PEER_RUNS,
 };
 
 /** None, with the reason on standard error, where the peer cannot be built. */

@@ -31,8 +31,12 @@ export interface Contender {
 }
 
 /** The name under which proxies know the endpoints of a service. */
-function endpointsName(world: World, service: number): string {
+export function endpointsName(world: World, service: number): string {
   return `${world.namespace(service)}/${serviceName(service)}|${TARGET_PORT}`;
+}
+
+function inTurn(world: World, n: number, services?: readonly number[]): number {
+  return services === undefined ? n % world.services : (services[n % services.length] as number);
 }
 
 /** Of 100, for the split service itself; never the same twice running. */
@@ -40,7 +44,8 @@ function weightOf(n: number): number {
   return 10 + (n % 80);
 }
 
-export function ours({ plane, fleet, feed, world }: BenchMesh, route: string): Contender {
+/** `services`: whose endpoints change, in turn; all when absent. */
+export function ours({ plane, fleet, feed, world }: BenchMesh, route: string, services?: readonly number[]): Contender {
   return {
     fleet,
     async usage() {
@@ -50,7 +55,7 @@ export function ours({ plane, fleet, feed, world }: BenchMesh, route: string): C
       };
     },
     endpoint(n) {
-      const service = n % world.services;
+      const service = inTurn(world, n, services);
       const [pod] = world.podsOf(service);
       if (pod === undefined) throw new Error(`service ${service} has no pod`);
       const address = furtherAddress(n);
@@ -72,7 +77,16 @@ export function ours({ plane, fleet, feed, world }: BenchMesh, route: string): C
 }
 
 /** The same changes as bytes, made from what ours served. */
-export function theirs(peer: PeerProcess, fleet: Fleet, world: World, dump: ResourceDump, route: string): Contender {
+export function theirs(
+  peer: PeerProcess,
+  fleet: Fleet,
+  world: World,
+  {
+    dump,
+    route,
+    services,
+  }: { readonly dump: ResourceDump; readonly route: string; readonly services: readonly number[] },
+): Contender {
   const bytesOf = (typeUrl: string, name: string) => {
     const found = Object.values(dump.classes)
       .flat()
@@ -87,7 +101,7 @@ export function theirs(peer: PeerProcess, fleet: Fleet, world: World, dump: Reso
       return await peer.stats();
     },
     endpoint(n) {
-      const service = n % world.services;
+      const service = inTurn(world, n, services);
       const name = endpointsName(world, service);
       const assignment = assignments.get(service) ?? ClusterLoadAssignment.decode(bytesOf(ENDPOINTS, name));
       assignments.set(service, assignment);
@@ -103,6 +117,20 @@ export function theirs(peer: PeerProcess, fleet: Fleet, world: World, dump: Reso
       return { typeUrl: ROUTE, name: route, contains: "", make: () => peer.put(ROUTE, route, bytes) };
     },
   };
+}
+
+/**
+ * Services whose endpoints are the same for all who were served them. Others are in a split: some know the name with nothing
+ * in it, and the peer, which changes a resource wherever it is held, would have more to send than ours.
+ */
+export function servicesHeldAlike(world: World, { classes }: ResourceDump): readonly number[] {
+  const held = new Map<string, string | undefined>();
+  for (const { typeUrl, name, value } of Object.values(classes).flat()) {
+    if (typeUrl === ENDPOINTS) held.set(name, !held.has(name) || held.get(name) === value ? value : undefined);
+  }
+  return Array.from({ length: world.services }, (_, service) => service).filter(
+    (service) => held.get(endpointsName(world, service)) !== undefined,
+  );
 }
 
 /** The name of the route configuration that splits requests. */

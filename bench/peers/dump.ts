@@ -30,3 +30,21 @@ export async function dumpResources(world: World, fleet: Fleet, proxies: readonl
   }
   return { classes, nodes };
 }
+
+/** Ids of the proxies that were served a resource: all of them, and nobody else, are told when it changes. */
+export function holdersIn(
+  { classes, nodes }: ResourceDump,
+  proxies: readonly ProxySpec[],
+): (typeUrl: string, name: string) => readonly number[] {
+  const ofClass = new Map<string, number[]>();
+  for (const { id, nodeId } of proxies) {
+    const own = nodes[nodeId] ?? "";
+    const known = ofClass.get(own);
+    if (known === undefined) ofClass.set(own, [id]);
+    else known.push(id);
+  }
+  return (typeUrl, name) =>
+    Object.entries(classes).flatMap(([own, resources]) =>
+      resources.some((each) => each.name === name && each.typeUrl === typeUrl) ? (ofClass.get(own) ?? []) : [],
+    );
+}

@@ -7,8 +7,8 @@ import { namedShape } from "../../src/fleet/shape.ts";
 import { World } from "../../src/fleet/world.ts";
 import { type Findings, type Measurement, summarize } from "../measurement.ts";
 import { openFleet, openMesh, requireAll } from "../mesh.ts";
-import { type Change, type Contender, ours, splitRouteOf, theirs } from "./contender.ts";
-import { dumpResources } from "./dump.ts";
+import { type Change, type Contender, ours, servicesHeldAlike, splitRouteOf, theirs } from "./contender.ts";
+import { dumpResources, holdersIn } from "./dump.ts";
 import { startPeer } from "./go-control-plane.ts";
 import { withOneRouteTable } from "./one-route-table.ts";
 
@@ -85,9 +85,14 @@ export async function versus(
     cleanUp.push(() => fleet.stop());
     const emptyTheirs = (await peer.stats()).residentBytes;
     requireAll("theirs", await fleet.connect());
+    const services = servicesHeldAlike(world, dump);
     const sides = [
-      ["ours", ours(mesh, splitRouteOf(dump))],
-      ["theirs", theirs(peer, fleet, new World(shape), served, splitRouteOf(served))],
+      ["ours", ours(mesh, splitRouteOf(dump), services), holdersIn(dump, proxies)],
+      [
+        "theirs",
+        theirs(peer, fleet, new World(shape), { dump: served, route: splitRouteOf(served), services }),
+        holdersIn(served, proxies),
+      ],
     ] as const;
     const pairs = new Pairs();
     for (const [side, contender] of sides) {
@@ -108,7 +113,10 @@ export function versusName(shape: string, routes: Routes = "as ours"): string {
   return `versus/go-control-plane/${shape}${routes === "as ours" ? "" : `, ${routes}`}`;
 }
 
-type Sides = readonly (readonly ["ours" | "theirs", Contender])[];
+/** Ids of the proxies that hold a resource. */
+type Holders = (typeUrl: string, name: string) => readonly number[];
+
+type Sides = readonly (readonly ["ours" | "theirs", Contender, Holders])[];
 
 interface Turns {
   readonly proxies: number;
@@ -122,33 +130,33 @@ interface Turns {
 async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elapsedMs }: Turns): Promise<void> {
   const turns = proxies > SMALL ? 3 : 5;
   const changes = new Map<Contender, number>(sides.map(([, contender]) => [contender, 0]));
-  const inTurn = async (count: number, action: (side: "ours" | "theirs", contender: Contender) => Promise<void>) => {
+  const inTurn = async (count: number, action: (...side: Sides[number]) => Promise<void>) => {
     for (let turn = 0; turn < count && (turn === 0 || elapsedMs() < ENOUGH_MS); turn++) {
       // Who is first has what the machine does at that moment.
-      for (const [side, contender] of turn % 2 === 0 ? sides : [...sides].reverse()) await action(side, contender);
+      for (const side of turn % 2 === 0 ? sides : [...sides].reverse()) await action(...side);
     }
   };
   for (const kind of routes === "as ours" ? (["endpoint", "weight"] as const) : (["weight"] as const)) {
     const what = kind === "endpoint" ? "endpoint change" : "route weight";
     progress(`${what}, in turns`);
-    const turn = async (contender: Contender) => {
+    const turn = async (contender: Contender, holders: Holders) => {
       const first = changes.get(contender) ?? 0;
       changes.set(contender, first + CHANGES_PER_TURN);
       return await makeChanges(
         contender,
         Array.from({ length: CHANGES_PER_TURN }, (_, n) => first + n),
         kind,
+        holders,
       );
     };
-    const warmUps = Math.ceil(WARM_UP_DELIVERIES / (CHANGES_PER_TURN * proxies));
-    await warmUp(sides, warmUps, elapsedMs, turn);
-    await inTurn(turns, async (side, contender) => {
-      const { perProxyMs, lastMs, cpuSeconds, bytes } = await turn(contender);
+    await warmUp(sides, elapsedMs, turn);
+    await inTurn(turns, async (side, contender, holders) => {
+      const { perProxyMs, lastMs, cpuSeconds, bytes } = await turn(contender, holders);
       pairs.add(side, `${what} to a proxy, p50`, "ms", quantile(perProxyMs, 0.5));
       pairs.add(side, `${what} to a proxy, p99`, "ms", quantile(perProxyMs, 0.99));
       pairs.add(side, `${what} to the last proxy`, "ms", quantile(lastMs, 0.5));
-      pairs.add(side, `${what}, CPU per proxy`, "µs", (cpuSeconds * 1e6) / (CHANGES_PER_TURN * proxies));
-      pairs.add(side, `${what}, bytes per proxy`, "bytes", bytes / (CHANGES_PER_TURN * proxies));
+      pairs.add(side, `${what}, CPU per proxy`, "µs", (cpuSeconds * 1e6) / perProxyMs.length);
+      pairs.add(side, `${what}, bytes per proxy`, "bytes", bytes / perProxyMs.length);
     });
   }
   if (routes !== "as ours") return;
@@ -174,17 +182,26 @@ async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elaps
 
 async function warmUp(
   sides: Sides,
-  turns: number,
   elapsedMs: () => number,
-  turn: (contender: Contender) => Promise<unknown>,
+  turn: (contender: Contender, holders: Holders) => Promise<{ readonly perProxyMs: readonly number[] }>,
 ): Promise<void> {
-  for (let n = 0; n < turns && (n === 0 || elapsedMs() < ENOUGH_MS); n++) {
-    for (const [, contender] of sides) await turn(contender);
+  for (let deliveries = 0; deliveries < WARM_UP_DELIVERIES && (deliveries === 0 || elapsedMs() < ENOUGH_MS); ) {
+    let made = 0;
+    for (const [, contender, holders] of sides) made = (await turn(contender, holders)).perProxyMs.length;
+    deliveries += made;
   }
 }
 
-/** Makes changes one after the other, each when the one before has been acknowledged by all. */
-export async function makeChanges(contender: Contender, numbers: readonly number[], kind: "endpoint" | "weight") {
+/**
+ * Makes changes one after the other, each when the one before has been acknowledged by all whom it concerns: everybody where
+ * nobody says who holds what.
+ */
+export async function makeChanges(
+  contender: Contender,
+  numbers: readonly number[],
+  kind: "endpoint" | "weight",
+  holders?: Holders,
+) {
   const [before, { bytes: bytesBefore }] = [await contender.usage(), await contender.fleet.counts()];
   const perProxyMs: number[] = [];
   const lastMs: number[] = [];
@@ -194,7 +211,8 @@ export async function makeChanges(contender: Contender, numbers: readonly number
   for (const [n, change] of ready) {
     const changeId = kind === "endpoint" ? n : WEIGHTS_FROM + n;
     const { typeUrl, name, contains } = change;
-    await contender.fleet.watch({ changeId, typeUrl, name, contains });
+    const told = holders === undefined ? {} : { proxies: holders(typeUrl, name) };
+    await contender.fleet.watch({ changeId, typeUrl, name, contains, ...told });
     const startedAt = process.hrtime.bigint();
     await change.make();
     const seen = await contender.fleet.collect(changeId, PATIENCE_MS);
