@@ -142,6 +142,7 @@ function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (
     },
     originOf: ({ address }) => address,
     record,
+    onHeldBack: () => handshakes.heldBack(),
     later: (action) => void nextTurn().then(action),
     workedMs,
     told: options.told ?? (() => 0),
@@ -175,10 +176,7 @@ function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (
     sockets.add(socket);
     const caller = new Caller(socket, {
       clock,
-      onHello() {
-        line.add(caller);
-        if (record.isHeldBack(caller.address)) handshakes.heldBack();
-      },
+      onHello: () => line.add(caller),
       onWrong() {
         handshakes.ended("failed");
         socket.destroy();

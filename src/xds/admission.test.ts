@@ -25,6 +25,7 @@ function line(
     start: (item) => begun.push(item),
     originOf,
     record: { isHeldBack: (origin) => heldBack.has(origin), hasProxy: (origin) => besideProxy.has(origin) },
+    onHeldBack: () => undefined,
     later: (action) => void waiting.push(action),
     workedMs: () => workedMs,
     told: () => told,
@@ -185,6 +186,30 @@ test("who is held back keeps nobody waiting, and gets a handshake now and then",
   expect([admitted.waiting, admitted.heldBack]).toEqual([4895, 4895]);
 });
 
+test("thousands that came before their address was known to be bad are held back with it, and a proxy of another is not", () => {
+  const heldBack = new Set<string>();
+  const { admitted, begun, turn, finish } = line(1, badUpTo(5000), { heldBack });
+  for (let item = 0; item < 5001; item++) admitted.add(item);
+  turn();
+  finish(admitted.underWay);
+  heldBack.add("bad");
+  const before = begun.length;
+  for (let n = 0; n < 100; n++) {
+    turn();
+    finish(admitted.underWay);
+  }
+  expect(begun).toContain(5000);
+  expect(begun.length - before).toBeLessThanOrEqual(5);
+  expect(admitted.heldBack).toBe(5001 - begun.length);
+  heldBack.delete("bad");
+  admitted.proven("bad", false);
+  for (let n = 0; admitted.waiting > 0 && n < 5000; n++) {
+    turn();
+    finish(admitted.underWay);
+  }
+  expect(new Set(begun).size).toBe(5001);
+});
+
 test("while nobody else is held back, who is does not wait", () => {
   const { admitted, begun, turn } = line(1, badUpTo(1), { heldBack: BAD });
   admitted.add(0);
@@ -237,9 +262,11 @@ test("thousands that were all held back, and are all mended, are let in within s
 });
 
 test("once a proxy at an address has proven itself, the others there wait like everybody", () => {
-  const { admitted, begun, turn, finish } = line(1, badUpTo(500), { heldBack: BAD });
+  const heldBack = new Set(BAD);
+  const { admitted, begun, turn, finish } = line(1, badUpTo(500), { heldBack });
   for (let item = 0; item < 500; item++) admitted.add(item);
   turn();
+  heldBack.delete("bad");
   admitted.proven("bad", true);
   expect(admitted.heldBack).toBe(0);
   for (let n = 0; n < 200; n++) {

@@ -35,6 +35,8 @@ export interface AdmissionOptions<Item> {
   readonly originOf: (item: Item) => string;
   /** What is known of origins. */
   readonly record: Pick<AddressRecord, "isHeldBack" | "hasProxy">;
+  /** One has to wait for the sake of its origin. */
+  readonly onHeldBack: () => void;
   /** Runs an action once the sockets have had their turn. */
   readonly later: (action: () => void) => void;
   /** Milliseconds that this thread has worked so far. */
@@ -110,9 +112,27 @@ class Line<Item> implements Admission<Item> {
   add(item: Item): void {
     const { originOf, record } = this.#options;
     const origin = originOf(item);
-    if (record.isHeldBack(origin)) this.#heldBack.add(item, origin, record.hasProxy(origin));
+    if (record.isHeldBack(origin)) this.#holdBack(item, origin);
     else this.#lines.add(item, origin);
     this.#schedule();
+  }
+
+  #holdBack(item: Item, origin: string): void {
+    const { record, onHeldBack } = this.#options;
+    this.#heldBack.add(item, origin, record.hasProxy(origin));
+    onHeldBack();
+  }
+
+  /** The next one that is not held back. Thousands may have come before the first of them came to nothing: these are too. */
+  #takeOldest(): Item | undefined {
+    const { originOf, record } = this.#options;
+    for (let item = this.#lines.takeOldest(); item !== undefined; item = this.#lines.takeOldest()) {
+      const origin = originOf(item);
+      if (!record.isHeldBack(origin)) return item;
+      this.#holdBack(item, origin);
+      for (const other of this.#lines.takeAllOf(origin)) this.#holdBack(other, origin);
+    }
+    return undefined;
   }
 
   remove(item: Item): void {
@@ -153,7 +173,7 @@ class Line<Item> implements Admission<Item> {
     const allowed = Math.max(ALLOWED_MIN, Math.min(ALLOWED_MAX, Math.floor(TOGETHER_MS / costMs)));
     let left = Math.max(1, Math.round(turnMs / costMs));
     while (this.#young.length < allowed && this.#underWay < UNDER_WAY_MAX && left-- > 0) {
-      const item = this.#lines.takeOldest();
+      const item = this.#takeOldest();
       if (item === undefined) break;
       this.#begin(item, nowMs, false);
     }

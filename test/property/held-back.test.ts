@@ -32,6 +32,7 @@ function play(steps: readonly Step[]) {
     },
     originOf: (step) => step.address,
     record,
+    onHeldBack: () => undefined,
     later: (action) => void later.push(action),
     workedMs: () => 0,
     told: () => 0,
