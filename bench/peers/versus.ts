@@ -185,7 +185,7 @@ async function warmUp(
   elapsedMs: () => number,
   turn: (contender: Contender, holders: Holders) => Promise<{ readonly perProxyMs: readonly number[] }>,
 ): Promise<void> {
-  for (let deliveries = 0; deliveries < WARM_UP_DELIVERIES && (deliveries === 0 || elapsedMs() < ENOUGH_MS); ) {
+  for (let deliveries = 0, n = 0; deliveries < WARM_UP_DELIVERIES && (n === 0 || elapsedMs() < ENOUGH_MS); n++) {
     let made = 0;
     for (const [, contender, holders] of sides) made = (await turn(contender, holders)).perProxyMs.length;
     deliveries += made;

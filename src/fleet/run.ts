@@ -60,15 +60,7 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
   const giveUp = () => void fleet?.stop();
   signal.addEventListener("abort", giveUp);
   try {
-    const reach = () => openTarget(scenario, { ...options, folder: input.folder });
-    if (scenario.target.kind === "address") {
-      // Nothing is written for a server that does not answer.
-      opened = await reach();
-      input.feed?.claim();
-    }
-    const files = input.feed?.writeAll(world, rehearsed.files) ?? 0;
-    progress(`${scenario.name}: ${counted(world.pods().length, "pod")}, ${counted(files, "file")}`);
-    opened ??= await reach();
+    opened = await openWithWorld(options, input, world, rehearsed.files);
     await opened.knows(world.pods().length);
     const first = connectedAtFirst(scenario);
     const pods = podsWithProxy(rehearsed.pods, first, world.everyPod.length);
@@ -118,6 +110,23 @@ function rehearse(scenario: Scenario): { readonly files: ReadonlySet<FileKey>; r
     for (const step of steps) if (step.kind === "change") for (const key of step.apply(world).files) files.add(key);
   }
   return { files, pods: world.everyPod };
+}
+
+/** The control plane, with the world in its folder: one that the run starts begins with it. */
+async function openWithWorld(
+  options: RunOptions,
+  { feed, folder }: ReturnType<typeof openFeed>,
+  world: World,
+  changing: ReadonlySet<FileKey>,
+): Promise<OpenedTarget> {
+  const { scenario, progress } = options;
+  const open = () => openTarget(scenario, { ...options, folder });
+  // Nothing is written for a server that does not answer.
+  const running = scenario.target.kind === "address" ? await open() : undefined;
+  if (running !== undefined) feed?.claim();
+  const files = feed?.writeAll(world, changing) ?? 0;
+  progress(`${scenario.name}: ${counted(world.pods().length, "pod")}, ${counted(files, "file")}`);
+  return running ?? (await open());
 }
 
 /** Spread evenly over the pods that there are at first. */
