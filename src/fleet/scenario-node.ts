@@ -4,6 +4,8 @@ import type { ScenarioProblem } from "./scenario.ts";
 
 /** More than these nobody mends at once. */
 export const PROBLEMS_MAX = 20;
+/** Characters of a value by which a person knows it again. */
+const SHOWN_MAX = 100;
 /** Timers of the runtime end at 24.8 days; what is longer than this is a slip of the pen. */
 const DURATION_MAX_MS = 24 * 3_600_000;
 
@@ -54,7 +56,8 @@ export class ScenarioNode {
     if (this.isMissing) return "nothing";
     if (isMap(this.#node)) return "a map";
     if (isSeq(this.#node)) return "a list";
-    return `"${printable(String((this.#node as { value?: unknown }).value))}"`;
+    const text = String((this.#node as { value?: unknown }).value);
+    return `"${printable(text.slice(0, SHOWN_MAX))}${text.length > SHOWN_MAX ? "…" : ""}"`;
   }
 
   /** The members of a map; those that are not `known` are problems. */

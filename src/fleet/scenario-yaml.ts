@@ -47,7 +47,8 @@ export function parseScenario(
 function requireYaml({ errors, warnings }: Document, file: string): void {
   const problems = new Map<string, ScenarioProblem>();
   for (const { linePos, message: text } of [...errors, ...warnings].slice(0, PROBLEMS_MAX)) {
-    const reason = (text.split(" at line")[0] ?? text).trim();
+    // Without the place, and without advice to who calls the parser.
+    const reason = (text.split(/ at line|; please use/)[0] ?? text).trim();
     const message = reason.startsWith("Maximum call stack") ? "is nested too deeply." : `is no YAML: ${reason}.`;
     const line = linePos?.[0].line;
     problems.set(`${line} ${message}`, { line, field: "the file", message });

@@ -82,6 +82,8 @@ describe("a scenario file", () => {
     ],
     ["proxies: *some", "mine.yaml:5: the file: Unresolved alias", "some"],
     ["proxies: !many 3", "mine.yaml:5: the file: is no YAML", "!many"],
+    ["---\nname: another", "mine.yaml:5: the file: is no YAML", "multiple documents."],
+    [`patience: ${"9".repeat(120)}x`, "mine.yaml:5: patience: a duration", `found "${"9".repeat(100)}…".`],
     ["target: {serve: [], replicas: 9}", "mine.yaml:5: target.replicas: a whole number from 1 to 8", 'found "9"'],
   ])("with %s says where that is and what to write", (line, where, what) => {
     const [problem = ""] = problemsOf(`${good}${line}\n`);
