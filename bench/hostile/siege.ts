@@ -66,7 +66,7 @@ const CHANGE_MS = 30;
 export async function siege(options: SiegeOptions): Promise<SiegeResult> {
   const close: (() => unknown)[] = [];
   try {
-    const rounds = new Rounds(await takePlaces(options, close), options);
+    const rounds = new Rounds(await takePlaces(options, close, addressesOf(options)), options);
     for (let round = 0; round <= options.rounds; round++) await rounds.next(round);
     return await rounds.result();
   } finally {
@@ -75,8 +75,10 @@ export async function siege(options: SiegeOptions): Promise<SiegeResult> {
 }
 
 /** Who takes part. */
-interface Places {
+export interface Places {
   readonly mesh: BenchMesh;
+  /** What is attacked, with the certificate of a proxy of the mesh that is not one of the honest. */
+  readonly target: HostileTarget;
   readonly probe: ProcessProbe;
   readonly attacker: Attacker;
   /** Attacks the other server. */
@@ -84,24 +86,31 @@ interface Places {
   readonly honest: readonly number[];
 }
 
-async function takePlaces(options: SiegeOptions, close: (() => unknown)[]): Promise<Places> {
+/** Sets everything up that a siege needs, and begins none; hostile sessions come `from` these addresses in turn. What is to be closed is added to `close`. */
+export async function takePlaces(
+  options: Pick<SiegeOptions, "flags" | "isComparedWithElsewhere">,
+  close: (() => unknown)[],
+  from: readonly string[],
+): Promise<Places> {
   const mesh = await openMesh(SHAPE, { nodeFlags: [INSPECT], flags: options.flags ?? [] });
   close.push(() => mesh.close());
   const foreign = await makeAuthority();
   close.push(() => foreign.close());
   const probe = await openProbe(mesh.plane.words());
   close.push(() => probe.close());
-  const attackerOf = async (victim: BenchMesh) => {
-    const attacker = startAttacker(await targetOf(victim, foreign, addressesOf(options)));
+  const attackerOf = (on: HostileTarget) => {
+    const attacker = startAttacker(on);
     close.push(() => attacker.close());
     return attacker;
   };
-  const attacker = await attackerOf(mesh);
-  const diversion = options.isComparedWithElsewhere ? await attackerOf(await openOther(close)) : undefined;
+  const target = await targetOf(mesh, foreign, from);
+  const attacker = attackerOf(target);
+  const other = options.isComparedWithElsewhere ? await openOther(close) : undefined;
+  const diversion = other === undefined ? undefined : attackerOf(await targetOf(other, foreign, from));
   // The last proxy is the one that behaves badly; the others are honest.
   const honest = mesh.proxies.slice(0, -1).map(({ id }) => id);
   requireAll("siege", await mesh.fleet.connect({ ids: honest }));
-  return { mesh, probe, attacker, diversion, honest };
+  return { mesh, target, probe, attacker, diversion, honest };
 }
 
 class Rounds {
