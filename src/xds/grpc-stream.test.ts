@@ -113,6 +113,14 @@ test.each([
   expect(blamed).toEqual(blame);
 });
 
+test("who finds the server full is not blamed, though it is told with a status that clients get for asking too much", () => {
+  const { stream, conduct, blamed } = openStream();
+  stream.end("RESOURCE_EXHAUSTED", "", true);
+  stream.closed();
+  conduct.end();
+  expect(blamed).toEqual([]);
+});
+
 test("a client whose bytes are no message is to blame, with whatever status its stream ends", () => {
   const { stream, conduct, blamed } = openStream();
   stream.receive(Buffer.from([9, 0, 0, 0, 0]));

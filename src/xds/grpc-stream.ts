@@ -211,11 +211,11 @@ export class GrpcStream implements StreamTransport {
     this.#carrier.conduct.proven();
   }
 
-  end(code: EndCode, message: string): void {
+  end(code: EndCode, message: string, isOurFault = OWN_FAULTS.has(code)): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    if (FAULTS.has(code)) this.#carrier.conduct.broke(`gRPC: ${code}`);
-    else if (OWN_FAULTS.has(code)) this.#carrier.conduct.excused();
+    if (isOurFault) this.#carrier.conduct.excused();
+    else if (FAULTS.has(code)) this.#carrier.conduct.broke(`gRPC: ${code}`);
     this.#reader.stop();
     this.#cancelTimer?.();
     this.#endRest();

@@ -138,6 +138,27 @@ test("a stream whose table cannot be followed ends alone, and its place is free 
   expect(ends).toHaveLength(1);
 });
 
+test("a proxy for which the server has no room is told so, and not blamed for it as one that is refused for what it is", () => {
+  const ends: unknown[] = [];
+  const sessions = sessionsWith({
+    tables: { subscribe: () => ({ current: () => undefined, close: ignore }) },
+    limits: { ...LIMITS, streamsMax: 1 },
+  });
+  const open = (certificate?: ClientCertificate) =>
+    sessions.open("delta", certificate, {
+      send: () => true,
+      proven: ignore,
+      end: (code, _message, isOurFault) => void ends.push([code, isOurFault]),
+    });
+  open(CERTIFICATE);
+  open(CERTIFICATE);
+  open();
+  expect(ends).toEqual([
+    ["RESOURCE_EXHAUSTED", true],
+    ["UNAUTHENTICATED", false],
+  ]);
+});
+
 test("a server that stops ends thousands of streams without stopping everything else, and takes none in meanwhile", async () => {
   const ended: string[] = [];
   const sessions = sessionsWith({ tables: { subscribe: () => ({ current: () => undefined, close: ignore }) } });

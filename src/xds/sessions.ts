@@ -225,7 +225,8 @@ function refuse(
   metrics.refused(reason);
   const serial = certificate?.serialNumber;
   log.warn("refused a stream", { commonName: certificate?.commonName.slice(0, 256), serial, code, cause: message });
-  transport.end(code, message);
+  // Of the reasons here only a full server is none of the client's doing.
+  transport.end(code, message, reason === "limit");
 }
 
 function keepMemory(memories: Map<string, RefusalMemory>, uuid: string, memory: RefusalMemory): void {

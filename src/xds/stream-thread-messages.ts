@@ -45,6 +45,7 @@ export interface StreamOpening {
 export interface StreamEnding {
   readonly code: EndCode;
   readonly message: string;
+  readonly isOurFault?: boolean;
 }
 
 /** Bytes of one stream that the main thread may send ahead of what the thread's sockets take. */

@@ -144,9 +144,9 @@ class ThreadStream implements StreamHandler {
     this.#transport.proven();
   }
 
-  end({ code, message }: StreamEnding): void {
+  end({ code, message, isOurFault }: StreamEnding): void {
     this.#onOver();
-    this.#transport.end(code, message);
+    this.#transport.end(code, message, isOurFault);
   }
 
   #credit(): void {

@@ -69,10 +69,10 @@ export class ThreadChannel {
     this.#add(ENTRY.proven, stream);
   }
 
-  end(stream: number, code: EndCode, message: string): void {
+  end(stream: number, ending: StreamEnding): void {
     this.#streams.delete(stream);
     if (this.#isOver) return;
-    this.#writer.addBytes(ENTRY.end, stream, Buffer.from(JSON.stringify({ code, message })));
+    this.#writer.addBytes(ENTRY.end, stream, Buffer.from(JSON.stringify(ending)));
     this.#schedule();
   }
 
@@ -171,8 +171,8 @@ class ThreadedStream implements StreamTransport {
     this.#channel.proven(this.#id);
   }
 
-  end(code: EndCode, message: string): void {
-    this.#channel.end(this.#id, code, message);
+  end(code: EndCode, message: string, isOurFault?: boolean): void {
+    this.#channel.end(this.#id, isOurFault === undefined ? { code, message } : { code, message, isOurFault });
   }
 
   /** So many bytes have arrived at the socket. */

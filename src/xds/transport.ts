@@ -26,8 +26,11 @@ export interface StreamTransport {
   approach?(): number;
   /** The client has acknowledged or refused a response: it speaks xDS, and its connection is worth having. Once for each stream. */
   proven(): void;
-  /** Ends the stream with a status, after what was sent. Nothing is called on the handler after it. */
-  end(code: EndCode, message: string): void;
+  /**
+   * Ends the stream with a status, after what was sent. Nothing is called on the handler after it. `isOurFault`: whatever the
+   * status says, the client did nothing wrong.
+   */
+  end(code: EndCode, message: string, isOurFault?: boolean): void;
 }
 
 /** What a transport tells the server about one stream. */
