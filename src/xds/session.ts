@@ -98,8 +98,8 @@ export class Session implements StreamHandler, StreamInfo, Markable, ToldStream 
   }
 
   receive(bytes: Uint8Array): void {
-    if (this.#isOver) return;
     if (this.together !== undefined) this.#answered(this.together);
+    if (this.#isOver) return;
     const request = this.#read(bytes);
     if (request === undefined) return;
     const { metrics, turn } = this.#services;
@@ -297,15 +297,19 @@ export class Session implements StreamHandler, StreamInfo, Markable, ToldStream 
     observe.nacked(this, { delivery, names, message });
   }
 
-  /** What goes wrong on one stream ends that stream alone. */
   #guard(action: () => void): void {
     try {
       action();
     } catch (error) {
-      const { namespace, pod } = this.peer;
-      const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#services.log.error("a stream failed", { namespace, pod, cause });
-      this.end("INTERNAL", "the server failed on this stream");
+      this.broke(error);
     }
+  }
+
+  /** We are wrong: what goes wrong on one stream ends that stream alone. */
+  broke(error: unknown): void {
+    const { namespace, pod } = this.peer;
+    const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#services.log.error("a stream failed", { namespace, pod, cause });
+    this.end("INTERNAL", "the server failed on this stream");
   }
 }

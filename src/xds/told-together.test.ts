@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
-import { type ToldStream, type ToldTogether, tellTogether } from "./told-together.ts";
+import { type ToldTogether, tellTogether } from "./told-together.ts";
 
 /** Streams that count how often they were looked at. */
 function streams(count: number) {
   return Array.from({ length: count }, () => ({
     looks: 0,
     together: undefined as ToldTogether | undefined,
+    broke(error: unknown): void {
+      throw error;
+    },
     approach() {
       return ++this.looks;
     },
@@ -33,7 +36,7 @@ test("a stream that is over is not looked at again, nor kept by those it was tol
 });
 
 test("one stream alone, as most changes concern few, costs nothing more", () => {
-  const [alone] = streams(1) as [ToldStream & { readonly looks: number }];
+  const [alone] = streams(1) as [ReturnType<typeof streams>[number]];
   tellTogether([alone]);
   expect([alone.looks, alone.together]).toEqual([0, undefined]);
 });

@@ -2,6 +2,8 @@
 export interface ToldStream {
   /** Reads what telling it, and taking in its answer, reads; makes some number of it, and changes nothing. */
   approach(): number;
+  /** That went wrong. */
+  broke(error: unknown): void;
   together: ToldTogether | undefined;
 }
 
@@ -38,7 +40,13 @@ class Together implements ToldTogether {
   #approach(): void {
     const streams = this.#streams;
     let seen = 0;
-    for (let n = 0; n < streams.length; n++) seen |= (streams[n] as ToldStream).approach();
+    let n = 0;
+    // One for all: those behind the one that fails are told all the same, only not read ahead.
+    try {
+      for (; n < streams.length; n++) seen |= (streams[n] as ToldStream).approach();
+    } catch (error) {
+      (streams[n] as ToldStream).broke(error);
+    }
     this.seen = seen;
   }
 }
