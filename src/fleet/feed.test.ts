@@ -107,6 +107,10 @@ test("a folder with somebody else's manifests is refused, and nothing in it is t
   expect(readdirSync(folder)).toEqual(["own.yaml", "sub"]);
 });
 
+test("a folder that cannot be made is told in a sentence, and not as a fault of ours", () => {
+  expect(() => new FolderFeed(join(folder, "own.yaml"))).toThrow(FeedTroubleError);
+});
+
 test("a folder in which a link leads to somebody else's manifests is refused", () => {
   const own = join(top, "own");
   const feed = new FolderFeed(own);

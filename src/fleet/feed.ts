@@ -63,7 +63,7 @@ export class FolderFeed {
 
   /**
    * `folder` is made when it is not there; what it holds already is left. What a run that was killed had moved away is put
-   * back first; throws a `FeedTroubleError` when something else is in its place.
+   * back first; throws a `FeedTroubleError` when something else is in its place, or the folder cannot be made.
    */
   constructor(folder: string) {
     // Names beside it are made of its own, which must not end with a slash.
@@ -73,8 +73,12 @@ export class FolderFeed {
     this.#back = join(this.#beside, "back");
     this.#place = this.#folder;
     restoreMoved(this.#folder, this.#away, this.#back);
-    mkdirSync(this.#folder, { recursive: true });
-    mkdirSync(this.#beside, { recursive: true });
+    try {
+      mkdirSync(this.#folder, { recursive: true });
+      mkdirSync(this.#beside, { recursive: true });
+    } catch (error) {
+      throw new FeedTroubleError(`The scenario's objects cannot be written: ${(error as Error).message}.`);
+    }
   }
 
   /**
