@@ -245,6 +245,22 @@ test("an address that has a proxy as well gets every second one, however many ot
   expect(begun.indexOf(999)).toBeGreaterThanOrEqual(0);
 });
 
+test("addresses that have a proxy as well get more than others, and both together no more than twenty a second", () => {
+  const { admitted, begun, clock, turn, finish } = line(1, (item) => (item < 1000 ? "shared" : "bad"), {
+    heldBack: new Set(["shared", "bad"]),
+    besideProxy: new Set(["shared"]),
+  });
+  for (let item = 0; item < 2000; item++) admitted.add(item);
+  for (let n = 0; n < 1000; n++) {
+    turn();
+    finish(admitted.underWay);
+    clock.advance(10);
+  }
+  const shared = begun.filter((item) => item < 1000).length;
+  // Five of each kind at once, then half of the ten for all and ten of its own.
+  expect([shared, begun.length - shared].map((count) => Math.round(count / 10))).toEqual([16, 5]);
+});
+
 test("thousands that were all held back, and are all mended, are let in within seconds", () => {
   const { admitted, begun, clock, turn, finish } = line(1, String, {
     heldBack: new Set(Array.from({ length: 5000 }, (_, n) => String(n))),

@@ -1,6 +1,6 @@
 import { OriginLines } from "./origin-lines.ts";
 
-/** Handshakes a second for all addresses that are held back together: at 1 to 2 ms each, 2 % of the thread. */
+/** Handshakes a second for all addresses that are held back, and as many more for those with a proxy: at 1 to 2 ms each 2 % of the thread. */
 const PER_SECOND = 10;
 /** So many may begin at once after a while without any. */
 const BURST = 5;
@@ -13,15 +13,16 @@ const ALLOWED_MAX = 64;
 
 /** Lines of those who come from addresses whose connections came to nothing. Times are those of a clock that never goes back, in ms. */
 export class HeldBackLines<Item> {
-  /** From addresses with a proxy that is served, and from others: they are served in turns. */
+  /** From addresses with a proxy that is served, which have some of their own, and from others: what is for all, they take in turns. */
   readonly #besideProxies = new OriginLines<Item>();
   readonly #others = new OriginLines<Item>();
   #isTurnOfOthers = false;
-  #allowed = BURST;
-  #atMs: number;
+  readonly #forAll: Allowance;
+  readonly #forBesideProxies: Allowance;
 
   constructor(nowMs: number) {
-    this.#atMs = nowMs;
+    this.#forAll = new Allowance(nowMs);
+    this.#forBesideProxies = new Allowance(nowMs);
   }
 
   get size(): number {
@@ -39,21 +40,21 @@ export class HeldBackLines<Item> {
 
   /** The next one, if it is time for one. */
   take(nowMs: number): Item | undefined {
-    if (this.#allowedAt(nowMs) < 1) return undefined;
+    if (this.#besideProxies.size > 0 && this.#forBesideProxies.take(nowMs)) return this.#besideProxies.takeNewest();
+    if (this.size === 0 || !this.#forAll.take(nowMs)) return undefined;
     const [first, second] = this.#isTurnOfOthers
       ? [this.#others, this.#besideProxies]
       : [this.#besideProxies, this.#others];
     // Where more come than are let in, who has waited longest has most likely given up, or waits only to be in the way.
     const item = first.takeNewest() ?? second.takeNewest();
-    if (item === undefined) return undefined;
     this.#isTurnOfOthers = !this.#isTurnOfOthers;
-    this.#allowed--;
     return item;
   }
 
   /** How long until somebody may be taken. */
   waitMs(nowMs: number): number {
-    return Math.max(0, Math.ceil(((1 - this.#allowedAt(nowMs)) * 1000) / PER_SECOND));
+    const forAll = this.#forAll.waitMs(nowMs);
+    return this.#besideProxies.size === 0 ? forAll : Math.min(forAll, this.#forBesideProxies.waitMs(nowMs));
   }
 
   /** Takes out all who wait from there, oldest first. */
@@ -63,13 +64,38 @@ export class HeldBackLines<Item> {
 
   /** A client that was taken from here was worth it. */
   giveBack(): void {
-    this.#allowed = Math.min(ALLOWED_MAX, this.#allowed + GIVEN_BACK);
+    this.#forAll.give();
+  }
+}
+
+/** How many may begin: it grows with time, to a few, and with what is given back. */
+class Allowance {
+  #left = BURST;
+  #atMs: number;
+
+  constructor(nowMs: number) {
+    this.#atMs = nowMs;
   }
 
-  #allowedAt(nowMs: number): number {
-    const grown = this.#allowed + ((nowMs - this.#atMs) * PER_SECOND) / 1000;
-    this.#allowed = Math.max(this.#allowed, Math.min(BURST, grown));
+  /** Whether one may begin, which is one less then. */
+  take(nowMs: number): boolean {
+    if (this.#at(nowMs) < 1) return false;
+    this.#left--;
+    return true;
+  }
+
+  waitMs(nowMs: number): number {
+    return Math.max(0, Math.ceil(((1 - this.#at(nowMs)) * 1000) / PER_SECOND));
+  }
+
+  give(): void {
+    this.#left = Math.min(ALLOWED_MAX, this.#left + GIVEN_BACK);
+  }
+
+  #at(nowMs: number): number {
+    const grown = this.#left + ((nowMs - this.#atMs) * PER_SECOND) / 1000;
+    this.#left = Math.max(this.#left, Math.min(BURST, grown));
     this.#atMs = nowMs;
-    return this.#allowed;
+    return this.#left;
   }
 }
