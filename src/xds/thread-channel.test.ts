@@ -37,6 +37,7 @@ function channelOf(monotonic: () => number = () => 0) {
   return {
     channel,
     events,
+    posted,
     handled: new Int32Array(handled),
     async tell(fill: (writer: BatchWriter) => void) {
       const writer = new BatchWriter();
@@ -76,6 +77,18 @@ test("what a client says reaches its stream in order, and nothing after the stre
   stream("b").end("ABORTED", "enough");
   await tell((writer) => writer.addBytes(ENTRY.message, 2, Buffer.from("late")));
   expect(events).toEqual(["a opens delta", "b opens delta", "b says hello", "b says no more", "a is gone"]);
+});
+
+test("the thread of a stream that finds the server full hears that its client is not to blame", async () => {
+  const { tell, stream, posted } = channelOf();
+  await tell((writer) => open(writer, 1, "a"));
+  posted.length = 0;
+  stream("a").end("RESOURCE_EXHAUSTED", "full", true);
+  await nextTurn();
+  const [batch] = posted;
+  const reader = new BatchReader(batch as ArrayBuffer);
+  expect([reader.next(), reader.kind]).toEqual([true, ENTRY.end]);
+  expect(JSON.parse(Buffer.from(reader.bytes).toString())).toMatchObject({ isOurFault: true });
 });
 
 test("a stream whose client sent what its thread does not take is over, and says why", async () => {
