@@ -1,7 +1,12 @@
 import { OriginLines } from "./origin-lines.ts";
 
-/** Handshakes a second for all addresses that are held back, and as many more for those with a proxy: at 1 to 2 ms each 2 % of the thread. */
-const PER_SECOND = 10;
+/**
+ * Handshakes a second for all addresses that are held back: at 1 to 2 ms each so few that not even one change of a hundred meets
+ * one, and the slowest of a hundred is no slower.
+ */
+const PER_SECOND = 4;
+/** Besides, for addresses with a proxy that is served: who attacks from elsewhere has nothing of them. */
+const PER_SECOND_BESIDE_PROXIES = 10;
 /** So many may begin at once after a while without any. */
 const BURST = 5;
 /**
@@ -21,8 +26,8 @@ export class HeldBackLines<Item> {
   readonly #forBesideProxies: Allowance;
 
   constructor(nowMs: number) {
-    this.#forAll = new Allowance(nowMs);
-    this.#forBesideProxies = new Allowance(nowMs);
+    this.#forAll = new Allowance(PER_SECOND, nowMs);
+    this.#forBesideProxies = new Allowance(PER_SECOND_BESIDE_PROXIES, nowMs);
   }
 
   get size(): number {
@@ -70,10 +75,12 @@ export class HeldBackLines<Item> {
 
 /** How many may begin: it grows with time, to a few, and with what is given back. */
 class Allowance {
+  readonly #perSecond: number;
   #left = BURST;
   #atMs: number;
 
-  constructor(nowMs: number) {
+  constructor(perSecond: number, nowMs: number) {
+    this.#perSecond = perSecond;
     this.#atMs = nowMs;
   }
 
@@ -85,7 +92,7 @@ class Allowance {
   }
 
   waitMs(nowMs: number): number {
-    return Math.max(0, Math.ceil(((1 - this.#at(nowMs)) * 1000) / PER_SECOND));
+    return Math.max(0, Math.ceil(((1 - this.#at(nowMs)) * 1000) / this.#perSecond));
   }
 
   give(): void {
@@ -93,7 +100,7 @@ class Allowance {
   }
 
   #at(nowMs: number): number {
-    const grown = this.#left + ((nowMs - this.#atMs) * PER_SECOND) / 1000;
+    const grown = this.#left + ((nowMs - this.#atMs) * this.#perSecond) / 1000;
     this.#left = Math.max(this.#left, Math.min(BURST, grown));
     this.#atMs = nowMs;
     return this.#left;
