@@ -29,9 +29,11 @@ const pair = (what: string): Cells =>
 const sure = (ratio: string): string => `{${ratio}} [{${ratio}, at least}, {${ratio}, at most}]`;
 /** Nowhere but in the middle column: one mesh is compared like this. */
 const ONE_TABLE = "versus/go-control-plane/W3, one table: route weight to a proxy, p99, ";
+const PEER_S5 = "versus/go-control-plane/S5: endpoint change";
 const CROWD = "fleet/endpoint-churn/15,000 proxies: ";
 const ENVOY = "envoy-memory/";
 const SMALL = "process/bookstore, ";
+const ELSEWHERE = "p99, besieged to another server besieged";
 const SIEGE = "hostile: change to an honest proxy, ";
 
 /** Rows by how their label begins. */
@@ -58,6 +60,11 @@ const ROWS: Readonly<Record<string, Cells>> = {
     `{${ONE}server CPU per delivery} / {${ONE_X5}one at a time, server CPU per delivery}`,
   ],
   "one endpoint that 50 of 5,000 see (S5)": [`{${ONE_S5}to the last proxy} / {${ONE_S5}to the last proxy|p99}`],
+  "the same (S5) beside go-control-plane": [
+    [" to the last proxy", ", CPU per proxy"]
+      .map((what) => `{${PEER_S5}${what}, ours} / {${PEER_S5}${what}, theirs} = {${PEER_S5}${what}, ratio}`)
+      .join("; "),
+  ],
   "one endpoint: bytes for each proxy; resources sent to resources needed (W2)": [
     `{${ONE}bytes per delivery}; {${ONE}deliveries per needed one}`,
   ],
@@ -90,7 +97,10 @@ const ROWS: Readonly<Record<string, Cells>> = {
   ],
   "10,000 hostile sessions": [`{${SIEGE}besieged} / {${SIEGE}besieged|p99}; {${SIEGE}before} / {${SIEGE}before|p99}`],
   "20, 50 and 100 hostile sessions a second": [
-    [20, 50, 100].map((rate) => sure(`hostile/${rate} a second: p99, besieged to another server besieged`)).join("; "),
+    [20, 50, 100].map((rate) => sure(`hostile/${rate} a second: ${ELSEWHERE}`)).join("; "),
+  ],
+  "100 hostile sessions a second, each from an address of its own": [
+    sure(`hostile/100 a second, each from elsewhere: ${ELSEWHERE}`),
   ],
   "an event that concerns nobody": [
     "{fleet/noise: states, server CPU per event}; {fleet/noise: touched files, server CPU per event}",
