@@ -45,8 +45,8 @@ test("hundreds of hostile sessions from few addresses are held back, and neither
     const attack = { count: 4 * SESSIONS, before: 0, atOnce: 4 * SESSIONS, perSecond: 150, lingerMs: 100, seed: 1 };
     // It goes on until its process is ended.
     const startedAt = performance.now();
-    let failure: unknown;
-    attacker.attack(attack).catch((error: unknown) => {
+    let failure: Error | undefined;
+    attacker.attack(attack).catch((error: Error) => {
       failure = error;
     });
     const came = async () => {
