@@ -3,11 +3,11 @@ import type { TLSSocket } from "node:tls";
 import type { Caller } from "./caller.ts";
 import { Conduct, type Judge } from "./conduct.ts";
 
-/** Connections whose handshake was begun. A TLS socket does not tell what it is laid over: its peer's address and port do. */
+/** Connections whose handshake was begun. A TLS socket does not tell what it is laid over: the addresses and ports of both ends do. */
 export class BegunConnections {
   readonly #judge: Judge;
   /** Those whose handshake is not over. */
-  readonly #byPeer = new Map<string, Conduct>();
+  readonly #byEnds = new Map<string, Conduct>();
 
   constructor(judge: Judge) {
     this.#judge = judge;
@@ -16,25 +16,25 @@ export class BegunConnections {
   /** To be called before the handshake begins; what the connection does is judged when it is gone. */
   add({ socket, address }: Caller, wasHeldBack: boolean): void {
     const conduct = new Conduct(address, wasHeldBack, this.#judge);
-    const peer = peerOf(socket);
+    const ends = endsOf(socket);
     // On a Unix socket there is nobody to tell apart, and nobody is held back.
     if (address === "") return;
-    this.#byPeer.set(peer, conduct);
+    this.#byEnds.set(ends, conduct);
     socket.once("close", () => {
-      if (this.#byPeer.get(peer) === conduct) this.#byPeer.delete(peer);
+      if (this.#byEnds.get(ends) === conduct) this.#byEnds.delete(ends);
       conduct.end();
     });
   }
 
   /** The handshake under this socket is over. */
   take(socket: TLSSocket): Conduct {
-    const peer = peerOf(socket);
-    const conduct = this.#byPeer.get(peer) ?? new Conduct("", false, this.#judge);
-    this.#byPeer.delete(peer);
+    const ends = endsOf(socket);
+    const conduct = this.#byEnds.get(ends) ?? new Conduct("", false, this.#judge);
+    this.#byEnds.delete(ends);
     return conduct;
   }
 }
 
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
