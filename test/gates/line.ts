@@ -4,16 +4,16 @@
  */
 import type { World, WorldPod } from "../../bench/world.ts";
 import type { KubeObject } from "../../src/kube/objects.ts";
-import { manualClock, metricsRegistry, silentLog } from "../../src/lib/mod.ts";
+import { type Metrics, manualClock, metricsRegistry, silentLog } from "../../src/lib/mod.ts";
+import { generateHere } from "../../src/main/generate-pool.ts";
 import { createMeshStore } from "../../src/mesh/mod.ts";
-import { inlinePool, type Pool } from "../../src/platform/mod.ts";
+import { inlinePool } from "../../src/platform/mod.ts";
 import { createPushEngine, createResourceSource, type ResourceSource } from "../../src/push/mod.ts";
 import { createTranslation } from "../../src/translate/mod.ts";
 import { DEFAULT_STREAM_LIMITS, type TableSource } from "../../src/xds/mod.ts";
 import { openSessions } from "../../src/xds/sessions.ts";
 import { xdsMetrics } from "../../src/xds/xds-metrics.ts";
 import { generateJob } from "../../workers/generate.ts";
-import type { GenerateJob, GenerateResult } from "../../workers/messages.ts";
 import { pushBench, quiet } from "../support/push-bench.ts";
 import { CountingProxy, noTraffic, type Traffic } from "./proxy.ts";
 
@@ -52,17 +52,21 @@ export async function startLine(world: World, parts: Parts = {}): Promise<Line> 
   const metrics = metricsRegistry();
   const { secrets } = pushBench();
   const log = silentLog();
-  let generated = 0;
-  const inline = inlinePool({ name: "generate", clock, log, metrics, load: async () => generateJob });
-  const pool: Pool<GenerateJob, GenerateResult> = {
-    ...inline,
-    run(job) {
-      generated += job.views.length;
-      return inline.run(job);
-    },
+  const pool = inlinePool({ name: "generate", clock, log, metrics, load: async () => generateJob });
+  const generators: Metrics[] = [];
+  const make = () => {
+    const own = metricsRegistry();
+    generators.push(own);
+    return createResourceSource({
+      pool,
+      generateHere,
+      lanes: 2,
+      cacheBytesMax: 64 * 2 ** 20,
+      clock,
+      log,
+      metrics: own,
+    });
   };
-  const make = () =>
-    createResourceSource({ pool, lanes: 2, cacheBytesMax: 64 * 2 ** 20, clock, log, metrics: metricsRegistry() });
   const resources = make();
   const engine = createPushEngine({
     resources: parts.resources?.(resources, make) ?? resources,
@@ -116,7 +120,7 @@ export async function startLine(world: World, parts: Parts = {}): Promise<Line> 
   );
 
   const costOf = async (action: () => unknown): Promise<Cost> => {
-    const before = { generated, refused };
+    const before = { generated: generatedBy(generators), refused };
     await action();
     await settle(clock);
     const all = proxies.map((proxy) => proxy.take());
@@ -124,7 +128,7 @@ export async function startLine(world: World, parts: Parts = {}): Promise<Line> 
     if (ended !== undefined) throw new Error(`the stream of ${ended.pod.name} ended: ${ended.end}`);
     return {
       ...sum(all),
-      generated: generated - before.generated,
+      generated: generatedBy(generators) - before.generated,
       refused: refused - before.refused,
       proxies: all.filter(({ responses }) => responses > 0).length,
     };
@@ -144,6 +148,13 @@ export async function startLine(world: World, parts: Parts = {}): Promise<Line> 
         engine.secretsChanged(pod);
       }),
   };
+}
+
+/** On this thread, as endpoints and routes are, or by the pool. */
+function generatedBy(sources: readonly Metrics[]): number {
+  const families = sources.flatMap((metrics) => metrics.families());
+  const counters = families.filter(({ name }) => name === "osm_push_resources_generated_total");
+  return counters.reduce((total, { series }) => total + (series[0]?.value ?? 0), 0);
 }
 
 /** Everything that was asked for happens, then what waits for a moment, then nothing. */
