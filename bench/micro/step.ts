@@ -14,6 +14,7 @@ import type { Timing, TimingGroup } from "./timing.ts";
 
 const CLUSTERS = 200;
 const UUID = "00000000-0000-4000-8000-000000000000";
+const NO_NAMES: ReadonlySet<string> = new Set();
 
 /** The delta protocol: what one change costs on one stream, the acknowledgement included. */
 export const stepTimings: TimingGroup = {
@@ -99,9 +100,10 @@ function tableAt(generation: number): ResourceTable {
     }
     types.set(typeUrl, resources);
   }
+  const names = new Map([...types].map(([typeUrl, ofType]) => [typeUrl, new Set(ofType.keys())]));
   return {
     generation,
     get: (typeUrl, name) => types.get(typeUrl)?.get(name),
-    names: (typeUrl) => types.get(typeUrl)?.keys() ?? [],
+    names: (typeUrl) => names.get(typeUrl) ?? NO_NAMES,
   };
 }

@@ -2,8 +2,6 @@ import type { Peer, Resource, TypeUrl } from "./resource.ts";
 
 /** One open stream. The same object in every call about that stream, so that it serves as a map key. */
 export interface StreamInfo {
-  /** Unique for the life of the server. */
-  readonly id: string;
   /** A small number that no other open stream of the server has; a later one may. */
   readonly slot: number;
   readonly peer: Peer;

@@ -12,7 +12,6 @@ import {
   subscriptionOf,
   unsettle,
 } from "./stream-state.ts";
-import { isNameSet } from "./subscribed-names.ts";
 import { hasLegacyWildcard, isSubscribed, newSubscription, type Subscription } from "./subscription.ts";
 import { judge, type Verdicts } from "./verdicts.ts";
 
@@ -76,7 +75,7 @@ function beginWithAll(
   const all = namesOf(table, typeUrl);
   // Numbers first: a roster is not made for who says one name of thousands.
   const said = wantsAll ? claims.size : names.length;
-  if (!isNameSet(all) || said !== all.size) return false;
+  if (said !== all.size) return false;
   // Who wants everything and names some of it, was refused something, or is owed endpoints is rare enough.
   if (wantsAll && names.length > 0) return false;
   const isComparable =
@@ -198,7 +197,7 @@ function subscribeToAll(state: StreamState, table: ResourceTable, subscription: 
   const { typeUrl } = subscription;
   subscription.isWildcard = true;
   const all = namesOf(table, typeUrl);
-  if (isNameSet(all) && isUntouched(subscription) && claims.size === 0 && state.options.memory.isEmpty()) {
+  if (isUntouched(subscription) && claims.size === 0 && state.options.memory.isEmpty()) {
     subscription.pending.setAll(all, ABSENT);
     return;
   }

@@ -31,10 +31,10 @@ export interface ResourceTable {
   readonly generation: number;
   readonly get: (typeUrl: TypeUrl, name: string) => Resource | undefined;
   /**
-   * Those for which `get` has a resource, no others. Best a {@link NameSet} that is the same object in all tables with these
-   * names of the type: streams share it then.
+   * Those for which `get` has a resource, no others. Best the same object in all tables with these names of the type: streams
+   * share it then.
    */
-  readonly names: (typeUrl: TypeUrl) => Iterable<string> | NameSet;
+  readonly names: (typeUrl: TypeUrl) => NameSet;
   /**
    * Names of the type that stand for other content here than in `previous`, or in one of the two only, where the maker of
    * both tables can tell them faster than by comparing all names; else undefined.

@@ -4,7 +4,6 @@ import { ListedNames } from "./listed-names.ts";
 import { NameIndex, viewOf } from "./name-index.ts";
 import type { Claims, SaidNames } from "./protocol.ts";
 import type { Resource, ResourceTable, TypeUrl } from "./resource.ts";
-import { isNameSet } from "./subscribed-names.ts";
 
 /**
  * All that a table holds of one type, in one list: what everybody who begins with it is sent, and what everybody who comes
@@ -82,7 +81,7 @@ function listed(claims: Claims): ListedClaims {
 
 /** Makes the rosters of tables, each once for the streams of a server that begin with the table within a while. */
 export interface Rosters {
-  /** Undefined where a table does not say which names it holds, or has nothing under one of them. */
+  /** Undefined where a table holds nothing of the type, or has nothing under one of its names. */
   of(table: ResourceTable, typeUrl: TypeUrl): Roster | undefined;
   /** Forgets what was not asked for of late; to be called at intervals. */
   age(): void;
@@ -116,7 +115,7 @@ export function rosters(): Rosters {
 
 function rosterOf(table: ResourceTable, typeUrl: TypeUrl): Roster | undefined {
   const names = table.names(typeUrl);
-  if (!isNameSet(names) || names.size === 0) return undefined;
+  if (names.size === 0) return undefined;
   const resources: Resource[] = [];
   for (const name of names) {
     const resource = table.get(typeUrl, name);

@@ -33,7 +33,6 @@ export interface ServicesOf<Session> {
 }
 
 export interface SessionOptions {
-  readonly id: string;
   readonly slot: number;
   readonly peer: Peer;
   readonly protocol: StreamInfo["protocol"];

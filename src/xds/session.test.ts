@@ -14,7 +14,7 @@ import { xdsMetrics } from "./xds-metrics.ts";
 
 const { DeltaDiscoveryRequest, DeltaDiscoveryResponse } = envoy.service.discovery.v3;
 const ignore = () => undefined;
-const EMPTY: ResourceTable = { generation: 1, get: ignore, names: () => [] };
+const EMPTY: ResourceTable = { generation: 1, get: ignore, names: () => new Set() };
 
 /** A session on a thread whose turns can be made to be spent. */
 function openSession() {
@@ -48,7 +48,6 @@ function openSession() {
     onOver: ignore,
   };
   const session = new Session(services, {
-    id: "1",
     slot: 0,
     peer: { uuid: "u", namespace: "n", pod: "p", serviceAccount: "s" },
     protocol: "delta",
@@ -110,7 +109,7 @@ test.each([
   const { held, request, giveTable } = openSession();
   const bytes = new Uint8Array();
   const get: ResourceTable["get"] = (typeUrl, name) => ({ typeUrl, name, version: "1", bytes });
-  giveTable({ generation: 7, get, names: () => ["one"] });
+  giveTable({ generation: 7, get, names: () => new Set(["one"]) });
   request(TYPE_URLS.cluster, { one: "1" });
   request(TYPE_URLS.listener, { one: version });
   expect(held).toEqual(expected);

@@ -26,7 +26,6 @@ const nothing = () => undefined;
  * {@link StreamInfo} that observers are given.
  */
 export class Session implements StreamHandler, StreamInfo, Markable, ToldStream {
-  readonly id: string;
   readonly slot: number;
   readonly peer: Peer;
   readonly protocol: StreamInfo["protocol"];
@@ -48,8 +47,7 @@ export class Session implements StreamHandler, StreamInfo, Markable, ToldStream 
   #isProven = false;
   #cancelTimer: () => void;
 
-  constructor(services: SessionServices, { id, slot, peer, protocol, transport, nodeIds, memory }: SessionOptions) {
-    this.id = id;
+  constructor(services: SessionServices, { slot, peer, protocol, transport, nodeIds, memory }: SessionOptions) {
     this.slot = slot;
     this.peer = peer;
     this.protocol = protocol;

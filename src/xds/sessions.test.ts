@@ -43,7 +43,7 @@ function tableOf(size: number): ResourceTable {
   return {
     generation: 1,
     get: (type, wanted) => (type === typeUrl && wanted === name ? resource : undefined),
-    names: (type) => (type === typeUrl ? [name] : []),
+    names: (type) => new Set(type === typeUrl ? [name] : []),
   };
 }
 
@@ -161,7 +161,7 @@ test("a proxy for which the server has no room is told so, and not blamed for it
 
 test("a stream that cannot be read ahead ends alone, and those that are told with it are told", async () => {
   const changes: (() => void)[] = [];
-  let table: ResourceTable = { generation: 1, get: ignore, names: () => [] };
+  let table: ResourceTable = { generation: 1, get: ignore, names: () => new Set() };
   const events: string[] = [];
   let nonce = "";
   const sessions = sessionsWith({

@@ -75,7 +75,6 @@ export function openSessions(options: SessionsOptions): Sessions {
   });
   const slots = new Slots();
   let count = 0;
-  let opened = 0;
   let ending: string | undefined;
 
   const remove = (session: Session) => {
@@ -122,7 +121,6 @@ export function openSessions(options: SessionsOptions): Sessions {
       }
       const { peer, commonName } = admitted;
       const session = new Session(services, {
-        id: String(++opened),
         slot: slots.take(),
         peer,
         protocol,

@@ -126,7 +126,7 @@ export function resourceOf(table: ResourceTable, typeUrl: string, name: string):
   return table.get(typeUrl as TypeUrl, name);
 }
 
-export function namesOf(table: ResourceTable, typeUrl: string): Iterable<string> | NameSet {
+export function namesOf(table: ResourceTable, typeUrl: string): NameSet {
   return table.names(typeUrl as TypeUrl);
 }
 

@@ -41,8 +41,8 @@ export class SubscribedNames implements NameSet {
   }
 
   /** Holds on to `names` instead of a copy, if they are the same names. */
-  share(names: Iterable<string> | NameSet): void {
-    if (!isNameSet(names) || names === this.#base || names.size !== this.size) return;
+  share(names: NameSet): void {
+    if (names === this.#base || names.size !== this.size) return;
     for (const name of names) if (!this.has(name)) return;
     this.#base = names;
     this.#added = undefined;
@@ -53,8 +53,4 @@ export class SubscribedNames implements NameSet {
     for (const name of this.#base) if (!this.#removed?.has(name)) yield name;
     if (this.#added !== undefined) yield* this.#added;
   }
-}
-
-export function isNameSet(names: Iterable<string> | NameSet): names is NameSet {
-  return "has" in names && "size" in names;
 }

@@ -135,7 +135,7 @@ function tableOf(generation: number, resources: readonly Resource[]): ResourceTa
   return {
     generation,
     get: (typeUrl, name) => byKey.get(`${typeUrl} ${name}`),
-    names: (typeUrl) => [...byKey.values()].filter((one) => one.typeUrl === typeUrl).map(({ name }) => name),
+    names: (typeUrl) => new Set(resources.filter((one) => one.typeUrl === typeUrl).map(({ name }) => name)),
   };
 }
 

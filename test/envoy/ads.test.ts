@@ -253,7 +253,7 @@ function tableOf(generation: number, resources: readonly Resource[]): ResourceTa
   return {
     generation,
     get: (typeUrl, name) => byKey.get(`${typeUrl} ${name}`),
-    names: (typeUrl) => resources.filter((one) => one.typeUrl === typeUrl).map(({ name }) => name),
+    names: (typeUrl) => new Set(resources.filter((one) => one.typeUrl === typeUrl).map(({ name }) => name)),
   };
 }
 
