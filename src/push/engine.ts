@@ -7,6 +7,7 @@ import { type ChangeSet, type Identity, isIdentityUsed, type MeshSnapshot, viewC
 import type { Peer, ResourceTable, TableSource, TableSubscription } from "../xds/resource.ts";
 import { type FanOutWindow, fanOutWindow } from "./fan-out-window.ts";
 import { latestWorld, type Published } from "./latest-world.ts";
+import { PassRetries } from "./pass-retries.ts";
 import { type TableUpdateOptions, type TableWork, tableUpdater } from "./table-update.ts";
 import { tellStreams } from "./telling.ts";
 import type { Subscription } from "./workload.ts";
@@ -48,8 +49,6 @@ export interface PushEngine extends TableSource {
 
 /** The secrets of identities that nobody has any more are looked for so long after a change, once for all that come meanwhile. */
 const SWEEP_MS = 1000;
-/** A pass that failed is tried again after so long: those that it was for would wait for the next change otherwise. */
-const RETRY_PASS_MS = 1000;
 const NO_NAMESPACES: ReadonlySet<string> = new Set();
 const nothing = () => undefined;
 
@@ -76,8 +75,8 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   const runPass = passRunner(options, set, window, sweepSecrets);
   /** The snapshot that all tables were brought up to. */
   let settled: MeshSnapshot | undefined;
-  /** When to try again what failed, on the monotonic clock: a pass, or some views. */
-  let retryPassAt = Number.POSITIVE_INFINITY;
+  const retries = new PassRetries(clock);
+  /** When to try again views that failed, on the monotonic clock. */
   let retryViewsAt = Number.POSITIVE_INFINITY;
   let isRunning = false;
   let isStopped = false;
@@ -96,24 +95,33 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     if (changes === undefined && published === undefined && stale.size === 0) return undefined;
     return { snapshot, changes, stale, published };
   };
+  /** Tells those as well that could not be told before. */
+  const tellAll = () => tellStreams(clock, set.workloads(), nothing);
   const run = async () => {
     isRunning = true;
-    retryPassAt = Number.POSITIVE_INFINITY;
+    const isRetry = retries.isDue;
+    let failure: unknown;
     try {
       // Everything that is published or subscribed to in this turn belongs to one pass.
       await Promise.resolve();
       for (let pass = nextPass(); pass !== undefined && !isStopped; pass = nextPass()) {
         const startedAt = clock.monotonic();
-        const touched = await runPass(pass);
+        const { streams, untold } = await runPass(pass);
+        failure ??= untold;
         settled = pass.snapshot;
-        if (pass.published !== undefined) world.holdUntil(startedAt + window.msAfter(touched, startedAt));
+        if (pass.published !== undefined) world.holdUntil(startedAt + window.msAfter(streams, startedAt));
       }
+      if (isRetry) failure ??= await tellAll();
     } catch (error) {
+      failure = error;
       // The next pass looks at everything. Tables that this one had made already are as good as any, and are told of.
       settled = undefined;
-      retryPassAt = clock.monotonic() + RETRY_PASS_MS;
-      options.log.error("a push failed", { error: error instanceof Error ? error.message : String(error) });
-      await tellStreams(clock, set.workloads(), nothing).catch(nothing); // Who cannot be told is met again by the next pass.
+      await tellAll(); // Who cannot be told is met again by the next try.
+    }
+    if (failure === undefined) retries.succeeded(isRetry);
+    else {
+      const error = failure instanceof Error ? failure.message : String(failure);
+      if (retries.failed(isRetry, error)) options.log.error("a push failed; it is tried again", { error });
     }
     isRunning = false;
     sleep();
@@ -136,7 +144,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     const isTime = clock.monotonic() >= retryViewsAt;
     retryViewsAt = resources.retryAt() ?? Number.POSITIVE_INFINITY;
     if (isTime) set.markUnsettled();
-    const at = isTime ? Number.NEGATIVE_INFINITY : Math.min(world.dueAt(), retryViewsAt, retryPassAt);
+    const at = isTime ? Number.NEGATIVE_INFINITY : Math.min(world.dueAt(), retryViewsAt, retries.dueAt);
     if (isStopped || at === Number.POSITIVE_INFINITY) return;
     cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
       if (clock.monotonic() >= retryViewsAt) {
@@ -174,13 +182,20 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   };
 }
 
-/** One pass, told to streams and observers; resolves with how many proxies it touched. */
+interface PassResult {
+  /** How many proxies it touched. */
+  readonly streams: number;
+  /** Why some of them could not be told. */
+  readonly untold: Error | undefined;
+}
+
+/** One pass, told to streams and observers. Rejects when it has to be gone through again. */
 function passRunner(
   options: PushEngineOptions,
   set: WorkloadSet,
   window: FanOutWindow,
   sweepSecrets: () => void,
-): (pass: Pass) => Promise<number> {
+): (pass: Pass) => Promise<PassResult> {
   const { clock } = options;
   const updateTables = tableUpdater(options, set);
   const measure = passMetrics(options.metrics);
@@ -188,19 +203,17 @@ function passRunner(
     const { snapshot, changes, published } = pass;
     const startedAt = clock.monotonic();
     if (changes !== undefined && (changes.hasOtherParts || changes.namespaces.size > 0)) sweepSecrets();
-    const { workloads, streams } = await updateTables(pass);
+    const { workloads, streams, failure } = await updateTables(pass);
     const { generation } = snapshot;
     const following =
       published && options.onPush({ generation, changes: published.changes, publishedAt: published.at });
     const now = clock.monotonic();
     measure(published !== undefined, streams, now - startedAt);
     window.told(streams, now);
-    try {
-      await tellStreams(clock, workloads, ({ peer }) => following?.told(peer));
-    } finally {
-      following?.toldAll();
-    }
-    return streams;
+    const untold = await tellStreams(clock, workloads, ({ peer }) => following?.told(peer));
+    following?.toldAll();
+    if (failure !== undefined) throw failure;
+    return { streams, untold };
   };
 }
 

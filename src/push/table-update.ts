@@ -55,9 +55,14 @@ export function tableUpdater(options: TableUpdateOptions, set: WorkloadSet): (wo
     const first: Workload[] = [];
     const rest: Workload[] = [];
     let streams = 0;
+    let failure: Error | undefined;
     await inSlices(clock, affected, (workload) => {
       const before = workload.table;
-      settle(workload, snapshot.generation, options);
+      try {
+        settle(workload, snapshot.generation, options);
+      } catch (error) {
+        failure ??= withoutTable(workload, error);
+      }
       const { table } = workload;
       const lacking = lackingTable(workload, before);
       if (table === undefined || lacking === 0) return;
@@ -66,7 +71,7 @@ export function tableUpdater(options: TableUpdateOptions, set: WorkloadSet): (wo
       if (before !== undefined && table !== before && losesEndpoints(before, table)) first.push(workload);
       else rest.push(workload);
     });
-    return { workloads: first.concat(rest), streams };
+    return { workloads: first.concat(rest), streams, failure };
   };
 }
 
@@ -125,6 +130,11 @@ function settle(workload: Workload, generation: number, { secrets }: TableUpdate
   if (!hasSameSecrets) workload.secrets = holdSecrets(current);
   if (workload.secrets === undefined) return;
   workload.table = new ClassTable(generation, contents, workload.secrets, table);
+}
+
+function withoutTable({ identity: { namespace, serviceAccount } }: Workload, cause: unknown): Error {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`cannot make a table for ${namespace}/${serviceAccount}: ${reason}`, { cause });
 }
 
 function isMadeOf(table: ClassTable, contents: readonly PartContent[]): boolean {

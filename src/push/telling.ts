@@ -10,6 +10,8 @@ export interface Retabled {
   readonly workloads: readonly Workload[];
   /** How many subscriptions they are. */
   readonly streams: number;
+  /** Why some class could not be given a table. */
+  readonly failure: Error | undefined;
 }
 
 /**
@@ -20,13 +22,13 @@ const TOLD_AT_A_TIME = 32;
 
 /**
  * Gives the subscriptions their class's table; `told` is called for each before its stream hears of it. A stream that cannot
- * be told lacks the table as before; the first such failure is thrown once all others have theirs.
+ * be told lacks the table as before; resolves with the first such failure once all others have theirs.
  */
 export async function tellStreams(
   clock: Clock,
   workloads: Iterable<Workload>,
   told: (subscription: Subscription) => void,
-): Promise<void> {
+): Promise<Error | undefined> {
   let startedAt = clock.monotonic();
   let count = 0;
   let failure: Error | undefined;
@@ -55,7 +57,7 @@ export async function tellStreams(
       startedAt = clock.monotonic();
     }
   }
-  if (failure !== undefined) throw failure;
+  return failure;
 }
 
 function notTold({ peer: { namespace, pod } }: Subscription, cause: unknown): Error {

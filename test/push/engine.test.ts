@@ -370,3 +370,50 @@ test("a stream that cannot be told of a change costs the others nothing, and is 
   expect(bad.current()).toBe(good.current());
   expect(bench.errors).toHaveLength(1);
 });
+
+test("a stream that can never be told is tried less and less often, and said to be wrong once", async () => {
+  const bench = pushBench();
+  bench.change(world());
+  await quiet();
+  let tries = 0;
+  bench.engine.subscribe(peerOf(buyer), () => {
+    tries += 1;
+    throw new Error("no room");
+  });
+  const good = bench.subscribe(peerOf(buyer2));
+  await quiet();
+  const passes = bench.passes();
+  for (let second = 0; second < 3600; second++) {
+    bench.clock.advance(1000);
+    await Promise.resolve();
+    await Promise.resolve();
+  }
+  await quiet();
+  expect(tries).toBeGreaterThan(10);
+  expect(tries, "five soon, then one in five minutes").toBeLessThan(20);
+  expect(bench.passes(), "nothing else is looked at again").toBe(passes);
+  expect(bench.errors).toHaveLength(1);
+  expect(good.calls()).toBe(1);
+});
+
+test("a class that cannot be given a table costs those after it nothing, change by change", async () => {
+  const bench = pushBench();
+  bench.change(world());
+  await quiet();
+  bench.secrets.fail("bookbuyer");
+  const failed = bench.subscribe(peerOf(buyer));
+  const served = bench.subscribe(peerOf(thief));
+  await quiet();
+  for (const [calls, pods] of [[storePod, storePod2], [storePod], []].entries()) {
+    expect(served.current()).toBeDefined();
+    expect(served.calls()).toBe(calls + 1);
+    bench.change(put(endpointSlice(store, pods)));
+    await quiet();
+  }
+  expect(failed.current()).toBeUndefined();
+  expect(bench.errors).toEqual([{ error: "cannot make a table for bookbuyer/buyer: bookbuyer" }]);
+  bench.secrets.fail();
+  bench.clock.advance(1000);
+  await quiet();
+  expect(failed.current()).toBeDefined();
+});

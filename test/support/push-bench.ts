@@ -77,6 +77,8 @@ export function pushBench(options: PushBenchOptions = {}) {
       misses: value("osm_push_cache_misses_total"),
       tables: value("osm_push_tables_changed_total"),
     }),
+    /** How often tables were looked at. */
+    passes: () => metrics.families().find(({ name }) => name === "osm_push_pass_seconds")?.series[0]?.count ?? 0,
     subscribe(peer: Peer) {
       let calls = 0;
       const subscription = engine.subscribe(peer, () => {
