@@ -12,7 +12,7 @@ import type { Conduct, Judge } from "./conduct.ts";
 import { endInTurns } from "./ending-in-turns.ts";
 import { listenOn, portOf } from "./listeners.ts";
 import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
-import type { TransportMetrics } from "./stream-thread-metrics.ts";
+import type { TransportMetrics } from "./transport.ts";
 import { trustCheck } from "./trust-check.ts";
 
 /** A connection whose handshake takes longer is closed. */

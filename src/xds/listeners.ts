@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
+import { gainsBySharedPorts } from "../platform/mod.ts";
 import { splitAddress } from "./listen-address.ts";
 
 /** Connections that the system keeps until the loop gets to them. */
@@ -23,7 +24,7 @@ export async function listenOn(address: string, options: ListenersOptions): Prom
   const place = splitAddress(address);
   const first = await listen({ ...place, reusePort: options.isShared }, options);
   const port = portOf(first);
-  if (port === undefined || !canShare) return [first];
+  if (port === undefined || !gainsBySharedPorts) return [first];
   const shared = { ...place, port, reusePort: true };
   const listeners: Server[] = [];
   try {
@@ -43,9 +44,6 @@ export function portOf(listener: Server): number | undefined {
   const bound = listener.address();
   return bound === null || typeof bound === "string" ? undefined : bound.port;
 }
-
-/** Elsewhere sockets that share a port do not share its connections; on Deno they do, and are taken from no faster. */
-const canShare = process.platform === "linux" && !("Deno" in globalThis);
 
 async function listen(place: ListenOptions, { onConnection, onError }: ListenersOptions): Promise<Server> {
   const listener = createServer({ noDelay: true }, onConnection);

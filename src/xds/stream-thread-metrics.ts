@@ -1,9 +1,7 @@
 /** Metrics of stream threads, which the main thread's registry shows. */
 import type { Gauge, Metrics } from "../lib/mod.ts";
 import type { FromStreamThread, MetricValue } from "./stream-thread-messages.ts";
-
-/** What a transport declares of metrics. */
-export type TransportMetrics = Pick<Metrics, "counter" | "gauge" | "observed">;
+import type { TransportMetrics } from "./transport.ts";
 
 /** In a stream thread: what is counted goes out at the end of the turn, the rest when asked for. */
 export class ThreadMetrics implements TransportMetrics {

@@ -7,8 +7,7 @@ import type { Conduct } from "./conduct.ts";
 import { ConnectionKeeper, type KeptConnection } from "./connection-keeper.ts";
 import { endInTurns } from "./ending-in-turns.ts";
 import type { XdsServerCredentials } from "./server-credentials.ts";
-import type { TransportMetrics } from "./stream-thread-metrics.ts";
-import type { AcceptStream, Transport, TransportLimits } from "./transport.ts";
+import type { AcceptStream, Transport, TransportLimits, TransportMetrics } from "./transport.ts";
 
 export interface TransportOptions {
   readonly accept: AcceptStream;

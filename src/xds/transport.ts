@@ -1,3 +1,4 @@
+import type { Metrics } from "../lib/mod.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { StreamInfo } from "./observer.ts";
 import type { XdsServerCredentials } from "./server-credentials.ts";
@@ -65,6 +66,9 @@ export interface Transport {
   /** Takes no more connections, lets open ones end for a while, and closes what is left. */
   close(): Promise<void>;
 }
+
+/** What a transport declares of metrics. */
+export type TransportMetrics = Pick<Metrics, "counter" | "gauge" | "observed">;
 
 /** Bounds of a transport. */
 export interface TransportLimits {
