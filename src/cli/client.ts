@@ -6,6 +6,8 @@ import { describeAddress, type Question, RequestError, requestJson } from "../pl
 import { type CommandContext, CommandError, EXIT, type ParsedFlags, stringFlag } from "./command.ts";
 
 const DEFAULT_ADMIN = "127.0.0.1:9091";
+/** Whoever listens there may be anything. What a mesh itself takes time for goes over its sockets. */
+const ADMIN_TIMEOUT_MS = 10_000;
 
 /** Talks to a running mesh: to its admin address, and to its sockets for what hands out keys or runs commands. */
 export interface MeshClient {
@@ -18,9 +20,10 @@ export interface MeshClient {
 /** The mesh that `--admin`, OSM_ADMIN or the default address names. */
 export function meshClient(flags: ParsedFlags, context: CommandContext): MeshClient {
   const flag = stringFlag(flags, "admin");
-  const where = flag ?? context.env["OSM_ADMIN"] ?? DEFAULT_ADMIN;
+  const where = flag ?? (context.env["OSM_ADMIN"] || DEFAULT_ADMIN);
   const admin = requireHostPort(where, flag === undefined ? "OSM_ADMIN" : "--admin");
-  const get = (path: string) => ask({ address: admin, path, method: "GET", signal: context.signal });
+  const get = (path: string) =>
+    ask({ address: admin, path, method: "GET", timeoutMs: ADMIN_TIMEOUT_MS, signal: context.signal });
   const over = async (which: keyof SocketPaths, method: "GET" | "POST", path: string, body?: unknown) => {
     const sockets = (await get("/debug/sockets")) as SocketPaths;
     const socketPath = sockets[which];
@@ -64,13 +67,15 @@ async function ask(question: Question): Promise<unknown> {
   try {
     return await requestJson(question);
   } catch (error) {
-    throw error instanceof RequestError ? explained(error, describeAddress(question.address)) : error;
+    throw error instanceof RequestError ? explained(error, question) : error;
   }
 }
 
-function explained({ code, message, cause }: RequestError, where: string): CommandError {
-  if (code === "status") return new CommandError(message);
-  if (code === "not-json") return new CommandError(`${message}: is it the admin address of a mesh?`, EXIT.unreachable);
+function explained({ code, message, cause }: RequestError, { address, signal }: Question): CommandError {
+  const where = describeAddress(address);
+  if (code === "refused") return new CommandError(message);
+  if (code === "foreign") return new CommandError(`${message}: is it the admin address of a mesh?`, EXIT.unreachable);
+  if (signal?.aborted === true) return new CommandError(`Stopped before ${where} had answered`);
   const { code: systemCode, message: words } = cause as NodeJS.ErrnoException;
   if (systemCode === "EACCES") return notOurs(where);
   return new CommandError(

@@ -69,13 +69,23 @@ export function parseFlags(command: Command, args: readonly string[]): ParsedFla
     const short = flag.short === undefined ? {} : { short: flag.short };
     options[name] = { type: flag.type, multiple: flag.isRepeated === true, ...short };
   }
+  let parsed: ReturnType<typeof parseArgs>;
   try {
-    const { values, positionals } = parseArgs({ args: [...own], options, allowPositionals: true, strict: true });
-    return { values: values as ParsedFlags["values"], positionals, rest };
+    parsed = parseArgs({ args: [...own], options, allowPositionals: true, strict: true });
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split(/\.\s/)[0] ?? error.message) : String(error);
     throw new CommandError(`osm ${command.name}: ${reason}. See "osm ${command.name} --help"`, EXIT.usage);
   }
+  requireContent(command, parsed);
+  return { values: parsed.values as ParsedFlags["values"], positionals: parsed.positionals, rest };
+}
+
+/** A script whose variable is not set would serve, or write to, the folder it was called in. */
+function requireContent({ name }: Command, { values, positionals }: ReturnType<typeof parseArgs>): void {
+  const [flag] = Object.entries(values).find(([, value]) => [value].flat().includes("")) ?? [];
+  const what = flag === undefined ? "an argument" : `--${flag}`;
+  if (flag === undefined && !positionals.includes("")) return;
+  throw new CommandError(`osm ${name}: ${what} is empty. See "osm ${name} --help"`, EXIT.usage);
 }
 
 /** The value of a string flag. */

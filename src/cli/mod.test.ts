@@ -9,7 +9,11 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { runCli } from "./mod.ts";
 
-async function run(args: readonly string[], env: Record<string, string> = {}) {
+async function run(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  signal: AbortSignal = new AbortController().signal,
+) {
   const result = { out: "", err: "", code: -1 };
   result.code = await runCli(args, {
     env,
@@ -21,7 +25,7 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
       result.err += text;
     },
     isTty: false,
-    signal: new AbortController().signal,
+    signal,
   });
   return result;
 }
@@ -30,6 +34,7 @@ test("help is data on stdout and succeeds; no command at all is wrong usage", as
   const help = await run(["--help"]);
   expect(help.code).toBe(0);
   expect(help.out).toContain("serve");
+  expect(await run(["help", "cert", "rotate"])).toEqual(await run(["cert", "rotate", "--help"]));
   expect(await run([])).toMatchObject({ code: 2, out: "" });
 });
 
@@ -45,6 +50,14 @@ test("a wrong command, flag or value is named in one sentence on stderr", async 
   expect((await run(["pods", "-o", "yaml"])).err).toContain('found "yaml"');
   expect((await run(["pods", "--admin", "nonsense"])).err).toContain('found "nonsense"');
   expect((await run(["exec", "p", "-n", "x"])).err).toContain("the command is missing");
+});
+
+test("an empty value, as of a variable that is not set, does not stand for the folder that one is in", async () => {
+  const empty = await run(["serve", ""]);
+  expect(empty).toMatchObject({ code: 2, err: 'osm serve: an argument is empty. See "osm serve --help"\n' });
+  const stateDir = await run(["serve", "/tmp", "--state-dir="]);
+  expect(stateDir).toMatchObject({ code: 2, err: expect.stringContaining("--state-dir is empty") });
+  expect((await run(["fleet", "run", "W1", "--set", "shape=W1", "--set", ""])).err).toContain("--set is empty");
 });
 
 test("a group of commands explains itself", async () => {
@@ -90,6 +103,23 @@ test("when no mesh answers, the sentence names the address and the code tells sc
   const result = await run(["pods", "--admin", "127.0.0.1:1"]);
   expect(result.code).toBe(3);
   expect(result.err).toContain("127.0.0.1:1");
+  // An empty variable is one that is not set.
+  expect((await run(["pods"], { OSM_ADMIN: "" })).code).not.toBe(2);
+});
+
+test("who listens at the admin address and is no mesh is named as that, and who says nothing may be left waiting", async () => {
+  const stop = new AbortController();
+  const server = createServer(({ url }, response) => {
+    if (url === "/debug/sockets") response.writeHead(404).end("<html>");
+    else stop.abort();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const at = ["--admin", `127.0.0.1:${(server.address() as AddressInfo).port}`];
+  const stranger = await run(["cert", "rotate", ...at]);
+  expect(stranger).toMatchObject({ code: 3, err: expect.stringContaining("is it the admin address of a mesh?") });
+  const stopped = await run(["pods", ...at], {}, stop.signal);
+  expect(stopped).toMatchObject({ code: 1, err: expect.stringContaining("Stopped before") });
+  server.close();
 });
 
 test("pods are a table for people and JSON for programs, found by OSM_ADMIN", async () => {

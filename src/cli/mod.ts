@@ -82,6 +82,7 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 
 async function dispatch(args: readonly string[], context: CommandContext): Promise<number> {
   const [first] = args;
+  if (first === "help" && args.length > 1) return await dispatch([...args.slice(1), "--help"], context);
   if (first === undefined || first === "help" || first === "--help" || first === "-h") {
     (first === undefined ? context.note : context.write)(overview(COMMANDS));
     return first === undefined ? EXIT.usage : EXIT.ok;

@@ -29,7 +29,7 @@ export const proxyBootstrapCommand: Command = {
     const directory = stringFlag(flags, "output-dir");
     if (directory === undefined) throw new CommandError("osm proxy bootstrap: -o DIR is missing", EXIT.usage);
     const xds = stringFlag(flags, "xds");
-    if (xds !== undefined) requireHostPort(xds, "--xds");
+    if (xds !== undefined) requireHostPort(xds, "osm proxy bootstrap: --xds");
     const namespace = stringFlag(flags, "namespace") ?? "default";
     const target = resolve(context.cwd, directory);
     const answer = (await meshClient(flags, context).control(

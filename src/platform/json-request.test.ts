@@ -21,16 +21,16 @@ const ask = (address: ApiAddress, rest: { timeoutMs?: number; signal?: AbortSign
 
 test("an API's own sentence is what its caller reads", async () => {
   const address = await serving((response) => response.writeHead(404).end('{"error": "there is no pod a"}'));
-  await expect(ask(address)).rejects.toMatchObject({ code: "status", message: "there is no pod a" });
+  await expect(ask(address)).rejects.toMatchObject({ code: "refused", message: "there is no pod a" });
 });
 
 test("a stranger's answer is named with the address and not taken for data", async () => {
   let status = 502;
   const address = await serving((response) => response.writeHead(status).end("<html>"));
   const where = describeAddress(address);
-  await expect(ask(address)).rejects.toMatchObject({ code: "status", message: `${where} answered with status 502` });
+  await expect(ask(address)).rejects.toMatchObject({ code: "foreign", message: `${where} answered with status 502` });
   status = 200;
-  await expect(ask(address)).rejects.toMatchObject({ code: "not-json" });
+  await expect(ask(address)).rejects.toMatchObject({ code: "foreign" });
 });
 
 test("nobody there, silence and an answer cut short are one thing: unreachable", async () => {

@@ -17,8 +17,11 @@ export interface Question {
 /** A question that was not answered with status 200 and JSON. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
-  /** `unreachable`: nobody there, or the way broke off; `cause` has the system's code. `status`: `message` says why. */
-  readonly code: "unreachable" | "status" | "not-json";
+  /**
+   * `unreachable`: nobody there, or the way broke off; `cause` has the system's code. `refused`: our own API says why in
+   * `message`. `foreign`: what answered is no API of ours.
+   */
+  readonly code: "unreachable" | "refused" | "foreign";
 
   constructor(code: RequestError["code"], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -60,15 +63,18 @@ export function requestJson(question: Question): Promise<unknown> {
       response.on("end", () => {
         const text = Buffer.concat(chunks).toString("utf8");
         if (response.statusCode !== 200) {
+          const sentence = sentenceOf(text);
           reject(
-            new RequestError("status", sentenceOf(text) ?? `${where} answered with status ${response.statusCode}`),
+            sentence === undefined
+              ? new RequestError("foreign", `${where} answered with status ${response.statusCode}`)
+              : new RequestError("refused", sentence),
           );
           return;
         }
         try {
           resolve(JSON.parse(text));
         } catch (cause) {
-          reject(new RequestError("not-json", `${where} answered something that is no JSON`, { cause }));
+          reject(new RequestError("foreign", `${where} answered something that is no JSON`, { cause }));
         }
       });
     });
