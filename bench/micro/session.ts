@@ -3,9 +3,9 @@ import { type Clock, metricsRegistry, silentLog, systemClock } from "../../src/l
 import { nextTurn } from "../../src/platform/mod.ts";
 import { createDeliveryTracker, type DeliveryTracker } from "../../src/push/delivery-tracker.ts";
 import { type Peer, type Resource, type ResourceTable, TYPE_URLS, type TypeUrl } from "../../src/xds/resource.ts";
-import { openSessions } from "../../src/xds/sessions.ts";
+import { openSessions } from "../../src/xds/sessions/sessions.ts";
+import { xdsMetrics } from "../../src/xds/sessions/xds-metrics.ts";
 import type { StreamHandler, StreamTransport } from "../../src/xds/transport.ts";
-import { xdsMetrics } from "../../src/xds/xds-metrics.ts";
 import type { Timing, TimingGroup } from "./timing.ts";
 
 const { DeltaDiscoveryRequest, DeltaDiscoveryResponse } = envoy.service.discovery.v3;

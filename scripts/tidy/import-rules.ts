@@ -1,4 +1,4 @@
-import { outsideRooms, rooms, secondDoors } from "./rooms.ts";
+import { type Folder, outsideRooms, rooms, secondDoors } from "./rooms.ts";
 import type { SourceFile } from "./source-tree.ts";
 
 /** What is wrong with the tree; `advice` is reported and fails nothing. */
@@ -34,18 +34,42 @@ export function checkImports(file: SourceFile): Finding[] {
     return findings;
   }
   const isTest = file.path.endsWith(".test.ts");
+  const folder = folderOf(file.path, room);
+  const own = isTest ? undefined : rule.folders?.[folder];
+  if (folder !== "" && rule.folders !== undefined && rule.folders[folder] === undefined) {
+    report(
+      1,
+      `${room}/${folder} is no folder of ${room} in scripts/tidy/rooms.ts; add it there with what it may import`,
+    );
+  }
   for (const { target, line, kind } of file.references) {
-    if (kind === "package" && rule.pure && !isTest && inputOutput.test(target)) {
-      report(line, `${room} is pure and must not import ${target}`);
+    if (kind === "package" && (rule.pure || own?.pure) && !isTest && inputOutput.test(target)) {
+      report(line, `${rule.pure ? room : `${room}/${folder}`} is pure and must not import ${target}`);
     }
     if (kind !== "import") continue;
     const other = roomOf(target);
+    if (other === room && own !== undefined) {
+      const problem = crossingFolders(room, folder, own, target);
+      if (problem) report(line, problem);
+    }
     if (other === room || other === "") continue;
     if (isTest && other === "test") continue;
     const problem = crossing(room, other, target);
     if (problem) report(line, problem);
   }
   return findings;
+}
+
+/** The folder inside of `room` that holds `path`; empty for what lies beside its folders. */
+function folderOf(path: string, room: string): string {
+  const [first = "", ...more] = path.slice(room.length + 1).split("/");
+  return more.length > 0 ? first : "";
+}
+
+function crossingFolders(room: string, folder: string, { mayImport }: Folder, target: string): string | undefined {
+  const other = folderOf(target, room);
+  if (other === "" || other === folder || mayImport.includes(other)) return undefined;
+  return `${room}/${folder} must not import ${room}/${other} (found ${target})`;
 }
 
 function crossing(room: string, other: string, target: string): string | undefined {

@@ -1,3 +1,9 @@
+/** What a folder inside of a room may import of the room's other folders; what lies beside them is for all. */
+export interface Folder {
+  readonly mayImport: readonly string[];
+  readonly pure?: true;
+}
+
 /** What a room (a folder with one door) may import. */
 export interface Room {
   /**
@@ -9,6 +15,8 @@ export interface Room {
   readonly pure?: true;
   /** Time and chance come in through `Clock` and a random source, so that a test can hold them. */
   readonly injectedTime?: true;
+  /** Of a room that is too large to be one folder: all its folders. */
+  readonly folders?: Readonly<Record<string, Folder>>;
 }
 
 /** Neighbours may import these files beside `mod.ts`: what they need without the rest of the room. */
@@ -27,7 +35,7 @@ export const secondDoors: readonly string[] = [
   "src/platform/tls-settings.ts",
   "src/xds/resource.ts",
   // The inside of a thread, without the server around it.
-  "src/xds/stream-thread.ts",
+  "src/xds/threads/stream-thread.ts",
   "workers/messages.ts",
   // The same jobs without threads.
   "workers/generate.ts",
@@ -49,7 +57,18 @@ export const rooms: Readonly<Record<string, Room>> = {
   "src/mesh": { mayImport: ["src/lib"], pure: true, injectedTime: true },
   "src/envoy": { mayImport: ["src/mesh", "proto", "src/lib"], pure: true, injectedTime: true },
   "src/http2": { mayImport: ["src/lib"], pure: true, injectedTime: true },
-  "src/xds": { mayImport: ["proto", "src/http2", ...basics], injectedTime: true },
+  "src/xds": {
+    mayImport: ["proto", "src/http2", ...basics],
+    injectedTime: true,
+    folders: {
+      protocol: { mayImport: [], pure: true },
+      codec: { mayImport: ["protocol"], pure: true },
+      sessions: { mayImport: ["protocol", "codec"] },
+      admission: { mayImport: [] },
+      transports: { mayImport: ["admission", "codec"] },
+      threads: { mayImport: ["admission", "transports"] },
+    },
+  },
   "src/push": {
     mayImport: ["src/mesh", "src/xds/resource.ts", "workers/messages.ts", ...basics],
     injectedTime: true,
@@ -72,7 +91,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       "src/ca",
       "src/manifests",
       "src/kube/objects.ts",
-      "src/xds/stream-thread.ts",
+      "src/xds/threads/stream-thread.ts",
       ...basics,
     ],
     injectedTime: true,

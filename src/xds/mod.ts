@@ -1,3 +1,4 @@
+export type { XdsServerCredentials } from "./admission/server-credentials.ts";
 export type { ClientCertificate } from "./client-certificate.ts";
 export type { Delivery, DeliveryObserver, Refusal, StreamInfo } from "./observer.ts";
 export {
@@ -11,8 +12,12 @@ export {
   type StreamInput,
   type StreamLimits,
   type Verdict,
-} from "./protocol.ts";
-export { type RefusalMemory, refusalMemory } from "./refusals.ts";
+} from "./protocol/protocol.ts";
+export { type RefusalMemory, refusalMemory } from "./protocol/refusals.ts";
+export { type SharedResponses, sharedResponses } from "./protocol/shared-responses.ts";
+export { step } from "./protocol/step.ts";
+export { createStream, type StreamOptions, type StreamState } from "./protocol/stream-state.ts";
+export { type TableChanges, type TableDifference, tableDifference } from "./protocol/table-difference.ts";
 export {
   type NameSet,
   type Peer,
@@ -32,9 +37,4 @@ export {
   type XdsServerOptions,
   type XdsTransport,
 } from "./server.ts";
-export type { XdsServerCredentials } from "./server-credentials.ts";
-export { type SharedResponses, sharedResponses } from "./shared-responses.ts";
-export { step } from "./step.ts";
-export { createStream, type StreamOptions, type StreamState } from "./stream-state.ts";
-export { type StreamThreads, StreamThreadsError } from "./stream-threads.ts";
-export { type TableChanges, type TableDifference, tableDifference } from "./table-difference.ts";
+export { type StreamThreads, StreamThreadsError } from "./threads/stream-threads.ts";

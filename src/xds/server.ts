@@ -1,17 +1,17 @@
 import type { Clock, Log, Metrics } from "../lib/mod.ts";
+import type { XdsServerCredentials } from "./admission/server-credentials.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
-import { framedTransport } from "./framed-transport.ts";
-import { http2Transport } from "./http2-transport.ts";
 import type { DeliveryObserver } from "./observer.ts";
-import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
+import { DEFAULT_STREAM_LIMITS } from "./protocol/protocol.ts";
 import type { Peer, TableSource } from "./resource.ts";
-import type { XdsServerCredentials } from "./server-credentials.ts";
-import { openSessions, type SessionLimits } from "./sessions.ts";
-import { sparingLog } from "./sparing-log.ts";
-import { type StreamThreads, StreamThreadsError, streamThreadsTransport } from "./stream-threads.ts";
-import type { TransportOptions } from "./tls-transport.ts";
+import { openSessions, type SessionLimits } from "./sessions/sessions.ts";
+import { sparingLog } from "./sessions/sparing-log.ts";
+import { xdsMetrics } from "./sessions/xds-metrics.ts";
+import { type StreamThreads, StreamThreadsError, streamThreadsTransport } from "./threads/stream-threads.ts";
 import type { Transport, TransportLimits } from "./transport.ts";
-import { xdsMetrics } from "./xds-metrics.ts";
+import { framedTransport } from "./transports/framed-transport.ts";
+import { http2Transport } from "./transports/http2-transport.ts";
+import type { TransportOptions } from "./transports/tls-transport.ts";
 
 /** What may carry the streams; they differ in speed and memory alone. */
 export const XDS_TRANSPORTS = ["framed", "http2", "grpc-js"] as const;
@@ -129,5 +129,5 @@ async function openTransport(transport: XdsTransport, options: TransportOptions)
   if (transport === "framed") return framedTransport(options);
   if (transport === "http2") return http2Transport(options);
   // Loaded when asked for: it brings much code along.
-  return (await import("./grpc-js-transport.ts")).grpcJsTransport(options);
+  return (await import("./transports/grpc-js-transport.ts")).grpcJsTransport(options);
 }

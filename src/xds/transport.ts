@@ -1,7 +1,7 @@
 import type { Metrics } from "../lib/mod.ts";
+import type { XdsServerCredentials } from "./admission/server-credentials.ts";
 import type { ClientCertificate } from "./client-certificate.ts";
 import type { StreamInfo } from "./observer.ts";
-import type { XdsServerCredentials } from "./server-credentials.ts";
 
 /** Names of gRPC statuses that a server ends a stream with. */
 export type EndCode =

@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { manualClock } from "../../src/lib/mod.ts";
-import { AddressRecord } from "../../src/xds/address-record.ts";
-import { admission } from "../../src/xds/admission.ts";
+import { AddressRecord } from "../../src/xds/admission/address-record.ts";
+import { admission } from "../../src/xds/admission/admission.ts";
 
 interface Step {
   /** Where somebody comes from, or where a handshake fails. */

@@ -3,7 +3,7 @@ import { openSync } from "node:fs";
 import process from "node:process";
 import { BroadcastChannel, parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../src/lib/mod.ts";
-import { type StreamThreadData, serveStreamThread } from "../../src/xds/stream-thread.ts";
+import { type StreamThreadData, serveStreamThread } from "../../src/xds/threads/stream-thread.ts";
 
 export const MISDEEDS = "stream-thread-misdeeds";
 

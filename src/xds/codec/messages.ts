@@ -1,0 +1,121 @@
+/** Requests from bytes, responses to bytes. Follows envoy/service/discovery/v3/discovery.proto. */
+import { envoy } from "../../../proto/gen/discovery.js";
+import type { DeltaRequest, Response, SotwRequest } from "../protocol/protocol.ts";
+import type { Resource } from "../resource.ts";
+
+const { DeltaDiscoveryRequest, DiscoveryRequest } = envoy.service.discovery.v3;
+
+/** Reads a `DeltaDiscoveryRequest`. Throws on bytes that are none. */
+export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
+  const message = DeltaDiscoveryRequest.decode(bytes);
+  return {
+    kind: "delta-request",
+    typeUrl: message.typeUrl,
+    nodeId: message.node?.id ?? "",
+    nonce: message.responseNonce,
+    subscribe: message.resourceNamesSubscribe,
+    unsubscribe: message.resourceNamesUnsubscribe,
+    initialVersions: new Map(Object.entries(message.initialResourceVersions)),
+    error: message.errorDetail ? (message.errorDetail.message ?? "") : undefined,
+  };
+}
+
+/** Reads a `DiscoveryRequest`. Throws on bytes that are none. */
+export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
+  const message = DiscoveryRequest.decode(bytes);
+  return {
+    kind: "sotw-request",
+    typeUrl: message.typeUrl,
+    nodeId: message.node?.id ?? "",
+    nonce: message.responseNonce,
+    version: message.versionInfo,
+    names: message.resourceNames,
+    error: message.errorDetail ? (message.errorDetail.message ?? "") : undefined,
+  };
+}
+
+/** What gRPC puts before each message: a byte 0 for "not compressed", and the length in four bytes. */
+export const PREFIX_BYTES = 5;
+
+/** What stands before a resource's own bytes in a delta response. */
+type Prefixes = WeakMap<Resource, Buffer>;
+
+/**
+ * Creates the encoder of `DeltaDiscoveryResponse`s, with their gRPC prefix. A resource's own bytes are copied once, into the
+ * response; what stands before them is made once for a resource and kept with it.
+ */
+export function deltaResponseEncoder(): (response: Response) => Buffer {
+  const prefixes: Prefixes = new WeakMap();
+  return (response) => {
+    const parts: Uint8Array[] = [textField(1, response.version)];
+    for (const resource of response.resources) parts.push(deltaPrefix(prefixes, resource), resource.bytes);
+    parts.push(textField(4, response.typeUrl), textField(5, response.nonce));
+    for (const name of response.removed) parts.push(textField(6, name));
+    return withPrefix(parts);
+  };
+}
+
+/** A `DiscoveryResponse` with its gRPC prefix. */
+export function encodeSotwResponse(response: Response): Buffer {
+  const parts: Uint8Array[] = [textField(1, response.version)];
+  for (const resource of response.resources) {
+    const any = anyPrefix(resource);
+    parts.push(tagAndLength(2, any.length + resource.bytes.length), any, resource.bytes);
+  }
+  parts.push(textField(4, response.typeUrl), textField(5, response.nonce));
+  return withPrefix(parts);
+}
+
+function withPrefix(parts: readonly Uint8Array[]): Buffer {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  // In memory of its own: it is kept for a while, and a small buffer of Node's pool keeps 64 KiB alive with it.
+  const message = Buffer.alloc(PREFIX_BYTES + length);
+  message.writeUInt32BE(length, 1);
+  let at = PREFIX_BYTES;
+  for (const part of parts) {
+    message.set(part, at);
+    at += part.length;
+  }
+  return message;
+}
+
+/** All of a response's `Resource` entry but the resource's bytes, which come last. */
+function deltaPrefix(prefixes: Prefixes, resource: Resource): Buffer {
+  let prefix = prefixes.get(resource);
+  if (prefix === undefined) {
+    const any = anyPrefix(resource);
+    const entry = Buffer.concat([
+      textField(1, resource.version),
+      textField(3, resource.name),
+      tagAndLength(2, any.length + resource.bytes.length),
+      any,
+    ]);
+    const tag = tagAndLength(2, entry.length + resource.bytes.length);
+    // In memory of its own: a small buffer of Node's pool keeps 64 KiB alive, here for as long as its resource lives.
+    prefix = Buffer.alloc(tag.length + entry.length);
+    prefix.set(tag);
+    prefix.set(entry, tag.length);
+    prefixes.set(resource, prefix);
+  }
+  return prefix;
+}
+
+/** All of a `google.protobuf.Any` but its value, which comes last. */
+function anyPrefix(resource: Resource): Buffer {
+  return Buffer.concat([textField(1, resource.typeUrl), tagAndLength(2, resource.bytes.length)]);
+}
+
+function textField(field: number, text: string): Buffer {
+  const bytes = Buffer.from(text, "utf8");
+  return Buffer.concat([tagAndLength(field, bytes.length), bytes]);
+}
+
+/** Field numbers below 16, wire type 2 (length-delimited). */
+function tagAndLength(field: number, length: number): Buffer {
+  const bytes = [field * 8 + 2];
+  let rest = length;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}
