@@ -5,8 +5,8 @@
 import type { Metrics } from "../lib/mod.ts";
 import { type ChangeSet, type Identity, isIdentityUsed, type MeshSnapshot, viewChanges } from "../mesh/mod.ts";
 import type { Peer, ResourceTable, TableSource, TableSubscription } from "../xds/resource.ts";
-import { type FanOutWindow, fanOutWindow } from "./fan-out-window.ts";
-import { latestWorld, type Published } from "./latest-world.ts";
+import { type DebounceWindow, debounceWindow } from "./debounce-window.ts";
+import { latestSnapshot, type Published } from "./latest-snapshot.ts";
 import { PassRetries } from "./pass-retries.ts";
 import { type TableUpdateOptions, type TableWork, tableUpdater } from "./table-update.ts";
 import { tellStreams } from "./telling.ts";
@@ -62,13 +62,13 @@ interface Pass extends TableWork {
 export function createPushEngine(options: PushEngineOptions): PushEngine {
   const { clock, resources } = options;
   const set = createWorkloadSet();
-  const window = fanOutWindow();
-  const world = latestWorld(clock);
+  const window = debounceWindow();
+  const latest = latestSnapshot(clock);
   let cancelSweep: (() => void) | undefined;
   const sweepSecrets = () => {
     cancelSweep ??= clock.after(SWEEP_MS, () => {
       cancelSweep = undefined;
-      const snapshot = world.adopted();
+      const snapshot = latest.adopted();
       if (snapshot !== undefined) options.secrets.retain((identity) => isIdentityUsed(snapshot, identity));
     });
   };
@@ -83,8 +83,8 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
   let cancelTimer: (() => void) | undefined;
 
   const nextPass = (): Pass | undefined => {
-    const published = world.takeDue();
-    const snapshot = world.adopted();
+    const published = latest.takeDue();
+    const snapshot = latest.adopted();
     if (snapshot === undefined) return undefined;
     const changes = snapshot === settled ? undefined : viewChanges(settled, snapshot);
     if (changes?.hasOtherParts === true) {
@@ -109,7 +109,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
         const { streams, untold } = await runPass(pass);
         failure ??= untold;
         settled = pass.snapshot;
-        if (pass.published !== undefined) world.holdUntil(startedAt + window.msAfter(streams, startedAt));
+        if (pass.published !== undefined) latest.holdUntil(startedAt + window.msAfter(streams, startedAt));
       }
       if (isRetry) failure ??= await tellAll();
     } catch (error) {
@@ -144,7 +144,7 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
     const isTime = clock.monotonic() >= retryViewsAt;
     retryViewsAt = resources.retryAt() ?? Number.POSITIVE_INFINITY;
     if (isTime) set.markUnsettled();
-    const at = isTime ? Number.NEGATIVE_INFINITY : Math.min(world.dueAt(), retryViewsAt, retries.dueAt);
+    const at = isTime ? Number.NEGATIVE_INFINITY : Math.min(latest.dueAt(), retryViewsAt, retries.dueAt);
     if (isStopped || at === Number.POSITIVE_INFINITY) return;
     cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
       if (clock.monotonic() >= retryViewsAt) {
@@ -157,16 +157,16 @@ export function createPushEngine(options: PushEngineOptions): PushEngine {
 
   return {
     subscribe(peer, onChange): TableSubscription {
-      const subscription = set.subscribe(peer, onChange, world.adopted());
+      const subscription = set.subscribe(peer, onChange, latest.adopted());
       start();
       return { current: () => take(subscription), close: () => set.close(subscription) };
     },
     publish(next, changes) {
       // An endpoint that is gone costs requests: it waits for those alone that are being told of the last push.
       const now = clock.monotonic();
-      const adopted = world.adopted();
-      if (world.isHeld() && viewChanges(adopted, next).losesEndpoints) world.hurry(now + window.backlogMs());
-      world.publish(next, changes);
+      const adopted = latest.adopted();
+      if (latest.isHeld() && viewChanges(adopted, next).losesEndpoints) latest.hurry(now + window.backlogMs());
+      latest.publish(next, changes);
       start();
     },
     secretsChanged(identity) {
@@ -193,7 +193,7 @@ interface PassResult {
 function passRunner(
   options: PushEngineOptions,
   set: WorkloadSet,
-  window: FanOutWindow,
+  window: DebounceWindow,
   sweepSecrets: () => void,
 ): (pass: Pass) => Promise<PassResult> {
   const { clock } = options;

@@ -114,7 +114,7 @@ class Run {
   /** Goes through the same as `#stream`, and looks at each of its subscriptions every time, and at each name by itself. */
   #thorough: StreamState | undefined;
   readonly #thoroughMemory: RefusalMemory = refusalMemory();
-  readonly #thoroughResponses = { ...sharedResponses(), roster: () => undefined };
+  readonly #thoroughResponses = { ...sharedResponses(), fullSet: () => undefined };
   #stream: StreamState = this.#open();
   #proxy = fresh();
   /** Secrets that the proxy said it has, in another version than the table's that the table says is as good. */

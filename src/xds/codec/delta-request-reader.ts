@@ -4,9 +4,9 @@
  * is left to the decoder of `messages.ts`.
  */
 import { isAscii, isUtf8 } from "node:buffer";
-import { ListedClaims } from "../protocol/listed-claims.ts";
-import { ListedNames } from "../protocol/listed-names.ts";
 import type { DeltaRequest } from "../protocol/protocol.ts";
+import { WireClaims } from "../protocol/wire-claims.ts";
+import { WireNames } from "../protocol/wire-names.ts";
 import { TYPE_URLS } from "../resource.ts";
 
 /** Tags of `DeltaDiscoveryRequest`, all of wire type 2 (length-delimited). */
@@ -135,9 +135,9 @@ function readDeltaRequest(bytes: Uint8Array, places: Places): DeltaRequest | und
     typeUrl,
     nodeId,
     nonce,
-    subscribe: subscribe === undefined ? NO_NAMES : new ListedNames(texts, subscribe),
+    subscribe: subscribe === undefined ? NO_NAMES : new WireNames(texts, subscribe),
     unsubscribe: unsubscribe ?? NO_NAMES,
-    initialVersions: claims === undefined ? NO_VERSIONS : new ListedClaims(texts, claims),
+    initialVersions: claims === undefined ? NO_VERSIONS : new WireClaims(texts, claims),
     error: undefined,
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { joined } from "./listed-names.ts";
 import { NameIndex, viewOf } from "./name-index.ts";
+import { joined } from "./wire-names.ts";
 
 /** The text alone, in the middle of other bytes. */
 const asked = (text: string) => {

@@ -1,4 +1,4 @@
-import { joined } from "./listed-names.ts";
+import { joined } from "./wire-names.ts";
 
 const GOLDEN = 0x9e3779b1;
 

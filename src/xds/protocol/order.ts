@@ -119,13 +119,13 @@ class Selection {
     const { memory, protocol, responses } = this.#state.options;
     if (protocol !== "delta" || onTrial !== undefined || !memory.isEmpty()) return false;
     if ((allHeld !== ABSENT && allHeld !== ASKED) || all !== namesOf(this.#table, typeUrl)) return false;
-    const roster = responses.roster(this.#table, typeUrl as TypeUrl);
-    if (roster === undefined || roster.bytes > this.#state.limits.responseBytesMax) return false;
+    const fullSet = responses.fullSet(this.#table, typeUrl as TypeUrl);
+    if (fullSet === undefined || fullSet.bytes > this.#state.limits.responseBytesMax) return false;
     if (this.#mayBring(allHeld)) {
-      this.resources = roster.resources;
-      this.held = roster.alike(allHeld);
+      this.resources = fullSet.resources;
+      this.held = fullSet.alike(allHeld);
     } else {
-      this.waiting = roster.resources.length;
+      this.waiting = fullSet.resources.length;
     }
     return true;
   }

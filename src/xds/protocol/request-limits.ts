@@ -1,8 +1,8 @@
-import { ListedClaims } from "./listed-claims.ts";
-import { ListedNames, longestOf } from "./listed-names.ts";
 import type { Claims, SaidNames, StreamEnd } from "./protocol.ts";
 import type { StreamState } from "./stream-state.ts";
 import type { Subscription } from "./subscription.ts";
+import { WireClaims } from "./wire-claims.ts";
+import { longestOf, WireNames } from "./wire-names.ts";
 
 /** What a request says of names. */
 interface NamesSaid {
@@ -36,9 +36,9 @@ export function withinLimits(
 
 /** Whether a name has more characters than this. It never has more of them than bytes. */
 function hasLonger(named: SaidNames, claims: Claims, charsMax: number): boolean {
-  const areNamesShort = named instanceof ListedNames && longestOf(named.places, 2) <= charsMax;
+  const areNamesShort = named instanceof WireNames && longestOf(named.places, 2) <= charsMax;
   if (!areNamesShort) for (const name of named) if (name.length > charsMax) return true;
-  if (claims instanceof ListedClaims && longestOf(claims.places, 4) <= charsMax) return false;
+  if (claims instanceof WireClaims && longestOf(claims.places, 4) <= charsMax) return false;
   let isLonger = false;
   claims.forEach((_version, name) => {
     isLonger ||= name.length > charsMax;

@@ -73,7 +73,7 @@ function beginWithAll(
 ): boolean {
   const typeUrl = subscription.typeUrl as TypeUrl;
   const all = namesOf(table, typeUrl);
-  // Numbers first: a roster is not made for who says one name of thousands.
+  // Numbers first: a full set is not made for who says one name of thousands.
   const said = wantsAll ? claims.size : names.length;
   if (said !== all.size) return false;
   // Who wants everything and names some of it, was refused something, or is owed endpoints is rare enough.
@@ -81,9 +81,9 @@ function beginWithAll(
   const isComparable =
     claims.size === all.size && state.updatedClusters === undefined && state.options.memory.isEmpty();
   if (claims.size > 0 && !isComparable) return false;
-  const roster = state.options.responses.roster(table, typeUrl);
-  if (roster === undefined || !(wantsAll || roster.isNamedBy(names))) return false;
-  if (claims.size > 0 && !roster.isHeldBy(claims)) return false;
+  const fullSet = state.options.responses.fullSet(table, typeUrl);
+  if (fullSet === undefined || !(wantsAll || fullSet.isNamedBy(names))) return false;
+  if (claims.size > 0 && !fullSet.isHeldBy(claims)) return false;
   if (wantsAll) subscription.isWildcard = true;
   else subscription.names.begin(all);
   if (claims.size === 0) subscription.pending.setAll(all, ASKED);

@@ -1,13 +1,13 @@
 import { recentCache } from "../recent-cache.ts";
+import { type FullSets, fullSets } from "./full-set.ts";
 import type { Response, ResponseContent } from "./protocol.ts";
-import { type Rosters, rosters } from "./roster.ts";
 
 /** Makes responses. What many streams are to be sent is one response, so that it is also encoded once. */
 export interface SharedResponses {
   /** A response with this content, and with a serial number above `after`: the last one of the type on the stream. */
   respond(content: ResponseContent, after: number): Response;
   /** All that a table holds of a type. */
-  readonly roster: Rosters["of"];
+  readonly fullSet: FullSets["of"];
   /** Forgets what was not asked for of late; to be called at intervals. */
   age(): void;
 }
@@ -19,7 +19,7 @@ const RESPONSE_REFERENCES = 16;
 /** Creates the {@link SharedResponses} of one server. Serial numbers begin with 1. */
 export function sharedResponses(): SharedResponses {
   const recent = recentCache<number, Response>(REFERENCES_MAX);
-  const all = rosters();
+  const all = fullSets();
   let serial = 0;
   return {
     respond(content, after) {
@@ -33,7 +33,7 @@ export function sharedResponses(): SharedResponses {
       recent.set(key, response, resources.length + removed.length + RESPONSE_REFERENCES);
       return response;
     },
-    roster: all.of,
+    fullSet: all.of,
     age() {
       recent.age();
       all.age();

@@ -8,8 +8,8 @@ function counted(msEach: number) {
   const refreshed: number[] = [];
   let now = 0;
   const approached: number[] = [];
-  const items: { isMarked: boolean; readonly number: number }[] = [];
-  const itemOf = (number: number) => (items[number] ??= { isMarked: false, number });
+  const items: { isDirty: boolean; readonly number: number }[] = [];
+  const itemOf = (number: number) => (items[number] ??= { isDirty: false, number });
   const { mark, forget } = fanOut<ReturnType<typeof itemOf>>({
     later: (action) => turns.push(action),
     onSlice: (some) => void approached.push(...some.map(({ number }) => number)),

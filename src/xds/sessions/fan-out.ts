@@ -1,4 +1,4 @@
-import { type Markable, MarkQueue } from "./mark-queue.ts";
+import { type Dirtyable, DirtyQueue } from "./dirty-queue.ts";
 
 /** Sessions brought up to date before what they write is given to their sockets: few, so that it is out early and their memory is still near. */
 const SLICE = 8;
@@ -36,9 +36,9 @@ export interface FanOut<Item> {
  * the last is told holds up all that come after it: so a turn is as long as the thread may be held. The more else is done
  * between two turns, as reading thousands of answers or letting in proxies that come back, the shorter they are.
  */
-export function fanOut<Item extends Markable>(options: FanOutOptions<Item>): FanOut<Item> {
+export function fanOut<Item extends Dirtyable>(options: FanOutOptions<Item>): FanOut<Item> {
   const { later, refresh, onSlice, monotonic, workedMs } = options;
-  const marked = new MarkQueue<Item>();
+  const marked = new DirtyQueue<Item>();
   let refreshed = 0;
   /** When the turn under way is over; undefined between two. */
   let endsAt: number | undefined;

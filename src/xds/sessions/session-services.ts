@@ -7,7 +7,7 @@ import type { SharedResponses } from "../protocol/shared-responses.ts";
 import type { TableDifference } from "../protocol/table-difference.ts";
 import type { Peer } from "../resource.ts";
 import type { StreamTransport } from "../transport.ts";
-import type { TurnShare } from "./turn-share.ts";
+import type { TurnBudget } from "./turn-budget.ts";
 import type { XdsMetrics } from "./xds-metrics.ts";
 
 /** What the sessions of one server have in common. */
@@ -27,7 +27,7 @@ export interface ServicesOf<Session> {
   readonly metrics: XdsMetrics;
   readonly clock: Clock;
   readonly log: Log;
-  readonly turn: TurnShare<Session>;
+  readonly turn: TurnBudget<Session>;
   /** Called once for each session, when its stream is over. */
   readonly onOver: (session: Session) => void;
 }

@@ -44,7 +44,7 @@ function openSession() {
     metrics: xdsMetrics(metrics),
     clock,
     log: jsonLog({ write: (line) => void lines.push(line), now: () => 0 }),
-    turn: { isSpent: () => isSpent, putOff: (item) => void late.add(item), forget: (item) => void late.delete(item) },
+    turn: { isSpent: () => isSpent, defer: (item) => void late.add(item), forget: (item) => void late.delete(item) },
     onOver: ignore,
   };
   const session = new Session(services, {
@@ -80,7 +80,7 @@ function openSession() {
       isSpent = false;
       for (const item of late) {
         late.delete(item);
-        item.takeLate();
+        item.takeDeferred();
       }
     },
     giveTable(given = EMPTY) {

@@ -13,9 +13,9 @@ import {
 import { approachSubscription } from "../protocol/subscription.ts";
 import { type Peer, type ResourceTable, type TableSubscription, TYPE_URLS, type TypeUrl } from "../resource.ts";
 import type { EndCode, StreamHandler, StreamTransport } from "../transport.ts";
+import { DeferredRequests } from "./deferred-requests.ts";
+import type { Dirtyable } from "./dirty-queue.ts";
 import { findInFlight, type InFlight, withoutInFlight } from "./in-flight.ts";
-import { LateRequests } from "./late-requests.ts";
-import type { Markable } from "./mark-queue.ts";
 import type { ServicesOf, SessionOptions } from "./session-services.ts";
 import type { ToldStream, ToldTogether } from "./told-together.ts";
 import type { RefusedReason } from "./xds-metrics.ts";
@@ -31,11 +31,11 @@ const nothing = () => undefined;
  * There are thousands of these: what they have in common is in one `services`, and the session itself is the
  * {@link StreamInfo} that observers are given.
  */
-export class Session implements StreamHandler, StreamInfo, Markable, ToldStream {
+export class Session implements StreamHandler, StreamInfo, Dirtyable, ToldStream {
   readonly slot: number;
   readonly peer: Peer;
   readonly protocol: StreamInfo["protocol"];
-  isMarked = false;
+  isDirty = false;
   together: ToldTogether | undefined;
   readonly #services: SessionServices;
   readonly #transport: StreamTransport;
@@ -45,7 +45,7 @@ export class Session implements StreamHandler, StreamInfo, Markable, ToldStream 
   #queue: Response[] | undefined;
   #inFlight: InFlight | undefined;
   /** Requests that wait for a later turn. */
-  #late: LateRequests | undefined;
+  #deferred: DeferredRequests | undefined;
   #tables: TableSubscription | undefined;
   #table: ResourceTable | undefined;
   #hasRoom = true;
@@ -110,16 +110,16 @@ export class Session implements StreamHandler, StreamInfo, Markable, ToldStream 
     metrics.requested(request.typeUrl);
     // To put an acknowledgement off that nothing waits for costs more than to take it.
     const isLong = !isAck(request) || owesAnything(this.#stream);
-    const mayWait = this.#late !== undefined || (isLong && turn.isSpent());
-    if (mayWait && this.#putOff(request, bytes.length)) return;
-    while (this.#late !== undefined) this.#takeFirstLate();
+    const mayWait = this.#deferred !== undefined || (isLong && turn.isSpent());
+    if (mayWait && this.#defer(request, bytes.length)) return;
+    while (this.#deferred !== undefined) this.#takeFirstDeferred();
     this.#take(request);
   }
 
   /** Takes one request that was put off; the others wait for their turn again. */
-  takeLate(): void {
-    this.#takeFirstLate();
-    if (this.#late !== undefined) this.#services.turn.putOff(this);
+  takeDeferred(): void {
+    this.#takeFirstDeferred();
+    if (this.#deferred !== undefined) this.#services.turn.defer(this);
   }
 
   #answered(together: ToldTogether): void {
@@ -127,19 +127,19 @@ export class Session implements StreamHandler, StreamInfo, Markable, ToldStream 
     together.answered();
   }
 
-  #putOff(request: Request, size: number): boolean {
-    this.#late ??= new LateRequests();
-    if (!this.#late.add(request, size)) return false;
+  #defer(request: Request, size: number): boolean {
+    this.#deferred ??= new DeferredRequests();
+    if (!this.#deferred.add(request, size)) return false;
     // It has spoken: that it is not listened to yet is no fault of the client.
     if (!this.#hasBegun) this.#cancelTimer();
-    this.#services.turn.putOff(this);
+    this.#services.turn.defer(this);
     return true;
   }
 
-  #takeFirstLate(): void {
-    const late = this.#late?.take();
-    if (this.#late?.isEmpty) {
-      this.#late = undefined;
+  #takeFirstDeferred(): void {
+    const late = this.#deferred?.take();
+    if (this.#deferred?.isEmpty) {
+      this.#deferred = undefined;
       this.#services.turn.forget(this);
     }
     if (late !== undefined) this.#take(late);
@@ -162,7 +162,7 @@ export class Session implements StreamHandler, StreamInfo, Markable, ToldStream 
     for (const { typeUrl } of this.#queue ?? []) this.#services.metrics.sendFailed(typeUrl);
     this.#queue = undefined;
     this.#inFlight = undefined;
-    this.#late = undefined;
+    this.#deferred = undefined;
     this.together?.dissolve();
     this.together = undefined;
     const tables = this.#tables;

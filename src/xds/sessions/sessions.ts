@@ -14,7 +14,7 @@ import type { AcceptStream, EndCode, StreamTransport } from "../transport.ts";
 import { fanOut } from "./fan-out.ts";
 import { Session, type SessionServices } from "./session.ts";
 import { tellTogether } from "./told-together.ts";
-import { type TurnShare, turnShare } from "./turn-share.ts";
+import { type TurnBudget, turnBudget } from "./turn-budget.ts";
 import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
 
 /** Proxies whose refusals are remembered; the ones that refused least recently are forgotten first. */
@@ -93,9 +93,9 @@ export function openSessions(options: SessionsOptions): Sessions {
     byPeer.delete(uuid);
     if (!session.memory.isEmpty()) keepMemory(memories, uuid, session.memory);
   };
-  const turn: TurnShare<Session> = turnShare({
+  const turn: TurnBudget<Session> = turnBudget({
     later: (action) => void nextTurn().then(action),
-    resume: (session) => session.takeLate(),
+    resume: (session) => session.takeDeferred(),
     monotonic,
   });
   const services = servicesOf(options, turn, remove);

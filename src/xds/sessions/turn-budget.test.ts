@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { manualClock } from "../../lib/mod.ts";
-import { turnShare } from "./turn-share.ts";
+import { turnBudget } from "./turn-budget.ts";
 
 /** Streams that take `costMs` each, in turns that end when the test says so. */
 function streams(costMs: number) {
@@ -11,7 +11,7 @@ function streams(costMs: number) {
     clock.advance(costMs);
     answered.push(stream);
   };
-  const turn = turnShare<number>({
+  const turn = turnBudget<number>({
     later: (action) => void waiting.push(action),
     resume: answer,
     monotonic: () => clock.monotonic(),
@@ -19,7 +19,7 @@ function streams(costMs: number) {
   return {
     answered,
     turn,
-    ask: (stream: number) => (turn.isSpent() ? turn.putOff(stream) : answer(stream)),
+    ask: (stream: number) => (turn.isSpent() ? turn.defer(stream) : answer(stream)),
     endTurn() {
       const due = waiting;
       waiting = [];

@@ -1,15 +1,15 @@
 import type { Resource, ResourceTable, TypeUrl } from "../resource.ts";
 import type { ABSENT, ASKED, Held } from "./held-names.ts";
-import { ListedClaims } from "./listed-claims.ts";
-import { ListedNames } from "./listed-names.ts";
 import { NameIndex, viewOf } from "./name-index.ts";
 import type { Claims, SaidNames } from "./protocol.ts";
+import { WireClaims } from "./wire-claims.ts";
+import { WireNames } from "./wire-names.ts";
 
 /**
  * All that a table holds of one type, in one list: what everybody who begins with it is sent, and what everybody who comes
  * back to it is compared with.
  */
-export class Roster {
+export class FullSet {
   readonly resources: readonly Resource[];
   /** Of names and contents. */
   readonly bytes: number;
@@ -39,7 +39,7 @@ export class Roster {
   /** Whether the list says each name once, and no other. */
   isNamedBy(names: SaidNames): boolean {
     if (names.length !== this.resources.length) return false;
-    const { bytes, places } = names instanceof ListedNames ? names : ListedNames.of(names);
+    const { bytes, places } = names instanceof WireNames ? names : WireNames.of(names);
     const view = viewOf(bytes);
     this.#round++;
     for (let n = 0; n < places.length; n += 2) {
@@ -51,7 +51,7 @@ export class Roster {
   /** Whether each resource is claimed in its version, and nothing else is. */
   isHeldBy(claims: Claims): boolean {
     if (claims.size !== this.resources.length) return false;
-    const { bytes, places } = claims instanceof ListedClaims ? claims : listed(claims);
+    const { bytes, places } = claims instanceof WireClaims ? claims : inWireForm(claims);
     const view = viewOf(bytes);
     this.#round++;
     for (let n = 0; n < places.length; n += 4) {
@@ -73,24 +73,24 @@ export class Roster {
   }
 }
 
-function listed(claims: Claims): ListedClaims {
+function inWireForm(claims: Claims): WireClaims {
   const entries: [string, string][] = [];
   claims.forEach((version, name) => void entries.push([name, version]));
-  return ListedClaims.of(entries);
+  return WireClaims.of(entries);
 }
 
-/** Makes the rosters of tables, each once for the streams of a server that begin with the table within a while. */
-export interface Rosters {
+/** Makes the full sets of tables, each once for the streams of a server that begin with the table within a while. */
+export interface FullSets {
   /** Undefined where a table holds nothing of the type, or has nothing under one of its names. */
-  of(table: ResourceTable, typeUrl: TypeUrl): Roster | undefined;
+  of(table: ResourceTable, typeUrl: TypeUrl): FullSet | undefined;
   /** Forgets what was not asked for of late; to be called at intervals. */
   age(): void;
 }
 
-type RosterByType = Map<TypeUrl, Roster>;
+type FullSetByType = Map<TypeUrl, FullSet>;
 
-export function rosters(): Rosters {
-  let recent = new WeakMap<ResourceTable, RosterByType>();
+export function fullSets(): FullSets {
+  let recent = new WeakMap<ResourceTable, FullSetByType>();
   let older = recent;
   return {
     of(table, typeUrl) {
@@ -101,10 +101,10 @@ export function rosters(): Rosters {
       }
       const known = byType.get(typeUrl);
       if (known !== undefined) return known;
-      const roster = rosterOf(table, typeUrl);
+      const fullSet = fullSetOf(table, typeUrl);
       // Of what a table does not have nothing is kept: a client may ask for types by any number of names.
-      if (roster !== undefined) byType.set(typeUrl, roster);
-      return roster;
+      if (fullSet !== undefined) byType.set(typeUrl, fullSet);
+      return fullSet;
     },
     age() {
       older = recent;
@@ -113,7 +113,7 @@ export function rosters(): Rosters {
   };
 }
 
-function rosterOf(table: ResourceTable, typeUrl: TypeUrl): Roster | undefined {
+function fullSetOf(table: ResourceTable, typeUrl: TypeUrl): FullSet | undefined {
   const names = table.names(typeUrl);
   if (names.size === 0) return undefined;
   const resources: Resource[] = [];
@@ -122,5 +122,5 @@ function rosterOf(table: ResourceTable, typeUrl: TypeUrl): Roster | undefined {
     if (resource === undefined) return undefined;
     resources.push(resource);
   }
-  return new Roster(resources);
+  return new FullSet(resources);
 }

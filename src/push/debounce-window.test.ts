@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
-import { fanOutWindow } from "./fan-out-window.ts";
+import { debounceWindow } from "./debounce-window.ts";
 
 test("a push to few proxies is followed by the next one at once", () => {
-  const window = fanOutWindow();
+  const window = debounceWindow();
   for (let push = 0; push < 1000; push++) expect(window.msAfter(200, push)).toBe(0);
 });
 
 test("a few pushes to many proxies follow each other at once, after a rest again", () => {
-  const window = fanOutWindow();
+  const window = debounceWindow();
   const pauses = (from: number) => Array.from({ length: 7 }, (_, n) => window.msAfter(1000, from + n * 10));
   expect(pauses(0)).toEqual([0, 0, 0, 0, 0, 0, 0]);
   expect(window.msAfter(1000, 70)).toBeGreaterThan(0);
@@ -15,7 +15,7 @@ test("a few pushes to many proxies follow each other at once, after a rest again
 });
 
 test("in a storm the pause grows with the proxies told, up to a second", () => {
-  const window = fanOutWindow();
+  const window = debounceWindow();
   let now = 0;
   for (let push = 0; push < 20; push++) now += window.msAfter(1000, now);
   expect(window.msAfter(1000, now)).toBeCloseTo(60);
@@ -25,7 +25,7 @@ test("in a storm the pause grows with the proxies told, up to a second", () => {
 });
 
 test("a machine on which deliveries take longer pauses longer, within bounds", () => {
-  const window = fanOutWindow();
+  const window = debounceWindow();
   const push = (streams: number, msEach: number) => {
     window.told(streams, 0);
     for (let n = 1; n <= streams; n++) window.taken(n * msEach);
@@ -49,7 +49,7 @@ test("a machine on which deliveries take longer pauses longer, within bounds", (
 });
 
 test("what is left of a push is known while it is being delivered", () => {
-  const window = fanOutWindow();
+  const window = debounceWindow();
   window.told(1000, 0);
   expect(window.backlogMs()).toBeCloseTo(30);
   for (let n = 0; n < 1000; n++) window.taken(1);

@@ -4,7 +4,7 @@ import type { SaidNames } from "./protocol.ts";
  * Names as they stand in a request. Most are compared with a table and dropped, byte by byte: strings are made of them for
  * who asks.
  */
-export class ListedNames implements SaidNames {
+export class WireNames implements SaidNames {
   readonly bytes: Buffer;
   /** Where each name begins and ends, two numbers for each. */
   readonly places: readonly number[];
@@ -15,10 +15,10 @@ export class ListedNames implements SaidNames {
     this.places = places;
   }
 
-  static of(names: Iterable<string>): ListedNames {
+  static of(names: Iterable<string>): WireNames {
     const places: number[] = [];
     const bytes = joined(names, places);
-    return new ListedNames(bytes, places);
+    return new WireNames(bytes, places);
   }
 
   get length(): number {

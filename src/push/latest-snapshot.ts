@@ -1,4 +1,4 @@
-/** The world as it stands, and when tables may be made of it. There is no queue: what waits is only the latest one. */
+/** The latest snapshot, and when tables may be made of it. There is no queue: what waits is only that one. */
 import type { Clock } from "../lib/mod.ts";
 import type { ChangeSet, MeshSnapshot } from "../mesh/mod.ts";
 
@@ -10,7 +10,7 @@ export interface Published {
   readonly at: number;
 }
 
-export interface LatestWorld {
+export interface LatestSnapshot {
   publish(snapshot: MeshSnapshot, changes: ChangeSet): void;
   /** The snapshot that tables are made of: the latest one, or one before it while that waits for its turn. */
   adopted(): MeshSnapshot | undefined;
@@ -26,8 +26,8 @@ export interface LatestWorld {
   dueAt(): number;
 }
 
-/** Creates a {@link LatestWorld} without a snapshot. */
-export function latestWorld(clock: Clock): LatestWorld {
+/** Creates a {@link LatestSnapshot} without a snapshot. */
+export function latestSnapshot(clock: Clock): LatestSnapshot {
   let latest: MeshSnapshot | undefined;
   let adopted: MeshSnapshot | undefined;
   let waiting: { readonly changes: ChangeSet[]; readonly at: number } | undefined;

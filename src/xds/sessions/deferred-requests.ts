@@ -6,7 +6,7 @@ const REQUESTS_MAX = 8;
 const BYTES_MAX = 64 * 1024;
 
 /** Requests of one stream that wait for a later turn, in their order. */
-export class LateRequests {
+export class DeferredRequests {
   readonly #requests: Request[] = [];
 
   get isEmpty(): boolean {

@@ -19,7 +19,7 @@ const CPU_SHARE = 0.5;
 const BURST_MS = 200;
 const WINDOW_MAX_MS = 1000;
 
-export interface FanOutWindow {
+export interface DebounceWindow {
   /** So many streams are told now that they have another table. */
   told(streams: number, now: number): void;
   /** One of them has taken it over. */
@@ -30,8 +30,8 @@ export interface FanOutWindow {
   backlogMs(): number;
 }
 
-/** Creates a {@link FanOutWindow}. A delivery costs what the last large pushes took from the first stream told to the last served. */
-export function fanOutWindow(): FanOutWindow {
+/** Creates a {@link DebounceWindow}. A delivery costs what the last large pushes took from the first stream told to the last served. */
+export function debounceWindow(): DebounceWindow {
   let deliveryMs = DELIVERY_MS;
   /** What pushes may take now, and when that was so; below 0 they have taken more. */
   let creditMs = BURST_MS;

@@ -1,11 +1,11 @@
-import { joined } from "./listed-names.ts";
 import type { Claims } from "./protocol.ts";
+import { joined } from "./wire-names.ts";
 
 /**
  * Claims as they stand in a request. Most are compared with a table and dropped, byte by byte: only who asks for one by its
  * name has a map made of them, for which each name would have to be looked up among all strings of the process.
  */
-export class ListedClaims implements Claims {
+export class WireClaims implements Claims {
   readonly bytes: Buffer;
   /** Where name and version begin and end, four numbers for each claim. */
   readonly places: readonly number[];
@@ -17,10 +17,10 @@ export class ListedClaims implements Claims {
     this.places = places;
   }
 
-  static of(claims: Iterable<readonly [name: string, version: string]>): ListedClaims {
+  static of(claims: Iterable<readonly [name: string, version: string]>): WireClaims {
     const places: number[] = [];
     const bytes = joined([...claims].flat(), places);
-    return new ListedClaims(bytes, places);
+    return new WireClaims(bytes, places);
   }
 
   /** Counts a name as often as it was said. */

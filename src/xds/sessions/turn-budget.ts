@@ -1,7 +1,7 @@
 /** What streams may take of one turn of the thread before the rest of them waits for the next. */
 const TURN_MS = 10;
 
-export interface TurnShareOptions<Item> {
+export interface TurnBudgetOptions<Item> {
   /** Runs an action in the next turn, once sockets have had theirs. */
   readonly later: (action: () => void) => void;
   /** Does what was put off. */
@@ -14,15 +14,15 @@ export interface TurnShareOptions<Item> {
  * Keeps turns short: a turn reads from all sockets that have something, and what hundreds of proxies ask for in one turn
  * may take a second to answer.
  */
-export interface TurnShare<Item> {
+export interface TurnBudget<Item> {
   /** Whether this turn has done enough. */
   isSpent(): boolean;
   /** Has `resume` called for the item in a later turn, in the order in which items were put off. Only when the turn is spent. */
-  putOff(item: Item): void;
+  defer(item: Item): void;
   forget(item: Item): void;
 }
 
-export function turnShare<Item>({ later, resume, monotonic }: TurnShareOptions<Item>): TurnShare<Item> {
+export function turnBudget<Item>({ later, resume, monotonic }: TurnBudgetOptions<Item>): TurnBudget<Item> {
   const late = new Set<Item>();
   let endsAt: number | undefined;
   const begin = () => {
@@ -44,7 +44,7 @@ export function turnShare<Item>({ later, resume, monotonic }: TurnShareOptions<I
       if (endsAt === undefined) begin();
       return endsAt !== undefined && monotonic() >= endsAt;
     },
-    putOff: (item) => void late.add(item),
+    defer: (item) => void late.add(item),
     forget: (item) => void late.delete(item),
   };
 }

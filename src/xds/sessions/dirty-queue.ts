@@ -1,14 +1,14 @@
-/** What a {@link MarkQueue} notes in its items. */
-export interface Markable {
+/** What a {@link DirtyQueue} notes in its items. */
+export interface Dirtyable {
   /** Its turn is yet to come. */
-  isMarked: boolean;
+  isDirty: boolean;
 }
 
 /**
  * Marked items in the order of their marks, each of them once. A list, with the mark in the item: from a set, of which the
  * first few of thousands are taken again and again, each time begins with going over all that were taken before.
  */
-export class MarkQueue<Item extends Markable> {
+export class DirtyQueue<Item extends Dirtyable> {
   /** Those whose turn it is, and how many of them were taken. */
   #first: Item[] = [];
   #taken = 0;
@@ -21,14 +21,14 @@ export class MarkQueue<Item extends Markable> {
   }
 
   add(item: Item): void {
-    if (item.isMarked) return;
-    item.isMarked = true;
+    if (item.isDirty) return;
+    item.isDirty = true;
     this.#later.push(item);
   }
 
   /** It keeps its place, where it is passed over. */
   forget(item: Item): void {
-    item.isMarked = false;
+    item.isDirty = false;
   }
 
   /** The next one, marked no more; undefined when there is none. */
@@ -36,8 +36,8 @@ export class MarkQueue<Item extends Markable> {
     while (this.#refill()) {
       const item = this.#first[this.#taken++] as Item;
       if (this.#taken === this.#first.length) this.#first = [];
-      if (!item.isMarked) continue;
-      item.isMarked = false;
+      if (!item.isDirty) continue;
+      item.isDirty = false;
       return item;
     }
     return undefined;

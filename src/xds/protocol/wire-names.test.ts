@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { type ResourceTable, TYPE_URLS } from "../resource.ts";
-import { ListedClaims } from "./listed-claims.ts";
-import { ListedNames } from "./listed-names.ts";
 import { DEFAULT_STREAM_LIMITS } from "./protocol.ts";
 import { refusalMemory } from "./refusals.ts";
 import { sharedResponses } from "./shared-responses.ts";
 import { step } from "./step.ts";
 import { createStream } from "./stream-state.ts";
 import { tableDifference } from "./table-difference.ts";
+import { WireClaims } from "./wire-claims.ts";
+import { WireNames } from "./wire-names.ts";
 
 const table: ResourceTable = { generation: 1, get: () => undefined, names: () => new Set() };
 const limits = { ...DEFAULT_STREAM_LIMITS, nameCharsMax: 80 };
@@ -35,10 +35,10 @@ test("a name of too many characters ends the stream, asked for or claimed, and m
     step(stream, { kind: "table", table });
     return step(stream, { ...request, ...said }).end?.code;
   };
-  const asked = (name: string) => endOf({ subscribe: ListedNames.of(["a", name, "b"]) });
+  const asked = (name: string) => endOf({ subscribe: WireNames.of(["a", name, "b"]) });
   const claimed = (name: string) =>
     endOf({
-      initialVersions: ListedClaims.of([
+      initialVersions: WireClaims.of([
         ["a", "1"],
         [name, "a version"],
       ]),
