@@ -9,7 +9,7 @@ import { type DebounceWindow, debounceWindow } from "./debounce-window.ts";
 import { latestSnapshot, type Published } from "./latest-snapshot.ts";
 import { PassRetries } from "./pass-retries.ts";
 import { type TableUpdateOptions, type TableWork, tableUpdater } from "./table-update.ts";
-import { tellStreams } from "./telling.ts";
+import { tellStreams } from "./tell-streams.ts";
 import type { Subscription } from "./workload.ts";
 import { createWorkloadSet, type WorkloadSet } from "./workload-set.ts";
 

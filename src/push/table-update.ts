@@ -6,7 +6,7 @@ import { changedViews, nextContent, type PartContent } from "./part-content.ts";
 import type { ResourceSource } from "./resource-source.ts";
 import { inSlices } from "./slices.ts";
 import type { SecretSource } from "./table-secrets.ts";
-import type { Retabled } from "./telling.ts";
+import type { UpdatedTables } from "./tell-streams.ts";
 import type { Part, Workload } from "./workload.ts";
 import type { WorkloadSet } from "./workload-set.ts";
 
@@ -32,7 +32,10 @@ interface LookedAt {
 }
 
 /** Creates the function that does the work; it resolves with the workloads whose subscriptions are to be told. */
-export function tableUpdater(options: TableUpdateOptions, set: WorkloadSet): (work: TableWork) => Promise<Retabled> {
+export function tableUpdater(
+  options: TableUpdateOptions,
+  set: WorkloadSet,
+): (work: TableWork) => Promise<UpdatedTables> {
   const { clock, log, resources } = options;
   let serial = 0;
   return async ({ snapshot, changes, stale }) => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { manualClock } from "../lib/mod.ts";
 import type { ResourceTable } from "../xds/resource.ts";
-import { tellStreams } from "./telling.ts";
+import { tellStreams } from "./tell-streams.ts";
 import type { Subscription, Workload } from "./workload.ts";
 
 const table = { generation: 2 } as unknown as NonNullable<Workload["table"]>;

@@ -5,7 +5,7 @@ import { SLICE_MS } from "./slices.ts";
 import type { Subscription, Workload } from "./workload.ts";
 
 /** Workload classes with subscriptions that do not have the class's table yet. */
-export interface Retabled {
+export interface UpdatedTables {
   /** In the order in which their streams are to be told. */
   readonly workloads: readonly Workload[];
   /** How many subscriptions they are. */
