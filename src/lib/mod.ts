@@ -19,6 +19,7 @@ export {
   type Series,
 } from "./metrics.ts";
 export { type ObjectRef, objectKey } from "./object-ref.ts";
+export { ownCopy } from "./own-copy.ts";
 export { printable } from "./printable.ts";
 export type { Rejection } from "./rejection.ts";
 export { Slots } from "./slots.ts";

@@ -4,6 +4,7 @@
  * is left to the decoder of `messages.ts`.
  */
 import { isAscii, isUtf8 } from "node:buffer";
+import { ownCopy } from "../../lib/mod.ts";
 import type { DeltaRequest } from "../protocol/protocol.ts";
 import { WireClaims } from "../protocol/wire-claims.ts";
 import { WireNames } from "../protocol/wire-names.ts";
@@ -52,13 +53,6 @@ export function deltaRequestReader(): (bytes: Uint8Array) => DeltaRequest | unde
     if (request !== undefined && isShareable(request)) remembered[slot] = { bytes: ownCopy(bytes), request };
     return request;
   };
-}
-
-/** Not in memory that Node shares out: a few bytes of it would keep 64 KiB alive, here in each slot. */
-function ownCopy(bytes: Uint8Array): Buffer {
-  const copy = Buffer.alloc(bytes.length);
-  copy.set(bytes);
-  return copy;
 }
 
 /** A node is another one on each stream, and names are asked for once. */
@@ -150,10 +144,7 @@ function ownTexts(
 ): Buffer | undefined {
   // Nearly always: names and versions are ASCII, and so is what stands between short ones.
   if (!isAscii(bytes) && !(isText(bytes, names ?? NO_PLACES) && isText(bytes, claims ?? NO_PLACES))) return undefined;
-  // In memory of its own: a part of Node's pool would keep all of it alive for as long as the request waits.
-  const own = Buffer.allocUnsafeSlow(bytes.length);
-  own.set(bytes);
-  return own;
+  return ownCopy(bytes);
 }
 
 function isText(bytes: Buffer, places: readonly number[]): boolean {

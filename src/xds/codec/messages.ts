@@ -1,5 +1,6 @@
 /** Requests from bytes, responses to bytes. Follows envoy/service/discovery/v3/discovery.proto. */
 import { envoy } from "../../../proto/gen/discovery.js";
+import { ownCopy } from "../../lib/mod.ts";
 import type { DeltaRequest, Response, SotwRequest } from "../protocol/protocol.ts";
 import type { Resource } from "../resource.ts";
 
@@ -69,7 +70,7 @@ export function encodeSotwResponse(response: Response): Buffer {
 function withPrefix(parts: readonly Uint8Array[]): Buffer {
   let length = 0;
   for (const part of parts) length += part.length;
-  // In memory of its own: it is kept for a while, and a small buffer of Node's pool keeps 64 KiB alive with it.
+  // Not in Node's pool: it is kept for a while.
   const message = Buffer.alloc(PREFIX_BYTES + length);
   message.writeUInt32BE(length, 1);
   let at = PREFIX_BYTES;
@@ -92,10 +93,7 @@ function deltaPrefix(prefixes: Prefixes, resource: Resource): Buffer {
       any,
     ]);
     const tag = tagAndLength(2, entry.length + resource.bytes.length);
-    // In memory of its own: a small buffer of Node's pool keeps 64 KiB alive, here for as long as its resource lives.
-    prefix = Buffer.alloc(tag.length + entry.length);
-    prefix.set(tag);
-    prefix.set(entry, tag.length);
+    prefix = ownCopy(Buffer.concat([tag, entry]));
     prefixes.set(resource, prefix);
   }
   return prefix;

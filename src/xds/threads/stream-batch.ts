@@ -98,13 +98,6 @@ export class BatchReader {
     return this.#batch.length;
   }
 
-  /** The bytes, in memory of their own: a small buffer of Node's pool would keep all of the pool for as long. */
-  ownBytes(): Buffer {
-    const own = Buffer.allocUnsafeSlow(this.bytes.length);
-    own.set(this.bytes);
-    return own;
-  }
-
   /** False: there are no more. */
   next(): boolean {
     if (this.#at >= this.#batch.length) return false;

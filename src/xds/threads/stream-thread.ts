@@ -1,6 +1,6 @@
 /** The inside of a stream thread: sockets, TLS, HTTP/2 and gRPC framing. What streams say and are told is the main thread's. */
 import type { MessagePort } from "node:worker_threads";
-import { type Clock, observeLoopDelay } from "../../lib/mod.ts";
+import { type Clock, observeLoopDelay, ownCopy } from "../../lib/mod.ts";
 import type { EndCode, StreamHandler, StreamTransport, Transport } from "../transport.ts";
 import { framedTransport } from "../transports/framed-transport.ts";
 import { BatchReader, ENTRY } from "./stream-batch.ts";
@@ -53,7 +53,7 @@ export function serveStreamThread(port: MessagePort, data: StreamThreadData, clo
       if (response !== undefined) stream?.send(response);
       sent++;
     } else if (batch.kind === ENTRY.proven) stream?.proven();
-    else if (batch.kind === ENTRY.bytes) responses.set(batch.key, batch.ownBytes());
+    else if (batch.kind === ENTRY.bytes) responses.set(batch.key, ownCopy(batch.bytes));
     else if (batch.kind === ENTRY.forget) responses.delete(batch.key);
     else if (batch.kind === ENTRY.end) stream?.end(JSON.parse(Buffer.from(batch.bytes).toString()) as StreamEnding);
   };

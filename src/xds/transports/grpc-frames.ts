@@ -1,5 +1,5 @@
-/** What gRPC puts before each message: a byte for "compressed", and the length in four bytes. */
-const PREFIX_BYTES = 5;
+import { PREFIX_BYTES } from "../codec/messages.ts";
+
 /** Room that is made for a message whose first bytes came; it doubles as more of it comes. */
 const FIRST_ROOM_BYTES = 4096;
 /** So much of a message is looked at before more of it is taken, and twice as much each time after that. */
