@@ -50,6 +50,17 @@ const VARIANTS: readonly {
   readonly variant: string;
   readonly settings: readonly Setting[];
 }[] = [
+  {
+    // Pods of one service account share a certificate: X5 has a hundred.
+    scenario: "certificates",
+    variant: "5,000 identities",
+    settings: [
+      {
+        path: "shape",
+        value: "{services: 5000, pods: 1, namespaces: 50, mode: smi, calls: {kind: degree, degree: 2}}",
+      },
+    ],
+  },
   { scenario: "endpoint-change", variant: "S5", settings: [{ path: "shape", value: "S5" }] },
   { scenario: "endpoint-change", variant: "X5", settings: [{ path: "shape", value: "X5" }] },
   {

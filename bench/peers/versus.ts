@@ -3,6 +3,7 @@
  * clients, in turns. Ratios of one run travel between machines; times do not.
  */
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { namedShape } from "../../src/fleet/shape.ts";
 import { World } from "../../src/fleet/world.ts";
 import { type Findings, type Measurement, summarize } from "../measurement.ts";
@@ -21,6 +22,10 @@ const WARM_UP_CONNECTIONS = 3_000;
 const PATIENCE_MS = 60_000;
 const SMALL = 1_000;
 const SETTLE_MS = 50;
+/** Changes of a turn that come whether or not those before them have arrived, on shapes of so many proxies at most. */
+const STEADY_CHANGES = 40;
+const STEADY_EVERY_MS = 50;
+const STEADY_PROXIES_MAX = 200;
 /** After so long there is one turn of each kind and no second: a slow machine ends as well. */
 const ENOUGH_MS = 200_000;
 /** Numbers of weight changes begin here, so that no two changes have one number. */
@@ -160,6 +165,16 @@ async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elaps
     });
   }
   if (routes !== "as ours") return;
+  if (proxies <= STEADY_PROXIES_MAX) {
+    progress("20 changes a second, in turns");
+    await inTurn(turns, async (side, contender) => {
+      const first = changes.get(contender) ?? 0;
+      changes.set(contender, first + STEADY_CHANGES);
+      const ages = await makeSteadyChanges(contender, first);
+      pairs.add(side, "20 changes a second to a proxy, p50", "ms", quantile(ages, 0.5));
+      pairs.add(side, "20 changes a second to a proxy, p99", "ms", quantile(ages, 0.99));
+    });
+  }
   const opening = async (what: string, side: "ours" | "theirs", contender: Contender, forget: boolean) => {
     const before = await contender.usage();
     const opened = await contender.fleet.reopen({ forget, withoutResumption: forget });
@@ -207,7 +222,7 @@ export async function makeChanges(
   const lastMs: number[] = [];
   // All are ready before the first is made: files that were just written look like files that are being written.
   const ready = numbers.map((n): readonly [number, Change] => [n, contender[kind](n)]);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await sleep(SETTLE_MS);
   for (const [n, change] of ready) {
     const changeId = kind === "endpoint" ? n : WEIGHTS_FROM + n;
     const { typeUrl, name, contains } = change;
@@ -224,6 +239,25 @@ export async function makeChanges(
   const after = await contender.usage();
   const { bytes } = await contender.fleet.counts();
   return { perProxyMs, lastMs, cpuSeconds: after.cpuSeconds - before.cpuSeconds, bytes: bytes - bytesBefore };
+}
+
+/** Changes of endpoints at a rate that everybody sees; how old each was when it came to each proxy, in milliseconds. */
+async function makeSteadyChanges(contender: Contender, first: number): Promise<readonly number[]> {
+  const ready = Array.from({ length: STEADY_CHANGES }, (_, n) => [first + n, contender.endpoint(first + n)] as const);
+  await sleep(SETTLE_MS);
+  const ages = await Promise.all(
+    ready.map(async ([changeId, change], position) => {
+      await sleep(position * STEADY_EVERY_MS);
+      const { typeUrl, name, contains } = change;
+      await contender.fleet.watch({ changeId, typeUrl, name, contains });
+      const startedAt = process.hrtime.bigint();
+      await change.make();
+      const { missing, arrivedNs } = await contender.fleet.collect(changeId, PATIENCE_MS);
+      if (missing.length > 0) throw new Error(`${missing.length} proxies never saw change ${changeId}`);
+      return [...arrivedNs].map((at) => Number(at - startedAt) / 1e6);
+    }),
+  );
+  return ages.flat();
 }
 
 function quantile(values: readonly number[], share: number): number {
