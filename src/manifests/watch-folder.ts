@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import type { Log, Rejection } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import { type DirectoryWatchers, watchDirectories } from "./directory-watchers.ts";
+import { EventBurst } from "./event-burst.ts";
 import type { Parse } from "./file-reader.ts";
 import { FolderFiles, isUnlisted } from "./folder-files.ts";
 import { codeOf, directoryId, type FolderScan, fingerprintOf, isManifestPath, scanFolder } from "./folder-scan.ts";
@@ -36,9 +37,6 @@ export interface FolderSource {
 const SLICE_MS = 5;
 /** Files looked at before what they say is told. */
 const PATHS_AT_A_TIME = 64;
-/** So many events within this time may be more than the system keeps in mind. */
-const BURST = 1000;
-const BURST_MS = 250;
 
 /**
  * Reads a folder of manifests and follows its changes. A file renamed into place is applied at once, one written in place
@@ -64,7 +62,7 @@ class FolderFollower {
   readonly #watchers: DirectoryWatchers;
   readonly #files: FolderFiles;
   readonly #dirty = new Set<string>();
-  #burst = { sinceMs: 0, events: 0 };
+  readonly #burst: EventBurst;
   #scan: FolderScan | undefined;
   /** Before anything else: something has happened that the paths it was told of do not say all about. */
   #isRescanDue = true;
@@ -95,6 +93,7 @@ class FolderFollower {
       scan: () => this.#list(),
       onSwept: () => this.#wakeUp.soon(),
     });
+    this.#burst = new EventBurst(options.clock, () => this.#sweeps.distrust());
     this.#wakeUp = new WakeUp(options.clock, () => {
       this.#isWokenAgain = true;
       this.#running ??= this.#run();
@@ -116,7 +115,7 @@ class FolderFollower {
   }
 
   #noteEvent(directory: string, name: string | undefined): void {
-    this.#countEvent();
+    this.#burst.note();
     // The folder itself was moved or removed: the system tells so under its own name, which may be a hidden one.
     const isItself = directory === "" && name === basename(this.#options.dir);
     const isHidden = name?.startsWith(".") === true;
@@ -126,19 +125,12 @@ class FolderFollower {
       this.#isRescanDue = true;
     } else {
       const path = directory === "" ? name : `${directory}/${name}`;
-      if (this.#isNoise(path)) return;
+      // Thousands come in one turn: to look at each of them would be most of it.
+      if (!this.#burst.isFull && this.#isNoise(path)) return;
       this.#dirty.add(path);
     }
     this.teller.noteEvent();
     this.#wakeUp.soon();
-  }
-
-  /** Of whatever: when the system's memory is full, it matters not with what. */
-  #countEvent(): void {
-    const nowMs = this.#options.clock.monotonic();
-    if (nowMs - this.#burst.sinceMs > BURST_MS) this.#burst = { sinceMs: nowMs, events: 0 };
-    this.#burst.events += 1;
-    if (this.#burst.events === BURST) this.#sweeps.distrust();
   }
 
   /** Whether this is a file that is no manifest, as the one that is written before it is renamed: the rename must not wait. */
