@@ -4,8 +4,8 @@ import type { ClientCertificate } from "./client-certificate.ts";
 import type { DeliveryObserver } from "./observer.ts";
 import { DEFAULT_STREAM_LIMITS } from "./protocol/protocol.ts";
 import type { Peer, TableSource } from "./resource.ts";
+import { rateLimitedLog } from "./sessions/rate-limited-log.ts";
 import { openSessions, type SessionLimits } from "./sessions/sessions.ts";
-import { sparingLog } from "./sessions/sparing-log.ts";
 import { xdsMetrics } from "./sessions/xds-metrics.ts";
 import { type StreamThreads, StreamThreadsError, streamThreadsTransport } from "./threads/stream-threads.ts";
 import type { Transport, TransportLimits } from "./transport.ts";
@@ -87,7 +87,7 @@ export class XdsListenError extends Error {
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
   const limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
   const log = options.log.child("xds");
-  const peersLog = sparingLog(log, options.clock);
+  const peersLog = rateLimitedLog(log, options.clock);
   const sessions = openSessions({
     ...options,
     log: peersLog,

@@ -101,7 +101,7 @@ test("who was let in is not ended for others' sake, and it is counted when there
   expect(letIn.some(({ destroyed }) => destroyed)).toBe(false);
 });
 
-test("who was let in over TLS 1.2 has no other handshake on its connection, which would wait in no line", async (context) => {
+test("who was let in over TLS 1.2 has no other handshake on its connection, which would wait in no queue", async (context) => {
   skipOnDeno(context, "renegotiation");
   const { port, letIn } = await startAcceptor(2);
   const client = proxyConnection(port, { maxVersion: "TLSv1.2" });

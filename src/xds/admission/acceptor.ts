@@ -7,10 +7,10 @@ import { endInTurns } from "../ending-in-turns.ts";
 import type { TransportMetrics } from "../transport.ts";
 import { AddressRecord, type AddressRecordOptions } from "./address-record.ts";
 import { type Admission, admission } from "./admission.ts";
-import { BegunConnections } from "./begun-connections.ts";
 import { Caller } from "./caller.ts";
 import { CallerCrowd } from "./caller-crowd.ts";
 import type { Conduct, Judge } from "./conduct.ts";
+import { HandshakesInProgress } from "./handshakes-in-progress.ts";
 import { listenOn, portOf } from "./listeners.ts";
 import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
 import { trustCheck } from "./trust-check.ts";
@@ -134,7 +134,7 @@ function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (
   const sockets = new Set<Socket>();
   const crowd = new CallerCrowd<Caller>();
   const record = new AddressRecord(options);
-  const line = admission<Caller>({
+  const queue = admission<Caller>({
     start(caller, wasHeldBack) {
       crowd.remove(caller);
       begun.add(caller, wasHeldBack);
@@ -149,13 +149,13 @@ function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (
     clock,
   });
   let isJudging = true;
-  const begun = new BegunConnections(judgeOf(record, line, () => isJudging));
-  observeLine(options.metrics, line, record);
+  const begun = new HandshakesInProgress(judgeOf(record, queue, () => isJudging));
+  observeQueue(options.metrics, queue, record);
 
   const forget = (caller: Caller) => {
     sockets.delete(caller.socket);
     crowd.remove(caller);
-    line.remove(caller);
+    queue.remove(caller);
     caller.leave();
   };
   const turnAway = (caller: Caller, reason: TurnedAway) => {
@@ -176,7 +176,7 @@ function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (
     sockets.add(socket);
     const caller = new Caller(socket, {
       clock,
-      onHello: () => line.add(caller),
+      onHello: () => queue.add(caller),
       onWrong() {
         handshakes.ended("failed");
         socket.destroy();
@@ -189,7 +189,7 @@ function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (
   };
   return {
     accept,
-    done: () => line.done(),
+    done: () => queue.done(),
     secured: (socket) => begun.take(socket),
     judgeNoMore() {
       isJudging = false;
@@ -198,11 +198,11 @@ function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (
   };
 }
 
-function judgeOf(record: AddressRecord, line: Admission<Caller>, isJudging: () => boolean): Judge {
+function judgeOf(record: AddressRecord, queue: Admission<Caller>, isJudging: () => boolean): Judge {
   return {
     proven({ address, wasHeldBack }) {
       record.proven(address);
-      line.proven(address, wasHeldBack);
+      queue.proven(address, wasHeldBack);
     },
     failed({ address }, cause) {
       if (isJudging()) record.failed(address, cause);
@@ -211,10 +211,10 @@ function judgeOf(record: AddressRecord, line: Admission<Caller>, isJudging: () =
   };
 }
 
-function observeLine(metrics: TransportMetrics, line: Admission<Caller>, record: AddressRecord): void {
-  metrics.observed("osm_xds_handshakes_queued", "Connections that wait for their handshake", () => line.waiting);
-  metrics.observed("osm_xds_handshakes_in_flight", "Handshakes under way", () => line.underWay);
-  metrics.observed("osm_xds_handshakes_held_back", "Of those that wait, how many are held back", () => line.heldBack);
+function observeQueue(metrics: TransportMetrics, queue: Admission<Caller>, record: AddressRecord): void {
+  metrics.observed("osm_xds_handshakes_queued", "Connections that wait for their handshake", () => queue.waiting);
+  metrics.observed("osm_xds_handshakes_in_flight", "Handshakes under way", () => queue.underWay);
+  metrics.observed("osm_xds_handshakes_held_back", "Of those that wait, how many are held back", () => queue.heldBack);
   metrics.observed(
     "osm_xds_addresses_held_back",
     "Addresses whose connections came to nothing, and whose handshakes are held back",
@@ -255,7 +255,7 @@ function handshakeMetrics(metrics: TransportMetrics): HandshakeMetrics {
   );
   const heldBack = metrics.counter(
     "osm_xds_handshakes_held_back_total",
-    "Connections from addresses whose connections came to nothing: they wait in a line of their own",
+    "Connections from addresses whose connections came to nothing: they wait in a queue of their own",
   );
   return {
     heldBack: () => heldBack.add(),

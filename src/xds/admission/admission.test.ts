@@ -11,7 +11,7 @@ interface Strangers {
 
 const NOBODY: ReadonlySet<string> = new Set();
 
-function line(
+function queue(
   costMs: number,
   originOf = (_item: number) => "",
   { heldBack = NOBODY, besideProxy = NOBODY }: Strangers = {},
@@ -53,7 +53,7 @@ function line(
 }
 
 test("a crowd is let in oldest first, a few in each turn", () => {
-  const { admitted, begun, turn, finish } = line(1.5);
+  const { admitted, begun, turn, finish } = queue(1.5);
   for (let item = 0; item < 100; item++) admitted.add(item);
   admitted.remove(1);
   turn();
@@ -70,7 +70,7 @@ test.each([
   ["cheap ones by the dozen", 0.25, 64],
   ["dear ones by the half dozen", 20, 6],
 ])("%s: as many as are little work together", (_what, costMs, expected) => {
-  const { admitted, turn, finish } = line(costMs);
+  const { admitted, turn, finish } = queue(costMs);
   for (let item = 0; item < 5000; item++) admitted.add(item);
   for (let round = 0; round < 300; round++) {
     turn();
@@ -82,7 +82,7 @@ test.each([
 });
 
 test("while changes go to everybody, who comes gets as much of each turn as those who are connected, and no more", () => {
-  const { admitted, begun, turn, finish, tell } = line(1);
+  const { admitted, begun, turn, finish, tell } = queue(1);
   for (let item = 0; item < 5000; item++) admitted.add(item);
   const perTurn: number[] = [];
   for (let round = 0; round < 200; round++) {
@@ -99,7 +99,7 @@ test("while changes go to everybody, who comes gets as much of each turn as thos
 });
 
 test("when thousands are told in a turn that others hold up, it is not made longer still", () => {
-  const { admitted, begun, turn, tell } = line(1);
+  const { admitted, begun, turn, tell } = queue(1);
   for (let item = 0; item < 5000; item++) admitted.add(item);
   turn();
   const before = begun.length;
@@ -109,7 +109,7 @@ test("when thousands are told in a turn that others hold up, it is not made long
 });
 
 test("distant peers, whose handshakes end one by one, are led through together", () => {
-  const { admitted, turn, finish } = line(2);
+  const { admitted, turn, finish } = queue(2);
   for (let item = 0; item < 5000; item++) admitted.add(item);
   for (let round = 0; round < 200; round++) {
     turn();
@@ -120,7 +120,7 @@ test("distant peers, whose handshakes end one by one, are led through together",
 });
 
 test("peers that do not answer keep nobody out for long, but have a bound", () => {
-  const { admitted, begun, clock, turn } = line(1);
+  const { admitted, begun, clock, turn } = queue(1);
   for (let item = 0; item < 10_000; item++) admitted.add(item);
   for (let round = 0; round < 100; round++) turn();
   expect(begun).toHaveLength(26);
@@ -135,7 +135,7 @@ test("peers that do not answer keep nobody out for long, but have a bound", () =
 });
 
 test("what the thread did while peers were silent is not held against those who come after them", () => {
-  const { admitted, begun, clock, turn, finish, work } = line(1);
+  const { admitted, begun, clock, turn, finish, work } = queue(1);
   for (let item = 0; item < 5000; item++) admitted.add(item);
   turn();
   for (let round = 0; round < 100; round++) {
@@ -155,8 +155,8 @@ test("what the thread did while peers were silent is not held against those who 
   expect(begun.length - before).toBeGreaterThan(20);
 });
 
-test("a proxy is let in while somebody else floods the line with connections that end no handshake", () => {
-  const { admitted, begun, turn } = line(1, (item) => (item < 5000 ? "flood" : `proxy-${item}`));
+test("a proxy is let in while somebody else floods the queue with connections that end no handshake", () => {
+  const { admitted, begun, turn } = queue(1, (item) => (item < 5000 ? "flood" : `proxy-${item}`));
   for (let item = 0; item < 5003; item++) admitted.add(item);
   admitted.remove(5001);
   turn();
@@ -169,7 +169,7 @@ const BAD = new Set(["bad"]);
 const badUpTo = (count: number) => (item: number) => (item < count ? "bad" : `proxy-${item}`);
 
 test("who is held back keeps nobody waiting, and gets a handshake now and then", () => {
-  const { admitted, begun, clock, turn, finish } = line(1, badUpTo(5000), { heldBack: BAD });
+  const { admitted, begun, clock, turn, finish } = queue(1, badUpTo(5000), { heldBack: BAD });
   for (let item = 0; item < 5030; item++) admitted.add(item);
   const round = () => {
     turn();
@@ -188,7 +188,7 @@ test("who is held back keeps nobody waiting, and gets a handshake now and then",
 
 test("thousands that came before their address was known to be bad are held back with it, and a proxy of another is not", () => {
   const heldBack = new Set<string>();
-  const { admitted, begun, turn, finish } = line(1, badUpTo(5000), { heldBack });
+  const { admitted, begun, turn, finish } = queue(1, badUpTo(5000), { heldBack });
   for (let item = 0; item < 5001; item++) admitted.add(item);
   turn();
   finish(admitted.underWay);
@@ -211,14 +211,14 @@ test("thousands that came before their address was known to be bad are held back
 });
 
 test("while nobody else is held back, who is does not wait", () => {
-  const { admitted, begun, turn } = line(1, badUpTo(1), { heldBack: BAD });
+  const { admitted, begun, turn } = queue(1, badUpTo(1), { heldBack: BAD });
   admitted.add(0);
   turn();
   expect(begun).toEqual([0]);
 });
 
 test("where more come from an address than are let in, the newest is: it is still there", () => {
-  const { admitted, begun, clock, turn } = line(1, badUpTo(5000), { heldBack: BAD });
+  const { admitted, begun, clock, turn } = queue(1, badUpTo(5000), { heldBack: BAD });
   for (let item = 0; item < 100; item++) admitted.add(item);
   for (let n = 0; n < 5; n++) {
     turn();
@@ -233,7 +233,7 @@ test("where more come from an address than are let in, the newest is: it is stil
 
 test("an address that has a proxy as well gets every second one, however many others have none", () => {
   const origins = Array.from({ length: 1000 }, (_, n) => String(n));
-  const { admitted, begun, clock, turn } = line(1, String, {
+  const { admitted, begun, clock, turn } = queue(1, String, {
     heldBack: new Set(origins),
     besideProxy: new Set(["998", "999"]),
   });
@@ -246,7 +246,7 @@ test("an address that has a proxy as well gets every second one, however many ot
 });
 
 test("addresses that have a proxy as well get more than others, and both together no more than fourteen a second", () => {
-  const { admitted, begun, clock, turn, finish } = line(1, (item) => (item < 1000 ? "shared" : "bad"), {
+  const { admitted, begun, clock, turn, finish } = queue(1, (item) => (item < 1000 ? "shared" : "bad"), {
     heldBack: new Set(["shared", "bad"]),
     besideProxy: new Set(["shared"]),
   });
@@ -262,7 +262,7 @@ test("addresses that have a proxy as well get more than others, and both togethe
 });
 
 test("thousands that were all held back, and are all mended, are let in within seconds", () => {
-  const { admitted, begun, clock, turn, finish } = line(1, String, {
+  const { admitted, begun, clock, turn, finish } = queue(1, String, {
     heldBack: new Set(Array.from({ length: 5000 }, (_, n) => String(n))),
   });
   for (let item = 0; item < 5000; item++) admitted.add(item);
@@ -279,7 +279,7 @@ test("thousands that were all held back, and are all mended, are let in within s
 
 test("once a proxy at an address has proven itself, the others there wait like everybody", () => {
   const heldBack = new Set(BAD);
-  const { admitted, begun, turn, finish } = line(1, badUpTo(500), { heldBack });
+  const { admitted, begun, turn, finish } = queue(1, badUpTo(500), { heldBack });
   for (let item = 0; item < 500; item++) admitted.add(item);
   turn();
   heldBack.delete("bad");

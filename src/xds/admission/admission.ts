@@ -1,7 +1,7 @@
 import type { Clock } from "../../lib/mod.ts";
 import type { AddressRecord } from "./address-record.ts";
-import { HeldBackLines } from "./held-back-lines.ts";
-import { OriginLines } from "./origin-lines.ts";
+import { FairQueue } from "./fair-queue.ts";
+import { HeldBackQueue } from "./held-back-queue.ts";
 
 /** What the handshakes that begin in one turn of the event loop may need of the thread's time when little else is done. */
 const TURN_MS = 5;
@@ -46,9 +46,9 @@ export interface AdmissionOptions<Item> {
   readonly clock: Clock;
 }
 
-/** Lines of connections that wait for their handshakes, one for each origin. */
+/** Queues of connections that wait for their handshakes, one for each origin. */
 export interface Admission<Item> {
-  /** Puts one at the end of the line of its origin. */
+  /** Puts one at the end of the queue of its origin. */
   add(item: Item): void;
   /** It is gone, or was begun already. */
   remove(item: Item): void;
@@ -65,25 +65,25 @@ export interface Admission<Item> {
 /**
  * Lets handshakes begin, few in each turn of the event loop, and only so many be under way that no turn is long even if all
  * of them end in it. Origins take turns, each with its oldest: one of them may come with thousands that never end their
- * handshakes, and in one line with these nobody else would be let in before giving up. What one costs is measured with all that
- * follows from it, such as what its proxy asks for, but beside what others are told meanwhile: a line that waited for these
+ * handshakes, and in one queue with these nobody else would be let in before giving up. What one costs is measured with all that
+ * follows from it, such as what its proxy asks for, but beside what others are told meanwhile: a queue that waited for these
  * to be quiet, or took their work for its own, would stand still as long as changes come. Who comes from where connections came
- * to nothing stands in lines apart, which move slowly and keep nobody else waiting.
+ * to nothing stands in queues apart, which move slowly and keep nobody else waiting.
  */
 export function admission<Item>(options: AdmissionOptions<Item>): Admission<Item> {
-  return new Line(options);
+  return new AdmissionQueue(options);
 }
 
-class Line<Item> implements Admission<Item> {
+class AdmissionQueue<Item> implements Admission<Item> {
   readonly #options: AdmissionOptions<Item>;
-  readonly #lines = new OriginLines<Item>();
-  readonly #heldBack: HeldBackLines<Item>;
+  readonly #queue = new FairQueue<Item>();
+  readonly #heldBack: HeldBackQueue<Item>;
   /** When those that are under way and young were begun. Which of them ends is not known: it passes for the oldest. */
   readonly #young: number[] = [];
   #underWay = 0;
   #isScheduled = false;
   #ended = 0;
-  /** What the thread had worked and told others when the line was last looked at; undefined when nobody has waited since. */
+  /** What the thread had worked and told others when the queue was last looked at; undefined when nobody has waited since. */
   #lastWorkedMs: number | undefined;
   #lastTold = 0;
   /** What was worked for the last handshakes and deliveries, and how many handshakes these are worth. */
@@ -94,11 +94,11 @@ class Line<Item> implements Admission<Item> {
 
   constructor(options: AdmissionOptions<Item>) {
     this.#options = options;
-    this.#heldBack = new HeldBackLines(options.clock.monotonic());
+    this.#heldBack = new HeldBackQueue(options.clock.monotonic());
   }
 
   get waiting(): number {
-    return this.#lines.size + this.#heldBack.size;
+    return this.#queue.size + this.#heldBack.size;
   }
 
   get heldBack(): number {
@@ -113,7 +113,7 @@ class Line<Item> implements Admission<Item> {
     const { originOf, record } = this.#options;
     const origin = originOf(item);
     if (record.isHeldBack(origin)) this.#holdBack(item, origin);
-    else this.#lines.add(item, origin);
+    else this.#queue.add(item, origin);
     this.#schedule();
   }
 
@@ -126,24 +126,24 @@ class Line<Item> implements Admission<Item> {
   /** The next one that is not held back. Thousands may have come before the first of them came to nothing: these are too. */
   #takeOldest(): Item | undefined {
     const { originOf, record } = this.#options;
-    for (let item = this.#lines.takeOldest(); item !== undefined; item = this.#lines.takeOldest()) {
+    for (let item = this.#queue.takeOldest(); item !== undefined; item = this.#queue.takeOldest()) {
       const origin = originOf(item);
       if (!record.isHeldBack(origin)) return item;
       this.#holdBack(item, origin);
-      for (const other of this.#lines.takeAllOf(origin)) this.#holdBack(other, origin);
+      for (const other of this.#queue.takeAllOf(origin)) this.#holdBack(other, origin);
     }
     return undefined;
   }
 
   remove(item: Item): void {
-    this.#lines.remove(item);
+    this.#queue.remove(item);
     this.#heldBack.remove(item);
   }
 
   proven(origin: string, wasHeldBack: boolean): void {
     if (wasHeldBack) this.#heldBack.giveBack();
     if (this.#heldBack.size === 0) return;
-    for (const item of this.#heldBack.release(origin)) this.#lines.add(item, origin);
+    for (const item of this.#heldBack.release(origin)) this.#queue.add(item, origin);
     this.#schedule();
   }
 
@@ -179,7 +179,7 @@ class Line<Item> implements Admission<Item> {
     }
     this.#beginHeldBack(left, nowMs);
     // What the thread does while only those wait who are held back is not for handshakes.
-    if (this.#lines.size === 0) this.#lastWorkedMs = undefined;
+    if (this.#queue.size === 0) this.#lastWorkedMs = undefined;
     else if (left < 0) this.#schedule();
     else this.#lookAgain();
   }

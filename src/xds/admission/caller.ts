@@ -3,13 +3,13 @@ import type { Clock } from "../../lib/mod.ts";
 
 /** A connection that has not said anything by then is late. */
 const SILENT_MS = 10_000;
-/** So is who has waited in line for so long. */
+/** So is who has waited in queue for so long. */
 const WAITING_MS = 30_000;
 /** First byte of every TLS handshake record. */
 const HANDSHAKE_RECORD = 22;
 /**
  * A ClientHello has a few kB even with a session ticket and large key shares, and clients say no more before they are
- * answered: thousands of strangers that wait in line can hold so much each.
+ * answered: thousands of strangers that wait in queue can hold so much each.
  */
 const HELLO_BYTES_MAX = 8 * 1024;
 /** Each piece takes some 750 bytes beside its own: of those who send every byte by itself, 6 MB. The smallest packets carry 536. */
@@ -17,7 +17,7 @@ const PIECES_MAX = 16;
 
 export interface CallerOptions {
   readonly clock: Clock;
-  /** Only who has spoken waits in line, so that silent connections hold nobody up. */
+  /** Only who has spoken waits in queue, so that silent connections hold nobody up. */
   readonly onHello: (caller: Caller) => void;
   /** What it says is no ClientHello. */
   readonly onWrong: (caller: Caller) => void;
@@ -25,7 +25,7 @@ export interface CallerOptions {
   readonly onLate: (caller: Caller) => void;
 }
 
-/** A connection whose handshake has not begun. It is read meanwhile, so that one who leaves does not stay in line. */
+/** A connection whose handshake has not begun. It is read meanwhile, so that one who leaves does not stay in queue. */
 export class Caller {
   readonly socket: Socket;
   /** Kept: a socket that is closed does not know it any more. Empty on a Unix socket. */

@@ -4,7 +4,7 @@ import type { Caller } from "./caller.ts";
 import { Conduct, type Judge } from "./conduct.ts";
 
 /** Connections whose handshake was begun. A TLS socket does not tell what it is laid over: the addresses and ports of both ends do. */
-export class BegunConnections {
+export class HandshakesInProgress {
   readonly #judge: Judge;
   /** Those whose handshake is not over. */
   readonly #byEnds = new Map<string, Conduct>();

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { jsonLog, manualClock } from "../../lib/mod.ts";
-import { sparingLog } from "./sparing-log.ts";
+import { rateLimitedLog } from "./rate-limited-log.ts";
 
 test("a flood of bad sessions leaves few lines, and a later one says how many are missing", () => {
   const lines: { message: string; omitted?: number }[] = [];
   const clock = manualClock();
-  const log = sparingLog(jsonLog({ write: (line) => lines.push(JSON.parse(line)), now: () => 0 }), clock);
+  const log = rateLimitedLog(jsonLog({ write: (line) => lines.push(JSON.parse(line)), now: () => 0 }), clock);
   for (let n = 0; n < 1000; n++) log.warn("refused a stream", { n });
   expect(lines).toHaveLength(50);
   log.error("a stream failed");

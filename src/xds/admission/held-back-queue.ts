@@ -1,4 +1,4 @@
-import { OriginLines } from "./origin-lines.ts";
+import { FairQueue } from "./fair-queue.ts";
 
 /**
  * Handshakes a second for all addresses that are held back: at 1 to 2 ms each so few that not even one change of a hundred meets
@@ -16,11 +16,11 @@ const BURST = 5;
 const GIVEN_BACK = 2;
 const ALLOWED_MAX = 64;
 
-/** Lines of those who come from addresses whose connections came to nothing. Times are those of a clock that never goes back, in ms. */
-export class HeldBackLines<Item> {
+/** Queues of those who come from addresses whose connections came to nothing. Times are those of a clock that never goes back, in ms. */
+export class HeldBackQueue<Item> {
   /** From addresses with a proxy that is served, which have some of their own, and from others: what is for all, they take in turns. */
-  readonly #besideProxies = new OriginLines<Item>();
-  readonly #others = new OriginLines<Item>();
+  readonly #besideProxies = new FairQueue<Item>();
+  readonly #others = new FairQueue<Item>();
   #isTurnOfOthers = false;
   readonly #forAll: Allowance;
   readonly #forBesideProxies: Allowance;

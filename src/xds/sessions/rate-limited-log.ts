@@ -8,7 +8,7 @@ const PER_SECOND = 5;
  * A log for what peers do wrong: thousands of them, or one a thousand times. Warnings beyond a budget are not written; the
  * next one that is says how many are missing before it. Other lines go through.
  */
-export function sparingLog(log: Log, clock: Clock): Log {
+export function rateLimitedLog(log: Log, clock: Clock): Log {
   let left = BURST;
   let filledAtMs = clock.monotonic();
   let omitted = 0;
@@ -32,7 +32,7 @@ export function sparingLog(log: Log, clock: Clock): Log {
       omitted = 0;
     },
     error: (message, fields) => log.error(message, fields),
-    child: (component) => sparingLog(log.child(component), clock),
+    child: (component) => rateLimitedLog(log.child(component), clock),
     setLevel: (level) => log.setLevel(level),
   };
 }

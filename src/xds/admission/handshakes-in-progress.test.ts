@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import type { TLSSocket } from "node:tls";
 import { expect, test } from "vitest";
-import { BegunConnections } from "./begun-connections.ts";
 import type { Caller } from "./caller.ts";
+import { HandshakesInProgress } from "./handshakes-in-progress.ts";
 
 /** What is asked of a socket, and of the TLS socket over it. */
 function socketAt(localAddress: string, localPort: number) {
@@ -19,7 +19,7 @@ test.each([
   ["addresses", socketAt("127.0.0.1", 15_128), socketAt("127.0.0.2", 15_128)],
 ])("who connects to two of our %s from one of its own is judged for each by itself", (_what, good, bad) => {
   const failed: string[] = [];
-  const begun = new BegunConnections({
+  const begun = new HandshakesInProgress({
     proven: () => undefined,
     failed: (_conduct, cause) => failed.push(cause),
     left: () => undefined,
