@@ -1,5 +1,5 @@
 import type { Resource, ResourceTable, TypeUrl } from "../resource.ts";
-import type { ABSENT, ASKED, Held } from "./held-names.ts";
+import type { Held } from "./held-names.ts";
 import { NameIndex, viewOf } from "./name-index.ts";
 import type { Claims, SaidNames } from "./protocol.ts";
 import { WireClaims } from "./wire-claims.ts";
@@ -27,7 +27,7 @@ export class FullSet {
   }
 
   /** As many of `held` as there are resources; the same array for all who ask. */
-  alike(held: typeof ABSENT | typeof ASKED): readonly Held[] {
+  alike(held: Held): readonly Held[] {
     let list = this.#alike.get(held);
     if (list === undefined) {
       list = this.resources.map(() => held);

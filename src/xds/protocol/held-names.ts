@@ -59,7 +59,10 @@ export class HeldNames {
     return this.#name === name ? this.#held : undefined;
   }
 
-  /** Notes the same of each of `names`, which never change and are kept by reference; only while nothing else is noted. */
+  /**
+   * Notes the same of each of `names`, {@link ABSENT} or {@link ASKED}. They never change and are kept by reference; only while
+   * nothing else is noted.
+   */
   setAll(names: NameSet, held: Held): void {
     if (names.size === 0) return;
     this.#all = names;

@@ -46,10 +46,8 @@ export function nextResponses(state: StreamState, table: ResourceTable): readonl
 /** Forgets differences that are none any more, so that nothing waits for them. */
 function dropSettled(table: ResourceTable, { typeUrl, pending }: Subscription): void {
   const { only, all } = pending;
-  if (all !== undefined) {
-    // What the table holds and the client does not has to be sent, whatever the names are.
-    if (pending.allHeld === ASKED || (pending.allHeld === ABSENT && all === namesOf(table, typeUrl))) return;
-  }
+  // What the table holds and the client does not has to be sent, whatever the names are.
+  if (all !== undefined && (pending.allHeld === ASKED || all === namesOf(table, typeUrl))) return;
   if (only !== undefined) {
     if (isSettledBy(table, typeUrl, only, pending.get(only))) pending.delete(only);
     return;
@@ -118,7 +116,7 @@ class Selection {
     const { typeUrl, onTrial } = this.#subscription;
     const { memory, protocol, responses } = this.#state.options;
     if (protocol !== "delta" || onTrial !== undefined || !memory.isEmpty()) return false;
-    if ((allHeld !== ABSENT && allHeld !== ASKED) || all !== namesOf(this.#table, typeUrl)) return false;
+    if (all !== namesOf(this.#table, typeUrl)) return false;
     const fullSet = responses.fullSet(this.#table, typeUrl as TypeUrl);
     if (fullSet === undefined || fullSet.bytes > this.#state.limits.responseBytesMax) return false;
     if (this.#mayBring(allHeld)) {
