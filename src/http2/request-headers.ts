@@ -39,6 +39,7 @@ export function readRequestHeaders(headers: ReceivedHeaders): RequestHeaders | s
   const path = pseudo.get(":path") ?? "";
   const scheme = pseudo.get(":scheme") ?? "";
   if (method === "" || path === "" || scheme === "") return "no :method, :scheme or :path";
+  if (!path.startsWith("/") && !(path === "*" && method === "OPTIONS")) return "a :path that does not begin with /";
   const fields = readFields(headers.slice(position));
   if (typeof fields === "string") return fields;
   const length = fields.get("content-length");

@@ -142,6 +142,8 @@ describe("what breaks a stream ends this stream, and the connection goes on", ()
     ["no method", "PROTOCOL_ERROR", open(3, without(":method"))],
     ["no scheme", "PROTOCOL_ERROR", open(3, without(":scheme"))],
     ["an empty path", "PROTOCOL_ERROR", open(3, [...without(":path"), [":path", ""]])],
+    ["a path without its slash", "PROTOCOL_ERROR", open(3, [...without(":path"), [":path", "a"]])],
+    ["a path for OPTIONS alone", "PROTOCOL_ERROR", open(3, [...without(":path"), [":path", "*"]])],
     ["two lengths", "PROTOCOL_ERROR", open(3, [...GET, ["content-length", "1"], ["content-length", "1"]])],
     ["a length that is no number", "PROTOCOL_ERROR", open(3, withHeader("content-length", "-1"))],
     ["129 fields", "PROTOCOL_ERROR", open(3, [...GET, ...Array.from({ length: 129 }, () => ["x", "1"] as const)])],

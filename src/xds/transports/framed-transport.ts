@@ -148,7 +148,7 @@ class FramedConnection implements KeptConnection {
 
   #open({ method, path, headers, stream }: Http2Request): Http2StreamHandler | undefined {
     this.hasHadStream = true;
-    const head = { method, path, contentType: headers.get("content-type") };
+    const head = { method, path, contentType: headers.get("content-type"), timeout: headers.get("grpc-timeout") };
     const framed = new FramedStream(this, stream);
     const grpc = openGrpcStream(head, this.#certificate, framed, this.#shared.streamOptions);
     if (grpc === undefined) return undefined;

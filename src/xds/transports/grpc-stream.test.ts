@@ -16,6 +16,7 @@ const HEAD = {
   method: "POST",
   path: "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
   contentType: "application/grpc",
+  timeout: undefined,
 };
 const ignore = () => undefined;
 

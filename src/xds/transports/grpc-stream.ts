@@ -5,6 +5,7 @@ import { requestExcess } from "../codec/repeated-fields.ts";
 import type { StreamInfo } from "../observer.ts";
 import type { AcceptStream, EndCode, StreamHandler, StreamTransport, TransportLimits } from "../transport.ts";
 import { type FindExcess, GrpcFrameError, GrpcFrameReader } from "./grpc-frames.ts";
+import { readTimeout } from "./grpc-timeout.ts";
 import { RequestBudget } from "./request-budget.ts";
 
 /** Names in lower case, pseudo-headers first. */
@@ -19,7 +20,7 @@ export interface GrpcCarrier {
   respondAlone(headers: Headers): void;
   /** False: enough is under way; `drained` is due when there is room again. */
   write(bytes: Buffer): boolean;
-  /** As that of a `ToldStream`. */
+  /** As that of a `PrefetchedStream`. */
   approach?(): number;
   /** Ends the response after what was written. */
   trailers(headers: Headers): void;
@@ -35,6 +36,8 @@ export interface GrpcRequestHead {
   readonly method: string | undefined;
   readonly path: string | undefined;
   readonly contentType: string | undefined;
+  /** `grpc-timeout`. */
+  readonly timeout: string | undefined;
 }
 
 export interface GrpcStreamOptions {
@@ -93,6 +96,10 @@ const RESPONSE_HEADERS: Headers = [
   [":status", "200"],
   ["content-type", "application/grpc"],
 ];
+/** What a client is told whose message was compressed (Compression of gRPC). */
+const TAKEN_ENCODINGS: Headers = [["grpc-accept-encoding", "identity"]];
+/** Timers know no longer times; streams do not live so long. */
+const DEADLINE_MAX_MS = 2 ** 31 - 1;
 /** How long a stream that was ended may take to hear of it; a peer that reads nothing must not hold it for longer. */
 const END_MS = 5_000;
 
@@ -122,8 +129,13 @@ export function openGrpcStream(
     carrier.respondAlone([...RESPONSE_HEADERS, ...statusHeaders("UNIMPLEMENTED", "the method is not served here")]);
     return undefined;
   }
+  const timeoutMs = readTimeout(head.timeout);
+  if (timeoutMs === undefined) {
+    carrier.respondAlone([...RESPONSE_HEADERS, ...statusHeaders("INTERNAL", "grpc-timeout is malformed")]);
+    return undefined;
+  }
   const stream = new GrpcStream(carrier, options);
-  stream.open(protocol, certificate);
+  stream.open(protocol, certificate, timeoutMs);
   return stream;
 }
 
@@ -143,6 +155,7 @@ export class GrpcStream implements StreamTransport {
   #hasEnded = false;
   #isResting = false;
   #cancelTimer: (() => void) | undefined;
+  #cancelDeadline: (() => void) | undefined;
 
   constructor(carrier: GrpcCarrier, options: GrpcStreamOptions) {
     this.#carrier = carrier;
@@ -156,8 +169,14 @@ export class GrpcStream implements StreamTransport {
     this.#reader = new GrpcFrameReader(options.requestBytesMax, onMessage, options.findExcess);
   }
 
-  open(protocol: StreamInfo["protocol"], certificate: ClientCertificate): void {
+  /** The client wants to hear nothing more after `timeoutMs`. */
+  open(protocol: StreamInfo["protocol"], certificate: ClientCertificate, timeoutMs: number): void {
     this.#handler = this.#options.accept(protocol, certificate, this);
+    if (timeoutMs > DEADLINE_MAX_MS || this.#isOver()) return;
+    this.#cancelDeadline = this.#options.clock.after(timeoutMs, () => {
+      this.end("DEADLINE_EXCEEDED", "the time that the client gave its call is over");
+      this.#handler?.closed();
+    });
   }
 
   /** Bytes of the request. */
@@ -187,6 +206,7 @@ export class GrpcStream implements StreamTransport {
   /** The stream is gone, however it ended. */
   closed(): void {
     this.#cancelTimer?.();
+    this.#cancelDeadline?.();
     this.#endRest();
     this.#reader.stop();
     if (this.#hasEnded) return;
@@ -218,11 +238,15 @@ export class GrpcStream implements StreamTransport {
     else if (FAULTS.has(code)) this.#carrier.conduct.broke(`gRPC: ${code}`);
     this.#reader.stop();
     this.#cancelTimer?.();
+    this.#cancelDeadline?.();
     this.#endRest();
     this.#cancelTimer = this.#options.clock.after(END_MS, () => this.#carrier.abandon());
     const status = statusHeaders(code, message);
     if (this.#hasResponded) this.#carrier.trailers(status);
-    else this.#carrier.respondAlone([...RESPONSE_HEADERS, ...status]);
+    else {
+      const encodings = code === "UNIMPLEMENTED" ? TAKEN_ENCODINGS : [];
+      this.#carrier.respondAlone([...RESPONSE_HEADERS, ...encodings, ...status]);
+    }
   }
 
   /** What was received is at fault. */

@@ -84,7 +84,12 @@ function serveSession(
     connection.openStreams++;
     http2.on("error", () => undefined);
     http2.once("close", () => connection.openStreams--);
-    const head = { method: headers[":method"], path: headers[":path"], contentType: headers["content-type"] };
+    const head = {
+      method: headers[":method"],
+      path: headers[":path"],
+      contentType: headers["content-type"],
+      timeout: headers["grpc-timeout"]?.toString(),
+    };
     const stream = openGrpcStream(head, certificate, carrierOver(http2, conduct), streamOptions);
     if (stream === undefined) {
       http2.resume();
