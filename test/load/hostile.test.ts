@@ -16,6 +16,9 @@ const SESSIONS = 300;
 const FREE_MAX = SESSIONS / 3;
 /** Handshakes for all who are held back. */
 const SHARE_PER_SECOND = 4;
+/** What one that waits may keep: 8 KiB of what it has said at the most, and its socket. */
+const QUEUED_BYTES_MAX = 12 * 1024;
+const PATIENCE_MS = 10_000;
 /** What is left of 334 sessions, with the caches that the honest changes meanwhile filled. */
 const HEAP_GROWTH_MAX_BYTES = 8 * 2 ** 20;
 /** What allocators keep of it. */
@@ -40,7 +43,7 @@ test("hundreds of hostile sessions from few addresses are held back, and neither
   const close: (() => unknown)[] = [];
   try {
     const from = Array.from({ length: 5 }, (_, n) => `127.1.0.${n + 1}`);
-    const { mesh, target, attacker, honest } = await takePlaces({}, close, from);
+    const { mesh, target, attacker, honest, probe } = await takePlaces({}, close, from);
     const { plane, fleet } = mesh;
     const attack = { count: 4 * SESSIONS, before: 0, atOnce: 4 * SESSIONS, perSecond: 150, lingerMs: 100, seed: 1 };
     // It goes on until its process is ended.
@@ -61,10 +64,20 @@ test("hundreds of hostile sessions from few addresses are held back, and neither
     const shareMax = SHARE_PER_SECOND * ((performance.now() - startedAt) / 1000);
     expect(counts.began, `${counts.heldBack} held back`).toBeLessThan(FREE_MAX + shareMax);
 
+    const heap = await probe.heapAfterCollection();
+    const queued = await plane.metric("osm_xds_handshakes_queued");
+    expect(queued, "what is kept is counted of many").toBeGreaterThan(SESSIONS / 4);
+    expect(await plane.metric("osm_xds_addresses_held_back")).toBeLessThanOrEqual(from.length);
+
     await servedAt("127.2.0.1", target);
     expect(await plane.metric("osm_xds_handshakes_held_back"), "still attacked").toBeGreaterThan(0);
     expect((await fleet.counts()).errors).toEqual({});
     expect(await plane.metric("osm_proxy_connect_count")).toBeGreaterThanOrEqual(honest.length);
+
+    attacker.close();
+    await until(async () => (await plane.metric("osm_xds_handshakes_queued")) === 0);
+    const heapPerQueued = (heap - (await probe.heapAfterCollection())) / queued;
+    expect(heapPerQueued, `${queued} waited`).toBeLessThan(QUEUED_BYTES_MAX);
   } finally {
     for (const action of close.reverse()) await action();
   }
@@ -90,6 +103,13 @@ async function servedAt(
     await once(stream, "data");
   } finally {
     client.destroy();
+  }
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const endsAt = performance.now() + PATIENCE_MS;
+  while (!(await condition())) {
+    if (performance.now() > endsAt) throw new Error(`it did not come about within ${PATIENCE_MS} ms`);
   }
 }
 
