@@ -4,7 +4,7 @@
  */
 import { namespaceOf, servicesIn } from "./shape.ts";
 import type { World } from "./world.ts";
-import { SERVICE_PORT, serviceName, TARGET_PORT } from "./world-objects.ts";
+import { SERVICE_PORT, serviceName, TARGET_PORT, WRITE_PATH } from "./world-objects.ts";
 
 export const TYPE_URL = {
   cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
@@ -20,16 +20,23 @@ export const INBOUND_LISTENER = "inbound-listener";
 export const OUTBOUND_LISTENER = "outbound-listener";
 export const PASSTHROUGH_CLUSTER = "passthrough-outbound";
 
+/** The weight of a cluster to which a route sends everything. */
+export const UNDIVIDED = 1;
+
 /** All that a proxy of one service has to have; names in ascending order. */
 export interface Expectation {
   /** By type URL. */
   readonly names: Readonly<Record<string, readonly string[]>>;
-  /** Addresses of each endpoint resource, in ascending order. */
+  /** Addresses with ports of each endpoint resource, in ascending order. */
   readonly endpoints: ReadonlyMap<string, readonly string[]>;
-  /** Weights by cluster of each outbound route that is split. */
-  readonly splits: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** Of each cluster that it may call: names that its servers' certificates may carry, in ascending order. */
+  readonly peers: ReadonlyMap<string, readonly string[]>;
+  /** Weights by cluster of each outbound route. */
+  readonly weights: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** Who may call, in ascending order; undefined: anybody. */
   readonly principals: readonly string[] | undefined;
+  /** Path expressions of its inbound routes, in ascending order; undefined: any path. */
+  readonly paths: readonly string[] | undefined;
 }
 
 export function clusterOf(world: World, service: number): string {
@@ -58,17 +65,12 @@ export function seersOfRoute(world: World, service: number): readonly number[] {
 /** Works out expectations of one state of the world; each service once. */
 export function expectations(world: World): (service: number) => Expectation {
   const called = calledBy(world);
-  const addresses = Array.from({ length: world.services }, (_, service) =>
-    world
-      .podsOf(service)
-      .map(({ address }) => address)
-      .sort(),
-  );
+  const destinations = Array.from({ length: world.services }, (_, service) => destination(world, service));
   const known = new Map<number, Expectation>();
   return (service) => {
     const before = known.get(service);
     if (before !== undefined) return before;
-    const expectation = expect(world, { service, called: called[service] ?? new Set(), addresses });
+    const expectation = expect(world, { service, called: called[service] ?? new Set(), destinations });
     known.set(service, expectation);
     return expectation;
   };
@@ -78,10 +80,33 @@ interface Place {
   readonly service: number;
   /** Services that policy lets this one call. */
   readonly called: ReadonlySet<number>;
-  readonly addresses: readonly (readonly string[])[];
+  readonly destinations: readonly Destination[];
 }
 
-function expect(world: World, { service, called, addresses }: Place): Expectation {
+/** A service as all that may call it see it: made once, since a thousand services may each see a thousand. */
+interface Destination {
+  readonly cluster: string;
+  readonly addresses: readonly string[];
+  readonly peers: readonly string[];
+  readonly route: string;
+  readonly weights: ReadonlyMap<string, number>;
+}
+
+function destination(world: World, service: number): Destination {
+  const backends = world.splits.get(service) ?? [{ service, weight: UNDIVIDED }];
+  return {
+    cluster: clusterOf(world, service),
+    addresses: world
+      .podsOf(service)
+      .map(({ address }) => `${address}:${TARGET_PORT}`)
+      .sort(),
+    peers: [world.principal(world.account(service))],
+    route: outboundRouteOf(world, service),
+    weights: new Map(backends.map((backend) => [clusterOf(world, backend.service), backend.weight])),
+  };
+}
+
+function expect(world: World, { service, called, destinations }: Place): Expectation {
   const routed = new Set(called);
   for (const [apex, backends] of world.splits) {
     if (backends.some((backend) => called.has(backend.service))) routed.add(apex);
@@ -92,20 +117,19 @@ function expect(world: World, { service, called, addresses }: Place): Expectatio
   for (const [apex, backends] of world.splits) {
     if (backends.some((backend) => backend.service === service)) locals.add(apex);
   }
-  const clusters = [...visible].map((each) => clusterOf(world, each)).sort();
+  const of = (services: Iterable<number>) => [...services].flatMap((each) => destinations[each] ?? []);
+  const clusters = of(visible)
+    .map(({ cluster }) => cluster)
+    .sort();
+  const reachable = new Set(of(called));
   const endpoints = new Map(
-    [...visible].map((each) => [clusterOf(world, each), called.has(each) ? (addresses[each] ?? []) : []]),
+    of(visible).map((each) => [each.cluster, reachable.has(each) ? each.addresses : []] as const),
   );
-  const splits = new Map<string, ReadonlyMap<string, number>>();
-  for (const apex of routed) {
-    const backends = world.splits.get(apex);
-    if (backends === undefined) continue;
-    const weights = backends.map(({ service: each, weight }): [string, number] => [clusterOf(world, each), weight]);
-    splits.set(outboundRouteOf(world, apex), new Map(weights));
-  }
   const further = world.furtherSources.get(service);
   const passesOut = world.settings.get("spec.traffic.enableEgress") === true;
   const accounts = (world.callers[service] ?? []).map((caller) => world.account(caller));
+  if (further !== undefined) accounts.push(further);
+  const readPath = `${world.pathOf(service)}/.*`;
   return {
     names: {
       [TYPE_URL.cluster]: [
@@ -115,14 +139,15 @@ function expect(world: World, { service, called, addresses }: Place): Expectatio
       ].sort(),
       [TYPE_URL.endpoints]: clusters,
       [TYPE_URL.listener]: [...(routed.size > 0 || passesOut ? [OUTBOUND_LISTENER] : []), INBOUND_LISTENER].sort(),
-      [TYPE_URL.route]: [INBOUND_ROUTE, ...[...routed].map((each) => outboundRouteOf(world, each))].sort(),
+      [TYPE_URL.route]: [INBOUND_ROUTE, ...of(routed).map(({ route }) => route)].sort(),
       [TYPE_URL.secret]: ["root-cert", LEAF_SECRET],
     },
     endpoints,
-    splits,
-    principals: world.isPermissive
-      ? undefined
-      : [...accounts, ...(further === undefined ? [] : [further])].map((each) => world.principal(each)).sort(),
+    peers: new Map(of(called).map(({ cluster, peers }) => [cluster, peers])),
+    weights: new Map(of(routed).map(({ route, weights }) => [route, weights])),
+    principals: world.isPermissive ? undefined : accounts.map((each) => world.principal(each)).sort(),
+    // Without a policy there are no routes.
+    paths: world.isPermissive ? undefined : accounts.length === 0 ? [] : [readPath, WRITE_PATH].sort(),
   };
 }
 

@@ -1,7 +1,7 @@
 import { printable } from "../lib/mod.ts";
 import { counted } from "./counted.ts";
 import type { FleetCounts, ProxyTable } from "./fleet-api.ts";
-import { addressesOf, principalsOf, weightsOf } from "./oracle-content.ts";
+import { addressesOf, pathsOf, peersOf, principalsOf, weightsOf } from "./oracle-content.ts";
 import { type Expectation, INBOUND_ROUTE, TYPE_URL } from "./oracle-expectation.ts";
 
 /** What was compared, and what differs. */
@@ -59,8 +59,9 @@ export interface Expected {
 type Fetch = (proxyId: number, typeUrl: string, name: string) => Promise<Uint8Array | undefined>;
 
 /**
- * Compares each table with what is expected of its proxy: names of every type, addresses of every endpoint resource, weights
- * of every split, callers that are let in. Gives how many different resources were read.
+ * Compares each table with what is expected of its proxy: names of every type, addresses and ports of every endpoint
+ * resource, whose certificates clusters accept, where every outbound route leads and with which weights, callers and paths
+ * that are let in. Gives how many different resources were read.
  */
 export async function compareTables(
   tables: readonly ProxyTable[],
@@ -116,7 +117,12 @@ async function compareContents(
     const extra = actual.filter((each) => !wanted.includes(each));
     differences.add(`${name}: endpoints of ${cluster}: missing ${some(absent)}, too many ${some(extra)}`);
   }
-  for (const [route, wanted] of expectation.splits) {
+  for (const [cluster, wanted] of expectation.peers) {
+    const actual = await contents.read(table, TYPE_URL.cluster, cluster, peersOf);
+    if (actual === undefined || sameList(actual, wanted)) continue;
+    differences.add(`${name}: cluster ${cluster} trusts ${some(actual)} instead of ${some(wanted)}`);
+  }
+  for (const [route, wanted] of expectation.weights) {
     const actual = await contents.read(table, TYPE_URL.route, route, weightsOf);
     if (actual === undefined) continue;
     const isSame =
@@ -124,15 +130,16 @@ async function compareContents(
     if (!isSame)
       differences.add(`${name}: weights of ${route}: ${shownWeights(actual)} instead of ${shownWeights(wanted)}`);
   }
-  const actual = await contents.read(table, TYPE_URL.route, INBOUND_ROUTE, (bytes) => ({ names: principalsOf(bytes) }));
+  const rules = (bytes: Uint8Array) => ({ callers: principalsOf(bytes), paths: pathsOf(bytes) });
+  const actual = await contents.read(table, TYPE_URL.route, INBOUND_ROUTE, rules);
   if (actual === undefined) return;
-  const { principals: wanted } = expectation;
-  if (wanted === undefined || actual.names === undefined) {
-    if (wanted !== actual.names)
-      differences.add(`${name}: lets in ${shownNames(actual.names)} instead of ${shownNames(wanted)}`);
-  } else if (!sameList(actual.names, wanted)) {
-    differences.add(`${name}: lets in ${shownNames(actual.names)} instead of ${shownNames(wanted)}`);
-  }
+  const { principals, paths } = expectation;
+  if (!sameRule(actual.callers, principals))
+    differences.add(
+      `${name}: lets in ${shownRule(actual.callers, "everybody")} instead of ${shownRule(principals, "everybody")}`,
+    );
+  if (!sameRule(actual.paths, paths))
+    differences.add(`${name}: takes ${shownRule(actual.paths, "any path")} instead of ${shownRule(paths, "any path")}`);
 }
 
 /** Reads each different content of a resource once. */
@@ -257,8 +264,13 @@ function some(names: readonly string[]): string {
   return names.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-function shownNames(names: readonly string[] | undefined): string {
-  return names === undefined ? "everybody" : names.length === 0 ? "nobody" : some(names);
+/** Undefined: whatever there is. */
+function sameRule(left: readonly string[] | undefined, right: readonly string[] | undefined): boolean {
+  return left === undefined || right === undefined ? left === right : sameList(left, right);
+}
+
+function shownRule(names: readonly string[] | undefined, all: string): string {
+  return names === undefined ? all : some(names);
 }
 
 function shownWeights(weights: ReadonlyMap<string, number>): string {

@@ -172,6 +172,9 @@ export function sliceObject(namespace: string, service: number, n: number, pods:
   };
 }
 
+/** Path of writing requests. */
+export const WRITE_PATH = "/items";
+
 /** `path`: what reading requests begin with. */
 export function routeGroupObject(namespace: string, service: number, path: string): KubeObject {
   return {
@@ -181,7 +184,7 @@ export function routeGroupObject(namespace: string, service: number, path: strin
     spec: {
       matches: [
         { name: "read", pathRegex: `${path}/.*`, methods: ["GET"] },
-        { name: "write", pathRegex: "/items", methods: ["POST"], headers: [{ "x-client": ".+" }] },
+        { name: "write", pathRegex: WRITE_PATH, methods: ["POST"], headers: [{ "x-client": ".+" }] },
       ],
     },
   };

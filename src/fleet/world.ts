@@ -119,6 +119,11 @@ export class World {
     return { namespace: this.namespace(service), name: serviceName(service) };
   }
 
+  /** What reading requests to a service begin with. */
+  pathOf(service: number): string {
+    return this.paths.get(service) ?? FIRST_PATH;
+  }
+
   /** What the certificate of a workload names, as policies compare it. */
   principal({ namespace, name }: AccountName): string {
     return `${name}.${namespace}.${TRUST_DOMAIN}`;
@@ -221,7 +226,7 @@ export class World {
         return [trafficTargetObject(this.namespace(n), n, further === undefined ? sources : [...sources, further])];
       }
       case "routes":
-        return [routeGroupObject(this.namespace(n), n, this.paths.get(n) ?? FIRST_PATH)];
+        return [routeGroupObject(this.namespace(n), n, this.pathOf(n))];
       case "split":
         return [trafficSplitObject(this.namespace(n), n, this.splits.get(n) ?? [])];
       default:

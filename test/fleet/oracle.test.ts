@@ -19,9 +19,11 @@ import {
   seersOfRoute,
 } from "../../src/fleet/oracle-expectation.ts";
 
+const { Cluster } = envoy.config.cluster.v3;
 const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
 const { RouteConfiguration } = envoy.config.route.v3;
 const { RBACPerRoute } = envoy.extensions.filters.http.rbac.v3;
+const { UpstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
 
 const shape = {
   services: 4,
@@ -42,12 +44,16 @@ class Sent {
       for (const name of names) this.contents.set(`${typeUrl} ${name}`, new TextEncoder().encode(name));
     }
     for (const [name, addresses] of expectation.endpoints) this.setEndpoints(name, addresses);
-    for (const [name, weights] of expectation.splits) this.setWeights(name, weights);
-    this.setPrincipals(expectation.principals);
+    for (const [name, peers] of expectation.peers) this.setPeers(name, peers);
+    for (const [name, weights] of expectation.weights) this.setWeights(name, weights);
+    this.setRules(expectation);
   }
 
   setEndpoints(name: string, addresses: readonly string[]): void {
-    const lbEndpoints = addresses.map((address) => ({ endpoint: { address: { socketAddress: { address } } } }));
+    const lbEndpoints = addresses.map((each) => {
+      const [address = "", port] = each.split(":");
+      return { endpoint: { address: { socketAddress: { address, portValue: Number(port) } } } };
+    });
     this.#set(TYPE_URL.endpoints, name, ClusterLoadAssignment.encode({ endpoints: [{ lbEndpoints }] }).finish());
   }
 
@@ -57,11 +63,19 @@ class Sent {
     this.#set(TYPE_URL.route, name, RouteConfiguration.encode({ virtualHosts: [{ routes }] }).finish());
   }
 
-  setPrincipals(names: readonly string[] | undefined): void {
+  setPeers(name: string, peers: readonly string[]): void {
+    const matchTypedSubjectAltNames = peers.map((exact) => ({ matcher: { exact } }));
+    const combinedValidationContext = { defaultValidationContext: { matchTypedSubjectAltNames } };
+    const value = UpstreamTlsContext.encode({ commonTlsContext: { combinedValidationContext } }).finish();
+    this.#set(TYPE_URL.cluster, name, Cluster.encode({ transportSocket: { typedConfig: { value } } }).finish());
+  }
+
+  setRules({ principals: names, paths }: Pick<Expectation, "principals" | "paths">): void {
     const principals = names?.map((exact) => ({ authenticated: { principalName: { exact } } }));
     const value = RBACPerRoute.encode({ rbac: { rules: { policies: { allowed: { principals } } } } } as never).finish();
     const typedPerFilterConfig = names === undefined ? {} : { "envoy.filters.http.rbac": { value } };
-    const routes = [{ typedPerFilterConfig }];
+    const matches = paths?.map((regex) => ({ safeRegex: { regex } })) ?? [{ prefix: "" }];
+    const routes = matches.map((match) => ({ match, typedPerFilterConfig }));
     this.#set(TYPE_URL.route, INBOUND_ROUTE, RouteConfiguration.encode({ virtualHosts: [{ routes }] }).finish());
   }
 
@@ -90,10 +104,10 @@ function hashOf(bytes: Uint8Array): string {
 
 const CLUSTER = "ns-000/service-00000|8080";
 
-async function judged(change: (sent: Sent) => void): Promise<readonly string[]> {
+async function judged(change: (sent: Sent, expectation: Expectation) => void): Promise<readonly string[]> {
   const expectation = expectations(new World(shape))(0);
   const sent = new Sent(expectation);
-  change(sent);
+  change(sent, expectation);
   const differences = new Differences();
   const fetch = async (_: number, typeUrl: string, name: string) => sent.contents.get(`${typeUrl} ${name}`);
   await compareTables([sent.table(0)], new Map([[0, { name: "pod", expectation }]]), fetch, differences);
@@ -105,12 +119,32 @@ describe("the oracle", () => {
     expect(await judged(() => {})).toEqual([]);
   });
 
-  test.each<[string, (sent: Sent) => void, string]>([
-    ["an endpoint is missing", (sent) => sent.setEndpoints(CLUSTER, ["10.64.0.0"]), "missing 10.64.0.1"],
+  test.each<[string, (sent: Sent, expectation: Expectation) => void, string]>([
+    ["an endpoint is missing", (sent) => sent.setEndpoints(CLUSTER, ["10.64.0.0:8080"]), "missing 10.64.0.1:8080"],
     [
       "an endpoint is left over",
-      (sent) => sent.setEndpoints(CLUSTER, ["10.64.0.0", "10.64.0.1", "10.64.9.9"]),
-      "too many 10.64.9.9",
+      (sent) => sent.setEndpoints(CLUSTER, ["10.64.0.0:8080", "10.64.0.1:8080", "10.64.9.9:8080"]),
+      "too many 10.64.9.9:8080",
+    ],
+    [
+      "an endpoint has another port",
+      (sent) => sent.setEndpoints(CLUSTER, ["10.64.0.0:8080", "10.64.0.1:80"]),
+      "missing 10.64.0.1:8080, too many 10.64.0.1:80",
+    ],
+    [
+      "a cluster trusts somebody else's certificate",
+      (sent) => sent.setPeers(CLUSTER, ["thief.ns-000.cluster.local"]),
+      "trusts thief.ns-000.cluster.local instead of service-00000.ns-000.cluster.local",
+    ],
+    [
+      "a route leads elsewhere",
+      (sent) => sent.setWeights("rds-outbound.ns-001/service-00001.80", new Map([[CLUSTER, 1]])),
+      `weights of rds-outbound.ns-001/service-00001.80: ${CLUSTER}=1 instead of ns-001/service-00001|8080=1`,
+    ],
+    [
+      "the paths are those of before",
+      (sent, { principals }) => sent.setRules({ principals, paths: ["/items", "/old/.*"] }),
+      "takes /items, /old/.* instead of /items, /items/.*",
     ],
     ["a cluster is missing", (sent) => sent.remove(TYPE_URL.cluster, CLUSTER), `has no cluster ${CLUSTER}`],
     [
@@ -123,8 +157,16 @@ describe("the oracle", () => {
       (sent) => sent.setWeights("rds-outbound.ns-000/service-00000.80", new Map([[CLUSTER, 1]])),
       `weights of rds-outbound.ns-000/service-00000.80: ${CLUSTER}=1 instead of`,
     ],
-    ["somebody is let in too many", (sent) => sent.setPrincipals(["thief.ns-000.cluster.local"]), "lets in thief"],
-    ["everybody is let in", (sent) => sent.setPrincipals(undefined), "lets in everybody instead of"],
+    [
+      "somebody is let in too many",
+      (sent, { paths }) => sent.setRules({ principals: ["thief.ns-000.cluster.local"], paths }),
+      "lets in thief",
+    ],
+    [
+      "everybody is let in",
+      (sent, { paths }) => sent.setRules({ principals: undefined, paths }),
+      "lets in everybody instead of",
+    ],
   ])("says what differs when %s", async (_, change, words) => {
     const found = await judged(change);
     expect(found).toHaveLength(1);
@@ -173,7 +215,7 @@ describe("the oracle", () => {
     const expectation = expectations(new World(shape))(0);
     const grown = new Sent(expectation);
     const fresh = new Sent(expectation);
-    fresh.setEndpoints(CLUSTER, ["10.64.0.0"]);
+    fresh.setEndpoints(CLUSTER, ["10.64.0.0:8080"]);
     const differences = new Differences();
     compareFresh([grown.table(0)], [fresh.table(0)], () => "pod", differences);
     expect(differences.sentences()).toEqual([`pod: a fresh client of this pod has other endpoints: ${CLUSTER}`]);
@@ -199,7 +241,7 @@ describe("the oracle", () => {
 describe("what a proxy has to have", () => {
   test("is in SMI mode what its service account may call, and the splits of that", () => {
     const world = new World(shape);
-    const { names, endpoints, principals, splits } = expectations(world)(1);
+    const { names, endpoints, principals, weights, peers } = expectations(world)(1);
     // Services 0 and 1 call each other; 0 is split between itself and 2, which 1 may not call.
     expect(names[TYPE_URL.endpoints]).toEqual([
       "ns-000/service-00000|8080",
@@ -208,7 +250,9 @@ describe("what a proxy has to have", () => {
     ]);
     expect(endpoints.get("ns-000/service-00002|8080")).toEqual([]);
     expect(principals).toEqual(["service-00000.ns-000.cluster.local", "service-00001.ns-001.cluster.local"]);
-    expect([...splits.keys()]).toEqual(["rds-outbound.ns-000/service-00000.80"]);
+    expect(weights.get("rds-outbound.ns-000/service-00000.80")?.size).toBe(2);
+    expect(weights.get("rds-outbound.ns-001/service-00001.80")).toEqual(new Map([["ns-001/service-00001|8080", 1]]));
+    expect([...peers.keys()].sort()).toEqual(["ns-000/service-00000|8080", "ns-001/service-00001|8080"]);
   });
 
   test("is in permissive mode everything, and lets everybody in", () => {
@@ -220,7 +264,7 @@ describe("what a proxy has to have", () => {
 
   test("is in permissive mode the services of its namespace alone, where that is its scope, and still lets everybody in", () => {
     const world = new World({ ...shape, mode: "permissive", scope: "namespace" });
-    const { names, endpoints, principals, splits } = expectations(world)(2);
+    const { names, endpoints, principals, weights } = expectations(world)(2);
     const own = ["ns-000/service-00000|8080", "ns-000/service-00002|8080"];
     expect(names[TYPE_URL.endpoints]).toEqual(own);
     expect(names[TYPE_URL.cluster]).toEqual([own[0], `${own[0]}|local`, own[1], `${own[1]}|local`]);
@@ -229,8 +273,8 @@ describe("what a proxy has to have", () => {
       "rds-outbound.ns-000/service-00000.80",
       "rds-outbound.ns-000/service-00002.80",
     ]);
-    expect(endpoints.get(own[1] ?? "")).toEqual(["10.64.0.4", "10.64.0.5"]);
-    expect([...splits.keys()]).toEqual(["rds-outbound.ns-000/service-00000.80"]);
+    expect(endpoints.get(own[1] ?? "")).toEqual(["10.64.0.4:8080", "10.64.0.5:8080"]);
+    expect([...weights.keys()]).toEqual(names[TYPE_URL.route]?.slice(1));
     expect(principals).toBeUndefined();
   });
 
