@@ -42,8 +42,6 @@ export interface Http2ConnectionOptions {
 
 /** The server's side of one HTTP/2 connection, without the socket. */
 export interface Http2Connection {
-  /** Reads what `receive` reads of a connection that is at rest, as that of a stream does. */
-  approach(): number;
   /**
    * Takes what the peer has sent, cut anywhere. Calls the handlers, and `write`. Whatever the bytes are, it does not throw,
    * keeps 32 KiB of them at most, and works in proportion to them. Does nothing after an error or `close`.

@@ -61,11 +61,6 @@ class ServerConnection implements Http2Connection, FrameSink {
     this.#streams = new StreamTable(limits.streamWindowBytes);
   }
 
-  approach(): number {
-    const streams = this.#streams.lastId + this.#headers.openStreamId;
-    return streams + this.#receiveWindow.taken + Number(this.#reader.isWithinFrame);
-  }
-
   get streamCount(): number {
     return this.#streams.size;
   }

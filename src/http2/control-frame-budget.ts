@@ -38,10 +38,6 @@ export class ControlFrameBudget {
     return this.#left >= 0 || this.#refill();
   }
 
-  get left(): number {
-    return this.#left;
-  }
-
   /** A message went out whole. */
   earnByMessage(bytes: number): void {
     this.#left = Math.min(this.#rate.burst, this.#left + CREDIT_OF_DATA * Math.ceil(bytes / FRAME_PAYLOAD_BYTES_MAX));

@@ -24,10 +24,6 @@ export class FrameReader {
     this.#sink = sink;
   }
 
-  get isWithinFrame(): boolean {
-    return this.#kept !== undefined;
-  }
-
   read(chunk: Uint8Array, from: number): void {
     let at = from;
     if (this.#kept) {

@@ -10,10 +10,6 @@ export class ReceiveWindow {
     this.#announceAt = bytes / 2;
   }
 
-  get taken(): number {
-    return this.#taken;
-  }
-
   /** Takes note of what came; what to announce now: 0 until half of the window is used, so that small messages cost none. */
   take(bytes: number): number {
     this.#taken += bytes;

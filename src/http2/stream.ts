@@ -27,8 +27,6 @@ export interface Http2Stream {
    * not take now is kept by reference; false then, until `drained`. Who goes on in spite of it makes the queue longer.
    */
   sendData(bytes: Uint8Array): boolean;
-  /** Reads what sending and receiving DATA reads, and makes some number of it: for who is about to do it on many connections. */
-  approach(): number;
   /**
    * Ends the stream after all that was sent: with trailers, or, before `respond`, with headers alone. A client that has
    * not ended its side is told to stop (RST_STREAM with NO_ERROR).
@@ -68,11 +66,6 @@ export class ServerStream implements Http2Stream {
     this.sendWindow = output.settings.initialWindowBytes;
     this.#output = output;
     this.#onOver = onOver;
-  }
-
-  approach(): number {
-    const { window, budget } = this.#output;
-    return this.sendWindow + window + budget.left + this.receiveWindow.taken;
   }
 
   respond(headers: HeaderList): void {

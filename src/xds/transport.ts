@@ -23,8 +23,6 @@ export interface StreamTransport {
    * the handler's `drained` will say when there is room again.
    */
   send(prefixed: Buffer): boolean;
-  /** As that of a `ToldStream`. */
-  approach?(): number;
   /** The client has acknowledged or refused a response: it speaks xDS, and its connection is worth having. Once for each stream. */
   proven(): void;
   /**

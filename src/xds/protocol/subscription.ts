@@ -99,7 +99,7 @@ export function newSubscription(typeUrl: string, isFresh: boolean): Subscription
   };
 }
 
-/** As `approach` of a stream. */
-export function approachSubscription({ pending, names, lastSerial, outstanding }: Subscription): number {
+/** As `prefetch` of a stream. */
+export function prefetchSubscription({ pending, names, lastSerial, outstanding }: Subscription): number {
   return pending.size + names.size + lastSerial + Number(outstanding?.hasNew);
 }

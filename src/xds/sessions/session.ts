@@ -10,14 +10,14 @@ import {
   type StreamState,
   subscriptionOf,
 } from "../protocol/stream-state.ts";
-import { approachSubscription } from "../protocol/subscription.ts";
+import { prefetchSubscription } from "../protocol/subscription.ts";
 import { type Peer, type ResourceTable, type TableSubscription, TYPE_URLS, type TypeUrl } from "../resource.ts";
 import type { EndCode, StreamHandler, StreamTransport } from "../transport.ts";
 import { DeferredRequests } from "./deferred-requests.ts";
 import type { Dirtyable } from "./dirty-queue.ts";
 import { findInFlight, type InFlight, withoutInFlight } from "./in-flight.ts";
+import type { PrefetchedStream, PrefetchGroup } from "./prefetch.ts";
 import type { ServicesOf, SessionOptions } from "./session-services.ts";
-import type { ToldStream, ToldTogether } from "./told-together.ts";
 import type { RefusedReason } from "./xds-metrics.ts";
 
 export type SessionServices = ServicesOf<Session>;
@@ -31,12 +31,12 @@ const nothing = () => undefined;
  * There are thousands of these: what they have in common is in one `services`, and the session itself is the
  * {@link StreamInfo} that observers are given.
  */
-export class Session implements StreamHandler, StreamInfo, Dirtyable, ToldStream {
+export class Session implements StreamHandler, StreamInfo, Dirtyable, PrefetchedStream {
   readonly slot: number;
   readonly peer: Peer;
   readonly protocol: StreamInfo["protocol"];
   isDirty = false;
-  together: ToldTogether | undefined;
+  prefetchedWith: PrefetchGroup | undefined;
   readonly #services: SessionServices;
   readonly #transport: StreamTransport;
   readonly #stream: StreamState;
@@ -85,11 +85,11 @@ export class Session implements StreamHandler, StreamInfo, Dirtyable, ToldStream
     });
   }
 
-  approach(): number {
+  prefetch(): number {
     if (this.#isOver || this.#table === undefined) return 0;
     const endpoints = subscriptionOf(this.#stream, TYPE_URLS.endpoints);
     const own = (this.#inFlight?.sentAt ?? 0) + Number(this.memory.isEmpty());
-    return own + (endpoints === undefined ? 0 : approachSubscription(endpoints)) + (this.#transport.approach?.() ?? 0);
+    return own + (endpoints === undefined ? 0 : prefetchSubscription(endpoints));
   }
 
   /** Takes over the newest table, if there is another one. */
@@ -102,7 +102,7 @@ export class Session implements StreamHandler, StreamInfo, Dirtyable, ToldStream
   }
 
   receive(bytes: Uint8Array): void {
-    if (this.together !== undefined) this.#answered(this.together);
+    if (this.prefetchedWith !== undefined) this.#answered(this.prefetchedWith);
     if (this.#isOver) return;
     const request = this.#read(bytes);
     if (request === undefined) return;
@@ -122,9 +122,9 @@ export class Session implements StreamHandler, StreamInfo, Dirtyable, ToldStream
     if (this.#deferred !== undefined) this.#services.turn.defer(this);
   }
 
-  #answered(together: ToldTogether): void {
-    this.together = undefined;
-    together.answered();
+  #answered(group: PrefetchGroup): void {
+    this.prefetchedWith = undefined;
+    group.answered();
   }
 
   #defer(request: Request, size: number): boolean {
@@ -163,8 +163,8 @@ export class Session implements StreamHandler, StreamInfo, Dirtyable, ToldStream
     this.#queue = undefined;
     this.#inFlight = undefined;
     this.#deferred = undefined;
-    this.together?.dissolve();
-    this.together = undefined;
+    this.prefetchedWith?.dissolve();
+    this.prefetchedWith = undefined;
     const tables = this.#tables;
     if (tables !== undefined) {
       this.#services.metrics.connected(-1);
@@ -301,19 +301,15 @@ export class Session implements StreamHandler, StreamInfo, Dirtyable, ToldStream
     observe.nacked(this, { delivery, names, message });
   }
 
+  /** We are wrong: what goes wrong on one stream ends that stream alone. */
   #guard(action: () => void): void {
     try {
       action();
     } catch (error) {
-      this.broke(error);
+      const { namespace, pod } = this.peer;
+      const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#services.log.error("a stream failed", { namespace, pod, cause });
+      this.end("INTERNAL", "the server failed on this stream");
     }
-  }
-
-  /** We are wrong: what goes wrong on one stream ends that stream alone. */
-  broke(error: unknown): void {
-    const { namespace, pod } = this.peer;
-    const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#services.log.error("a stream failed", { namespace, pod, cause });
-    this.end("INTERNAL", "the server failed on this stream");
   }
 }

@@ -9,7 +9,7 @@ import { type ResourceTable, TYPE_URLS } from "../resource.ts";
 import { openSessions, type SessionsOptions } from "./sessions.ts";
 import { xdsMetrics } from "./xds-metrics.ts";
 
-const { DeltaDiscoveryRequest, DeltaDiscoveryResponse } = envoy.service.discovery.v3;
+const { DeltaDiscoveryRequest } = envoy.service.discovery.v3;
 const ignore = () => undefined;
 const OBSERVER: SessionsOptions["observe"] = {
   connected: ignore,
@@ -157,44 +157,6 @@ test("a proxy for which the server has no room is told so, and not blamed for it
     ["RESOURCE_EXHAUSTED", true],
     ["UNAUTHENTICATED", false],
   ]);
-});
-
-test("a stream that cannot be read ahead ends alone, and those that are told with it are told", async () => {
-  const changes: (() => void)[] = [];
-  let table: ResourceTable = { generation: 1, get: ignore, names: () => new Set() };
-  const events: string[] = [];
-  let nonce = "";
-  const sessions = sessionsWith({
-    tables: {
-      subscribe(_peer, onChange) {
-        changes.push(onChange);
-        return { current: () => table, close: ignore };
-      },
-    },
-  });
-  for (const [n, name] of ["a", "b", "c"].entries()) {
-    const stream = sessions.open("delta", CERTIFICATE, {
-      send(prefixed) {
-        events.push(`${name} is sent`);
-        nonce = DeltaDiscoveryResponse.decode(prefixed.subarray(5)).nonce ?? "";
-        return true;
-      },
-      proven: ignore,
-      approach() {
-        if (name === "b") throw new Error("no handle");
-        return 0;
-      },
-      end: (code) => void events.push(`${name} ends: ${code}`),
-    });
-    const say = (request: object) => stream?.receive(Buffer.from(DeltaDiscoveryRequest.encode(request).finish()));
-    say({ node: { id: String(n + 1) }, typeUrl: TYPE_URLS.cluster });
-    say({ typeUrl: TYPE_URLS.cluster, responseNonce: nonce });
-  }
-  events.length = 0;
-  table = tableOf(1);
-  for (const change of changes) change();
-  await nextTurn();
-  expect(events).toEqual(["b ends: INTERNAL", "a is sent", "c is sent"]);
 });
 
 test("a server that stops ends thousands of streams without stopping everything else, and takes none in meanwhile", async () => {

@@ -12,8 +12,8 @@ import { tableDifference } from "../protocol/table-difference.ts";
 import type { Peer, TableSource } from "../resource.ts";
 import type { AcceptStream, EndCode, StreamTransport } from "../transport.ts";
 import { fanOut } from "./fan-out.ts";
+import { prefetchTogether } from "./prefetch.ts";
 import { Session, type SessionServices } from "./session.ts";
-import { tellTogether } from "./told-together.ts";
 import { type TurnBudget, turnBudget } from "./turn-budget.ts";
 import type { RefusedReason, XdsMetrics } from "./xds-metrics.ts";
 
@@ -69,7 +69,7 @@ export function openSessions(options: SessionsOptions): Sessions {
   const changes = fanOut<Session>({
     later: (action) => void nextTurn().then(action),
     refresh: (session) => session.refresh(),
-    onSlice: tellTogether,
+    onSlice: prefetchTogether,
     monotonic,
     workedMs,
   });

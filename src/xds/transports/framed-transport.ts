@@ -162,10 +162,6 @@ class FramedConnection implements KeptConnection {
     this.#streams = this.#streams.filter((other) => other !== stream);
   }
 
-  approach(): number {
-    return this.#http2.approach() + this.writer.approach();
-  }
-
   /** To be called when the stream has told everybody that it is over. */
   streamIsOver(): void {
     if (this.#isClosing && this.#http2.streamCount === 0) this.#endSoon();
@@ -224,10 +220,6 @@ class FramedStream implements Http2StreamHandler, GrpcCarrier {
 
   respondAlone(headers: Headers): void {
     this.#http2.trailers(headers);
-  }
-
-  approach(): number {
-    return this.#http2.approach() + this.#connection.approach();
   }
 
   write(bytes: Buffer): boolean {

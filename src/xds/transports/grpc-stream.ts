@@ -20,8 +20,6 @@ export interface GrpcCarrier {
   respondAlone(headers: Headers): void;
   /** False: enough is under way; `drained` is due when there is room again. */
   write(bytes: Buffer): boolean;
-  /** As that of a `PrefetchedStream`. */
-  approach?(): number;
   /** Ends the response after what was written. */
   trailers(headers: Headers): void;
   /** Gives up the stream; the peer hears of it. */
@@ -212,10 +210,6 @@ export class GrpcStream implements StreamTransport {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#handler?.closed();
-  }
-
-  approach(): number {
-    return this.#budget.left + Number(this.#reader.isWithinMessage) + (this.#carrier.approach?.() ?? 0);
   }
 
   send(prefixed: Buffer): boolean {

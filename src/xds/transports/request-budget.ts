@@ -26,10 +26,6 @@ export class RequestBudget {
     this.#left -= 1;
   }
 
-  get left(): number {
-    return this.#left;
-  }
-
   sent(): void {
     if (this.#left < BURST) this.#left += 1;
   }

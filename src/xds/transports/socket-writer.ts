@@ -29,12 +29,6 @@ export class WriteTurn {
   };
 }
 
-/** What a write goes through beside public things: only looked at, and left out where a runtime does not have it. */
-type WrittenSocket = TLSSocket & {
-  readonly _handle?: { readonly reading?: boolean } | null;
-  readonly _parent?: { readonly connecting?: boolean } | null;
-};
-
 const NOTHING: Uint8Array[] = [];
 
 /** Gathers what is written to a connection in one turn, and gives it to the socket in pieces. */
@@ -92,19 +86,6 @@ export class SocketWriter {
     this.#first = 0;
     this.#sentOfFirst = 0;
     this.#bytes = 0;
-  }
-
-  /** As that of a `ToldStream`. */
-  approach(): number {
-    const { writable, writableLength, readableLength, _handle: handle, _parent: below } = this.#socket as WrittenSocket;
-    return (
-      this.#bytes +
-      writableLength +
-      readableLength +
-      Number(writable) +
-      Number(handle?.reading) +
-      Number(below?.connecting)
-    );
   }
 
   /** To be called at the end of the turn in which something was written. */
