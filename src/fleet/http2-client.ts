@@ -220,6 +220,10 @@ export class Http2Client {
       else this.#end({ kind: `http-status-${this.#status}`, message: `HTTP status ${this.#status}, no gRPC status` });
     } else if (!/^[12]\d\d$/.test(this.#status)) {
       this.#end({ kind: `http-status-${this.#status}`, message: `HTTP status ${this.#status}` });
+    } else {
+      // What a web server says would be read as a broken gRPC message.
+      const type = headers.get("content-type") ?? "application/grpc";
+      if (!type.startsWith("application/grpc")) throw new PeerError(`no gRPC but ${printableBytes(Buffer.from(type))}`);
     }
   }
 

@@ -171,6 +171,13 @@ describe("a fleet whose server", () => {
     expect(errorExamples[kind]).not.toBe("");
   });
 
+  test("is a web server is told by its content type", async () => {
+    const head = frame(1, 4, 1, [0x88, 0x40, ...literal("content-type"), ...literal("text/html")]);
+    const address = await listen(answering(settings, head, frame(0, 1, 1, Buffer.from("<h1>Welcome</h1>"))));
+    const { errorExamples } = await errorsAt({ address });
+    expect(errorExamples["protocol"]).toBe('no gRPC but "text/html"');
+  });
+
   test("sends a resource that is not of its type ends that stream", async () => {
     const resource = { type_url: CLUSTER, value: Buffer.from([0xff]) };
     const bytes = DeltaDiscoveryResponse.encode({ typeUrl: CLUSTER, nonce: "1", resources: [{ name: "a", resource }] });
