@@ -76,7 +76,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #call: Http2Client;
   readonly #opening: Buffer;
-  #unwritten: Buffer[] = [];
+  readonly #unwritten: Buffer[] = [];
   #isOpen = false;
   #isOver = false;
   #isSilent = false;
@@ -128,9 +128,11 @@ export class Connection {
   flush(): void {
     const unwritten = this.#unwritten;
     if (unwritten.length === 0 || this.#isSilent || this.#isOver) return;
-    this.#unwritten = [];
     const [first] = unwritten;
-    this.#socket.write(unwritten.length === 1 && first !== undefined ? first : Buffer.concat(unwritten));
+    const bytes = unwritten.length === 1 && first !== undefined ? first : Buffer.concat(unwritten);
+    // Left to the garbage collector with all that was in it, an array as old as the connection would keep that for long.
+    unwritten.length = 0;
+    this.#socket.write(bytes);
   }
 
   /** Sends what it has to say to what it has read. */

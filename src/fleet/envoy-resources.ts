@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { ownCopy } from "../lib/mod.ts";
 import {
   EnvelopeError,
   findNonce,
@@ -180,7 +181,7 @@ export class ResourceMemory {
       }
       return known.response;
     }
-    const kept = Buffer.from(bytes);
+    const kept = ownCopy(bytes);
     const raw = protocol === "delta" ? readDeltaResponse(kept) : readSotwResponse(kept);
     const type = typeNumber(raw.typeUrl) ?? -1;
     // What is of another type is nothing to look into.
@@ -215,7 +216,7 @@ export class ResourceMemory {
     const known = this.#resources.get(key);
     if (known !== undefined) return known;
     const mark = createHash("sha256").update(key).digest();
-    const bytes = Buffer.from(value);
+    const bytes = ownCopy(value);
     const resource: Resource = {
       type,
       name,

@@ -1,3 +1,4 @@
+import { ownCopy } from "../lib/mod.ts";
 import { Connection, type Endpoint } from "./connection.ts";
 import type { Answers } from "./connection-answers.ts";
 import type { CredentialContexts } from "./connection-credentials.ts";
@@ -113,7 +114,7 @@ export class Seat {
         flushed: () => this.#flushed(),
         ended: (end) => this.#ended(connection, end),
         session: (ticket) => {
-          if (this.#connection === connection) this.#session = ticket;
+          if (this.#connection === connection) this.#session = ownCopy(ticket);
         },
       },
     });

@@ -1,3 +1,4 @@
+import { ownCopy } from "../lib/mod.ts";
 import { encodeDeltaRequest, encodeSotwRequest, nodeField } from "./envoy-discovery.ts";
 import type { ReadResponse } from "./envoy-resources.ts";
 import type { ResourceTable } from "./envoy-table.ts";
@@ -25,7 +26,9 @@ export const deltaRequests: Requests = {
     let first = table.firstRequest;
     if (first?.names !== names) {
       const versions = [...table.resources.values()].map(({ name, version }) => [name, version] as const);
-      const bytes = encodeDeltaRequest({ typeUrl: typeUrl(type), subscribe: names, initialVersions: versions });
+      const bytes = ownCopy(
+        encodeDeltaRequest({ typeUrl: typeUrl(type), subscribe: names, initialVersions: versions }),
+      );
       first = { names, bytes };
       // The empty table is that of every type.
       if (table.resources.size > 0) table.firstRequest = first;
@@ -48,7 +51,7 @@ export const deltaRequests: Requests = {
     const message = encodeDeltaRequest({ typeUrl: response.typeUrl, nonce });
     const frame = dataFrame(message);
     if (frame === undefined) return dataFrames(message);
-    if (isPlain) response.ack = { nonce, frame };
+    if (isPlain) response.ack = { nonce, frame: ownCopy(frame) };
     return frame;
   },
   refuse(response, nonce, _names, reason) {
