@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -69,9 +69,12 @@ test("a group of commands explains itself", async () => {
 
 test("fleet run reads no pipe, which might never end, and nothing that is far too long", async () => {
   const dir = mkdtempSync(join(tmpdir(), "osm-scenario-"));
+  let writer: ChildProcess | undefined;
   try {
     const pipe = join(dir, "pipe.yaml");
     execFileSync("mkfifo", [pipe]);
+    // Somebody who opens the pipe and closes it: a command that does read comes to an end, with another sentence.
+    writer = spawn("sh", ["-c", ': > "$0"', pipe]);
     expect(await run(["fleet", "run", pipe])).toMatchObject({
       code: 2,
       err: `osm fleet run: the scenario ${pipe} cannot be read: it is no regular file\n`,
@@ -80,6 +83,7 @@ test("fleet run reads no pipe, which might never end, and nothing that is far to
     writeFileSync(long, "#".repeat(1024 * 1024 + 1));
     expect((await run(["fleet", "run", long])).err).toContain("1048577 bytes are more than 1048576");
   } finally {
+    writer?.kill();
     rmSync(dir, { recursive: true });
   }
 });
