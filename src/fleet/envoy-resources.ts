@@ -183,13 +183,24 @@ export class ResourceMemory {
     }
     const kept = ownCopy(bytes);
     const raw = protocol === "delta" ? readDeltaResponse(kept) : readSotwResponse(kept);
-    const type = typeNumber(raw.typeUrl) ?? -1;
-    // What is of another type is nothing to look into.
-    const resources = raw.problem === undefined ? raw.resources.map((each) => this.#intern(type, each)) : [];
-    const response = new ReadResponse(protocol, raw, resources);
+    const response = this.#look(protocol, raw);
     // Secrets are one proxy's own: they would push out what others get as well.
-    if (type !== SECRET) this.#keep(key, { bytes: kept, nonce: { ...range }, nonceText: this.nonce, response });
+    if (response.type !== SECRET)
+      this.#keep(key, { bytes: kept, nonce: { ...range }, nonceText: this.nonce, response });
     return response;
+  }
+
+  /** Into the resources; of what is of another type, or is no resource, Envoy refuses all. */
+  #look(protocol: Protocol, raw: RawResponse): ReadResponse {
+    if (raw.problem !== undefined) return new ReadResponse(protocol, raw, []);
+    try {
+      const type = typeNumber(raw.typeUrl) ?? -1;
+      const resources = raw.resources.map((each) => this.#intern(type, each));
+      return new ReadResponse(protocol, raw, resources);
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+      return new ReadResponse(protocol, { ...raw, problem: error.message }, []);
+    }
   }
 
   #keep(key: string, kept: KeptResponse): void {
