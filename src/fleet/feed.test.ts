@@ -109,6 +109,8 @@ test("a folder with somebody else's manifests is refused, and nothing in it is t
 
 test("a folder that cannot be made is told in a sentence, and not as a fault of ours", () => {
   expect(() => new FolderFeed(join(folder, "own.yaml"))).toThrow(FeedTroubleError);
+  // Below it nothing can be made, and nothing says so: Node's own way of making folders would never return.
+  if (process.platform === "linux") expect(() => new FolderFeed("/proc/osm/mesh")).toThrow(FeedTroubleError);
 });
 
 test("a folder in which a link leads to somebody else's manifests is refused", () => {

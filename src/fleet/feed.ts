@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { makeFolder } from "../platform/mod.ts";
 import {
   drainFlood,
   FeedTroubleError,
@@ -17,6 +18,8 @@ import type { KubeObject } from "./world-objects.ts";
 
 /** Objects in a file of those that do not change. */
 const OBJECTS_PER_FILE = 500;
+/** Of folders, before the umask: as `mkdir` makes them. */
+const FOLDER_MODE = 0o777;
 /** Says that the files beside it may be removed; its name begins with a dot, so that nobody serves it. */
 const MARKER = ".osm-fleet";
 const MARKER_TEXT = "Manifests in this folder are of osm fleet run, and the next run removes them.\n";
@@ -74,10 +77,10 @@ export class FolderFeed {
     this.#place = this.#folder;
     restoreMoved(this.#folder, this.#away, this.#back);
     try {
-      mkdirSync(this.#folder, { recursive: true });
-      mkdirSync(this.#beside, { recursive: true });
+      makeFolder(this.#folder, FOLDER_MODE);
+      makeFolder(this.#beside, FOLDER_MODE);
     } catch (error) {
-      throw new FeedTroubleError(`The scenario's objects cannot be written: ${(error as Error).message}.`);
+      throw new FeedTroubleError(`The folder for the scenario's objects cannot be made: ${(error as Error).message}.`);
     }
   }
 
