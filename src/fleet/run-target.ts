@@ -5,12 +5,14 @@ import { type Clock, type HostPort, parseHostPort } from "../lib/mod.ts";
 import { describeAddress, requestJson } from "../platform/json-request.ts";
 import { removedAtExit } from "./at-exit.ts";
 import { type CredentialSource, OSM_COMMON_NAME, OSM_SERVER_NAME, type Subject } from "./credentials.ts";
+import { missingNames } from "./envoy-table.ts";
 import { FolderFeed } from "./feed.ts";
 import type { Target } from "./fleet-api.ts";
 import type { FigureSource } from "./run-figures.ts";
 import { type ServerProcess, startServer } from "./run-server.ts";
 import type { Scenario } from "./scenario.ts";
 import { scratchFolder } from "./scratch-folder.ts";
+import type { WorldPod } from "./world-objects.ts";
 
 /** How a control plane of this project is started: `[program, ...arguments]` before `serve`. */
 export interface ServeCommand {
@@ -24,6 +26,9 @@ export interface Access {
   readonly credentials: CredentialSource;
 }
 
+/** By what a control plane tells a pod from others. */
+export type PodIdentity = Pick<WorldPod, "namespace" | "name" | "uuid">;
+
 /** The server under test, reached. */
 export interface OpenedTarget {
   readonly target: Target;
@@ -35,8 +40,8 @@ export interface OpenedTarget {
   readonly rotate: () => Promise<void>;
   /** Does something while no replica goes on; just does it where the run has not started them. */
   readonly heldUp: <T>(work: () => T) => T;
-  /** Resolves when the control plane knows so many pods and no more; at once where it cannot be asked. */
-  readonly knows: (pods: number) => Promise<void>;
+  /** Resolves when the control plane knows these pods and no others; at once where it cannot be asked. */
+  readonly knows: (pods: readonly PodIdentity[]) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -115,20 +120,36 @@ export async function openTarget(
 }
 
 /** It is ready long before it has read a folder that was written just now. */
-async function podsKnown(admin: HostPort, pods: number, clock: Clock): Promise<void> {
+async function podsKnown(admin: HostPort, pods: readonly PodIdentity[], clock: Clock): Promise<void> {
+  const written = new Set(pods.map(({ namespace, name, uuid }) => identity(namespace, name, uuid)));
   const untilMs = clock.monotonic() + KNOWN_MS;
   for (;;) {
     const question = { address: admin, method: "GET", path: "/debug/proxies", timeoutMs: ASK_MS } as const;
-    const known = await requestJson(question);
-    if (!Array.isArray(known)) throw noControlPlane(admin, "pods");
-    if (known.length === pods) return;
+    const answer = await requestJson(question);
+    if (!Array.isArray(answer)) throw noControlPlane(admin, "pods");
+    const known = new Set(
+      answer.map((each) => identity(memberOf(each, "namespace"), memberOf(each, "pod"), memberOf(each, "uuid"))),
+    );
+    const [missing, others] = [missingNames(written, known), missingNames(known, written)];
+    if (missing.length + others.length === 0) return;
     if (clock.monotonic() > untilMs) {
-      throw new TargetError(
-        `The control plane knows ${known.length} pods, and target.folder holds ${pods}: does it serve that folder?`,
-      );
+      const found = [
+        ...(missing.length === 0 ? [] : [`does not know ${some(missing)}, of target.folder`]),
+        ...(others.length === 0 ? [] : [`knows ${some(others)}, not of target.folder`]),
+      ];
+      throw new TargetError(`The control plane ${found.join(", and ")}: does it serve that folder?`);
     }
     await new Promise<void>((resolve) => clock.after(KNOWN_LOOK_MS, resolve));
   }
+}
+
+/** Names may come again in another run, a proxy's id only with its pod. */
+function identity(namespace: unknown, name: unknown, uuid: unknown): string {
+  return `${namespace}/${name} (${uuid})`;
+}
+
+function some(pods: readonly string[]): string {
+  return pods.length === 1 ? `pod ${pods[0]}` : `${pods.length} pods, as ${pods[0]}`;
 }
 
 async function ownServers(

@@ -61,7 +61,7 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
   signal.addEventListener("abort", giveUp);
   try {
     opened = await openWithWorld(options, input, world, rehearsed.files);
-    await opened.knows(world.pods().length);
+    await opened.knows(world.pods());
     const first = connectedAtFirst(scenario);
     const pods = podsWithProxy(rehearsed.pods, first, world.everyPod.length);
     fleet = await fleetOf(options, opened, pods);
