@@ -170,9 +170,18 @@ class ContentReader {
     const bytes = await this.#fetch(table.id, typeUrl, name);
     // Nothing to compare must not count as equal.
     if (bytes === undefined) this.#differences.add(`proxy ${table.id}: ${typeUrl} "${name}" was gone when it was read`);
-    const content = bytes === undefined ? undefined : decode(bytes);
+    const content = bytes === undefined ? undefined : this.#decoded(bytes, decode, `${typeUrl} "${name}"`);
     this.#known.set(key, content);
     return content;
+  }
+
+  #decoded<T>(bytes: Uint8Array, decode: (bytes: Uint8Array) => T, what: string): T | undefined {
+    try {
+      return decode(bytes);
+    } catch (error) {
+      this.#differences.add(`${what} is no protobuf of its type: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 }
 

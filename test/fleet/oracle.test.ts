@@ -132,6 +132,11 @@ describe("the oracle", () => {
       "missing 10.64.0.1:8080, too many 10.64.0.1:80",
     ],
     [
+      "an endpoint resource is no protobuf",
+      (sent) => sent.contents.set(`${TYPE_URL.endpoints} ${CLUSTER}`, Uint8Array.of(255)),
+      `ClusterLoadAssignment "${CLUSTER}" is no protobuf of its type`,
+    ],
+    [
       "a cluster trusts somebody else's certificate",
       (sent) => sent.setPeers(CLUSTER, ["thief.ns-000.cluster.local"]),
       "trusts thief.ns-000.cluster.local instead of service-00000.ns-000.cluster.local",
