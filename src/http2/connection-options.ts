@@ -7,8 +7,6 @@ import type { Http2Stream, Http2StreamHandler } from "./stream.ts";
 export interface Http2Request {
   readonly method: string;
   readonly path: string;
-  /** Empty where the client named none. */
-  readonly authority: string;
   /** All but pseudo-headers, by their names in lower case; a character stands for an octet. */
   readonly headers: ReadonlyMap<string, string>;
   readonly stream: Http2Stream;
@@ -27,10 +25,6 @@ export interface Http2ConnectionOptions {
   readonly write: (bytes: Uint8Array) => void;
   /** Undefined: refused, and reset unless it was answered already through the request's stream. */
   readonly onRequest: (request: Http2Request) => Http2StreamHandler | undefined;
-  /** The peer has answered a `ping`. The payload is valid during the call only. */
-  readonly onPong: (payload: Uint8Array) => void;
-  /** The peer will open no more streams; what it gave as the reason (RFC 9113 section 7). */
-  readonly onGoAway: (code: number) => void;
   /** The peer broke a rule about one stream, which was reset. */
   readonly onStreamError: (error: Http2Error) => void;
   /**

@@ -13,7 +13,6 @@ import {
   INITIAL_WINDOW_BYTES,
   pingFrame,
   readUint31,
-  readUint32,
   resetFrame,
   windowUpdateFrame,
 } from "./frames.ts";
@@ -127,17 +126,12 @@ class ServerConnection implements Http2Connection, FrameSink {
         return this.#reset(id);
       case FRAME.PRIORITY:
         return this.#priority(id, bytes, start, end);
-      case FRAME.PING: {
-        const payload = bytes.subarray(start, end);
-        if (flags & FLAG.ACK) this.#options.onPong(payload);
-        else this.#options.write(pingFrame(payload, FLAG.ACK));
+      case FRAME.PING:
+        if ((flags & FLAG.ACK) === 0) this.#options.write(pingFrame(bytes.subarray(start, end), FLAG.ACK));
         return undefined;
-      }
-      case FRAME.GOAWAY:
-        this.#options.onGoAway(readUint32(bytes, start + 4));
-        return undefined;
+      // GOAWAY says that the client will take no pushed streams: there are none. Unknown types are ignored (RFC 9113 section 5.5).
       default:
-        return undefined; // Unknown types are ignored (RFC 9113 section 5.5).
+        return undefined;
     }
   }
 
@@ -217,8 +211,8 @@ class ServerConnection implements Http2Connection, FrameSink {
     const stream = new ServerStream(id, receiveWindow, this.#output, this.#forget);
     stream.bodyBytesLeft = request.contentLength;
     this.#streams.add(stream);
-    const { method, path, authority, fields } = request;
-    const handler = onRequest({ method, path, authority, headers: fields, stream });
+    const { method, path, fields } = request;
+    const handler = onRequest({ method, path, headers: fields, stream });
     if (!handler) {
       stream.reset("REFUSED_STREAM");
     } else if (stream.isOpen) {

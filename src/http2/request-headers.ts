@@ -4,9 +4,6 @@ import type { ReceivedHeaders } from "./hpack-decoder.ts";
 export interface RequestHeaders {
   readonly method: string;
   readonly path: string;
-  readonly scheme: string;
-  /** Empty where the client named none. */
-  readonly authority: string;
   /** All but pseudo-headers; fields of one name are joined by ", ", cookies by "; ". */
   readonly fields: ReadonlyMap<string, string>;
   /** What the body must add up to, where the client said so. */
@@ -45,7 +42,7 @@ export function readRequestHeaders(headers: ReceivedHeaders): RequestHeaders | s
   const length = fields.get("content-length");
   if (length !== undefined && !/^\d{1,15}$/.test(length)) return "a content-length that is no number";
   const contentLength = length === undefined ? undefined : Number(length);
-  return { method, path, scheme, authority: pseudo.get(":authority") ?? "", fields, contentLength };
+  return { method, path, fields, contentLength };
 }
 
 /** Checks fields, of a request or its trailers, which have no pseudo-headers; a string says why they are malformed. */

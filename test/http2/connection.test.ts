@@ -310,15 +310,18 @@ describe("a stream", () => {
 });
 
 describe("a connection", () => {
-  test("answers pings, knows its own answered, and tells when the client goes away", () => {
+  test("answers pings, and goes on when its own are answered and when the client says that it takes no more streams", () => {
     const driven = driveConnection();
     expect(driven.receive(frame("PING", 0, 0, Buffer.from("12345678")))).toEqual(["PING ACK"]);
     const withReservedBit = frame("PING", 0, 0x8000_0000, Buffer.from("12345678"));
     expect(driven.receive(withReservedBit)).toEqual(["PING ACK"]);
     driven.connection.ping(Buffer.from("abcdefgh"));
     expect(driven.written()).toEqual(["PING 6162636465666768"]);
-    driven.receive(frame("PING", ACK, 0, Buffer.from("abcdefgh")), frame("GOAWAY", 0, 0, Buffer.alloc(8)));
-    expect(driven.told()).toEqual(["pong 6162636465666768", "client goes away: NO_ERROR"]);
+    expect(
+      driven.receive(frame("PING", ACK, 0, Buffer.from("abcdefgh")), frame("GOAWAY", 0, 0, Buffer.alloc(8))),
+    ).toEqual([]);
+    driven.receive(open(1));
+    expect(driven.told()).toEqual(["GET /a on 1"]);
   });
 
   test("that is to end takes no new streams and lets the others finish", () => {

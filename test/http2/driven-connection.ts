@@ -161,8 +161,6 @@ export function driveFromTheStart(limits: Partial<Http2Limits> = {}, framing = n
         },
       };
     },
-    onPong: (payload) => tell(`pong ${Buffer.from(payload).toString("hex")}`),
-    onGoAway: (code) => tell(`client goes away: ${CODES[code]}`),
     onStreamError: () => undefined,
     onError: ({ code }) => tell(`error ${code}`),
   });

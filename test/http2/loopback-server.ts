@@ -34,8 +34,6 @@ export async function startLoopbackServer(
       now: () => performance.now(),
       write: (bytes) => void socket.write(bytes),
       onRequest,
-      onPong: () => undefined,
-      onGoAway: () => undefined,
       onStreamError: () => undefined,
       onError: (error) => {
         errors.push(error);

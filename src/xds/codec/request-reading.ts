@@ -1,7 +1,7 @@
 import type { StreamInfo } from "../observer.ts";
 import type { DeltaRequest, SotwRequest, StreamEnd } from "../protocol/protocol.ts";
 import { decodeDeltaRequest, decodeSotwRequest } from "./messages.ts";
-import { requestExcess } from "./repeated-fields.ts";
+import { requestExcess } from "./undecoded-limits.ts";
 
 export type Request = DeltaRequest | SotwRequest;
 

@@ -14,7 +14,7 @@ import type { Conduct } from "../admission/conduct.ts";
 import type { ClientCertificate } from "../client-certificate.ts";
 import type { Transport } from "../transport.ts";
 import type { KeptConnection } from "./connection-keeper.ts";
-import { Departures } from "./departures.ts";
+import { ConnectionTeardown } from "./connection-teardown.ts";
 import {
   type GrpcCarrier,
   type GrpcStream,
@@ -31,10 +31,10 @@ import { type TransportOptions, tlsTransport } from "./tls-transport.ts";
 export function framedTransport(options: TransportOptions): Transport {
   const framing = new DataFraming();
   const errors = options.metrics.counter("osm_xds_connection_errors_total", "Connections whose client broke HTTP/2");
-  const departures = new Departures((action) => void nextTurn().then(action));
+  const teardown = new ConnectionTeardown((action) => void nextTurn().then(action));
   const shared = {
     framing,
-    departures,
+    teardown,
     writes: new WriteTurn(),
     now: options.clock.monotonic,
     streamOptions: grpcStreamOptions(options),
@@ -47,7 +47,7 @@ export function framedTransport(options: TransportOptions): Transport {
 /** What the connections of a server have in common. */
 interface Shared {
   readonly framing: DataFraming;
-  readonly departures: Departures;
+  readonly teardown: ConnectionTeardown;
   readonly writes: WriteTurn;
   readonly now: () => number;
   readonly streamOptions: GrpcStreamOptions;
@@ -91,8 +91,6 @@ class FramedConnection implements KeptConnection {
       now: shared.now,
       write: this.writer.write,
       onRequest: (request) => this.#open(request),
-      onPong: ignore,
-      onGoAway: ignore,
       onStreamError: ignore,
       onError: ({ code }) => {
         conduct.broke(`HTTP/2: ${code}`);
@@ -106,9 +104,9 @@ class FramedConnection implements KeptConnection {
       this.#unread -= bytes.length;
       if (this.#unread <= 0) this.#giveWay();
     };
-    readSocket(socket, receive, shared.departures.end);
+    readSocket(socket, receive, shared.teardown.end);
     socket.once("close", () => this.#http2.close());
-    shared.departures.watch(socket);
+    shared.teardown.watch(socket);
   }
 
   get isHeard(): boolean {

@@ -1,7 +1,7 @@
 import type { Clock } from "../../lib/mod.ts";
 import type { Conduct } from "../admission/conduct.ts";
 import type { ClientCertificate } from "../client-certificate.ts";
-import { requestExcess } from "../codec/repeated-fields.ts";
+import { requestExcess } from "../codec/undecoded-limits.ts";
 import type { StreamInfo } from "../observer.ts";
 import type { AcceptStream, EndCode, StreamHandler, StreamTransport, TransportLimits } from "../transport.ts";
 import { type FindExcess, GrpcFrameError, GrpcFrameReader } from "./grpc-frames.ts";

@@ -32,7 +32,7 @@ const CLOSED_IN_ONE_TURN = 48;
  * Closes connections whose clients have left, in their order, some in each turn. The runtime hears from the system in one turn
  * of all that have left, and that alone is most of what the turn may take: what can wait does.
  */
-export class Departures {
+export class ConnectionTeardown {
   readonly #later: (action: () => void) => void;
   /** Connections stay in here for some turns; there are never more than are open. */
   #ended: Untold[] = [];

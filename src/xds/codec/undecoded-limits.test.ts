@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { envoy } from "../../../proto/gen/discovery.js";
-import { hasFieldMoreOften, hasMessagesLongerThan, requestExcess } from "./repeated-fields.ts";
+import { hasFieldMoreOften, hasMessagesLongerThan, requestExcess } from "./undecoded-limits.ts";
 
 const { DeltaDiscoveryRequest } = envoy.service.discovery.v3;
 

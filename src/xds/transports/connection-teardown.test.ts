@@ -1,6 +1,6 @@
 import { Duplex } from "node:stream";
 import { expect, test } from "vitest";
-import { Departures } from "./departures.ts";
+import { ConnectionTeardown } from "./connection-teardown.ts";
 
 /** A socket that closes as soon as it is told to. */
 class FakeSocket extends Duplex {
@@ -23,9 +23,9 @@ class FakeSocket extends Duplex {
   }
 }
 
-function openDepartures() {
+function openTeardown() {
   const turns: (() => void)[] = [];
-  const departures = new Departures((action) => turns.push(action));
+  const teardown = new ConnectionTeardown((action) => turns.push(action));
   /** Has all turns that are due, one after the other; `each` is called after each of them. */
   const haveTurns = async (each?: () => void) => {
     for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
@@ -37,10 +37,10 @@ function openDepartures() {
   };
   const socket = (free?: () => void) => {
     const opened = new FakeSocket(free);
-    departures.watch(opened);
+    teardown.watch(opened);
     return opened;
   };
-  return { departures, haveTurns, socket };
+  return { teardown, haveTurns, socket };
 }
 
 /** How many more there were each time that the returned function was called. */
@@ -55,12 +55,12 @@ function growth(count: () => number) {
 }
 
 test("when a node of the cluster ends, its proxies' connections hear of it and close a few in each turn, and all of them do", async () => {
-  const { departures, haveTurns, socket } = openDepartures();
+  const { teardown, haveTurns, socket } = openTeardown();
   const sockets = Array.from({ length: 200 }, () => socket());
   let heard = 0;
   for (const each of sockets) {
     each.once("end", () => void heard++);
-    departures.end(each, each.push);
+    teardown.end(each, each.push);
   }
   // One broke off while it waited.
   const [first] = sockets;
@@ -79,13 +79,13 @@ test("when a node of the cluster ends, its proxies' connections hear of it and c
   expect(sockets.every(({ frees }) => frees === 1)).toBe(true);
 
   const late = socket();
-  departures.end(late, late.push);
+  teardown.end(late, late.push);
   await haveTurns();
   expect(late.closings).toBe(1);
 });
 
 test("when all that a node carried is reset at once, connections are freed a few in each turn, in order, and all of them are", async () => {
-  const { departures, haveTurns, socket } = openDepartures();
+  const { teardown, haveTurns, socket } = openTeardown();
   const gone: FakeSocket[] = [];
   const failed: Error[] = [];
   const sockets = Array.from({ length: 200 }, () => {
@@ -99,7 +99,7 @@ test("when all that a node carried is reset at once, connections are freed a few
   for (const each of sockets) each.destroy();
   // One whose turn it would be now if it had a turn of its own.
   const late = socket();
-  departures.end(late, late.push);
+  teardown.end(late, late.push);
   const freeing = growth(() => gone.length);
   await haveTurns(freeing.note);
   expect(Math.max(...freeing.grown)).toBeLessThanOrEqual(48);
@@ -114,7 +114,7 @@ test("when all that a node carried is reset at once, connections are freed a few
 });
 
 test("a connection that cannot be freed fails alone: those behind it are freed, and nothing is thrown at the process", async () => {
-  const { haveTurns, socket } = openDepartures();
+  const { haveTurns, socket } = openTeardown();
   for (let n = 0; n < 48; n++) socket().destroy();
   const failure = new Error("its handle is gone");
   const errors: Error[] = [];
