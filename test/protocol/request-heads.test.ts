@@ -7,6 +7,7 @@ import { metricsRegistry, silentLog, systemClock } from "../../src/lib/mod.ts";
 import { startXdsServer, TYPE_URLS } from "../../src/xds/mod.ts";
 import { skipOnDeno } from "../support/needs.ts";
 import { carriers } from "../support/transports.ts";
+import { until } from "../support/until.ts";
 import { type TestTables, testAuthority, testTables } from "../support/xds-mesh.ts";
 import { tableOf } from "./conversation.ts";
 
@@ -119,8 +120,3 @@ describe.each(carriers)("the server on $carrier", ({ options: carrier }) => {
     expect(heard).toMatchObject({ "grpc-status": "12", "grpc-accept-encoding": "identity" });
   });
 });
-
-/** Waits until a condition holds; the test's own time limit ends it. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}

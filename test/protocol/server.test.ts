@@ -18,6 +18,7 @@ import {
 } from "../../src/xds/mod.ts";
 import { type ClientCredentials, connectDelta, type DeltaClient } from "../support/delta-client.ts";
 import { carriers } from "../support/transports.ts";
+import { until } from "../support/until.ts";
 import { type TestAuthority, type TestTables, testAuthority, testTables } from "../support/xds-mesh.ts";
 import { tableOf } from "./conversation.ts";
 
@@ -401,9 +402,4 @@ function serverSerial(
     );
     socket.on("error", reject);
   });
-}
-
-/** Waits until a condition holds; the test's own time limit ends it. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -10,6 +10,7 @@ import { startXdsServer, TYPE_URLS, type XdsServerOptions } from "../../src/xds/
 import { type ClientCredentials, connectDelta, type DeltaClient } from "../support/delta-client.ts";
 import { MISDEEDS, type StreamMisdeed } from "../support/misbehaving-streams.ts";
 import { skipOnDeno } from "../support/needs.ts";
+import { until } from "../support/until.ts";
 import { type TestAuthority, testAuthority, testTables } from "../support/xds-mesh.ts";
 import { tableOf } from "./conversation.ts";
 
@@ -146,9 +147,4 @@ function listens(address: string): Promise<boolean> {
     socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
     socket.once("connect", () => socket.destroy());
   });
-}
-
-/** Waits until a condition holds; the test's own time limit ends it. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -10,6 +10,7 @@ import { startXdsServer, TYPE_URLS, type XdsServerOptions } from "../../src/xds/
 import { type ClientCredentials, connectDelta } from "../support/delta-client.ts";
 import { skipOnDeno } from "../support/needs.ts";
 import { carriers } from "../support/transports.ts";
+import { until } from "../support/until.ts";
 import { type TestAuthority, testAuthority, testTables } from "../support/xds-mesh.ts";
 import { tableOf } from "./conversation.ts";
 
@@ -320,9 +321,4 @@ async function statusOf(stream: ClientHttp2Stream): Promise<Record<string, strin
   stream.resume();
   await once(stream, "close");
   return seen;
-}
-
-/** Waits until a condition holds; the test's own time limit ends it. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -3,6 +3,7 @@ import { createConnection, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { afterEach, expect, test } from "vitest";
 import { skipOnDeno } from "../../../test/support/needs.ts";
+import { until } from "../../../test/support/until.ts";
 import { testAuthority } from "../../../test/support/xds-mesh.ts";
 import { type ManualClock, manualClock, metricsRegistry } from "../../lib/mod.ts";
 import { createAcceptor } from "./acceptor.ts";
@@ -177,7 +178,3 @@ test("proxies that come back are let in side by side, also while each turn of th
   expect(turns, "one socket takes one connection in a turn").toBeLessThan(50);
   await Promise.all(arrived);
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}

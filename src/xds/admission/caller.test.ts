@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { until } from "../../../test/support/until.ts";
 import { type ManualClock, manualClock } from "../../lib/mod.ts";
 import { Caller } from "./caller.ts";
 
@@ -122,7 +123,3 @@ test("whose turn has come is held to no deadline of the line", async () => {
   expect(said).toEqual(["hello"]);
   socket.destroy();
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
