@@ -150,6 +150,11 @@ function shown(report: ConnectReport): string {
     `${proxies - missing} of ${proxies} proxies got all that they asked for`,
     ...(toAll === undefined ? [] : [`after ${ms(toAll.p50)} (p50), ${ms(toAll.p99)} (p99), ${ms(toAll.max)} (last)`]),
     ...(disconnected === 0 ? [] : [`${disconnected} of ${proxies} proxies were not connected at the end`]),
+    ...[
+      [counts.unrequested, "resources were sent that nobody had asked for"],
+      [counts.routesBeforeClusters, "routes came before a cluster that they name"],
+      [counts.listenersBeforeClusters, "listeners came before a cluster that they name"],
+    ].flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`])),
     ...Object.entries(counts.errors).map(
       ([kind, each]) => `errors: ${each} ${kind} (${counts.errorExamples[kind] ?? ""})`,
     ),

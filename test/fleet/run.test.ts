@@ -22,7 +22,7 @@ import { afterAll, expect, test } from "vitest";
 import { envoy } from "../../proto/gen/discovery.js";
 import { signRoot } from "../../src/ca/certificate.ts";
 import { runCli } from "../../src/cli/mod.ts";
-import { type ConnectReport, type RunReport, readScenario, runScenario } from "../../src/fleet/mod.ts";
+import { type ConnectReport, type RunReport, readScenario, runScenario, TYPE_URL } from "../../src/fleet/mod.ts";
 import { silentLog, systemClock } from "../../src/lib/mod.ts";
 import { skipOnDeno } from "../support/needs.ts";
 
@@ -257,8 +257,8 @@ test("proxies that are never answered are told, with exit code 1", async () => {
   }
 }, 30_000);
 
-/** A server of nothing, in clear text: answers each first request for a type, and notes the node ids. */
-async function emptyServer() {
+/** A server of nothing, in clear text: answers each first request for a type, also of types `unasked` for, and notes the node ids. */
+async function emptyServer(unasked: readonly string[] = []) {
   const nodes = new Set<string>();
   let acks = 0;
   const server = createHttp2Server();
@@ -280,11 +280,13 @@ async function emptyServer() {
           acks += 1;
           continue;
         }
-        answered.add(typeUrl);
-        const message = DeltaDiscoveryResponse.encode({ typeUrl, nonce: typeUrl }).finish();
-        const head = Buffer.alloc(5);
-        head.writeUInt32BE(message.length, 1);
-        stream.write(Buffer.concat([head, message]));
+        for (const each of [typeUrl, ...unasked]) {
+          answered.add(each);
+          const message = DeltaDiscoveryResponse.encode({ typeUrl: each, nonce: each }).finish();
+          const head = Buffer.alloc(5);
+          head.writeUInt32BE(message.length, 1);
+          stream.write(Buffer.concat([head, message]));
+        }
       }
     });
   });
@@ -328,6 +330,16 @@ test("a server that is not there is told by kind and count, in bounded time", as
   expect(stdout).toContain("connect-refused");
   // Nobody was sent anything: a table of that would be one of zeros.
   expect(stdout).not.toContain("RESPONSES");
+}, 30_000);
+
+test("a server that sends what nobody had asked for is told so", async () => {
+  const server = await emptyServer([TYPE_URL.secret]);
+  const args = ["--target", server.address, "--plaintext", "--proxies", "3", "--for", "1"];
+  const { status, stdout, stderr } = await osm("fleet", "connect", ...args);
+  server.end();
+  expect(status, stderr).toBe(0);
+  // With the clusters of each, and with the listeners.
+  expect(stdout).toContain("6 resources were sent that nobody had asked for");
 }, 30_000);
 
 test("a server that ends after everybody had everything is told, with exit code 1", async () => {
