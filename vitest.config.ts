@@ -1,6 +1,9 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
+const fleet = "test/fleet/run.test.ts";
 const own = [
+  fleet,
   "test/envoy/**",
   "test/load/**",
   "test/local/**",
@@ -11,11 +14,15 @@ const own = [
 ];
 const nowhere = ["node_modules/**", "proto/gen/**"];
 
+/** vitest's own default keeps a core for vitest: on two cores that is one worker, which waits for half of its time. */
+const workers = Math.max(2, availableParallelism() - 1);
+
 /**
  * The lanes of the test suite, one vitest project each (`vitest run --project unit`):
  *
  * - `unit`: values, and real sockets on loopback; runs on Node and on Deno.
  * - `property`: invariants over random input; `PROPERTY_RUNS` says how many runs each (default: short).
+ * - `fleet`: `osm fleet run` against control planes in processes of their own; runs on Node and on Deno.
  * - `runtime`: starts the product's commands under the runtimes that we support. Node only.
  * - `tidy`: the rules of the source tree. Node only.
  * - `load`: a control plane under many proxies, for a while; one file at a time. Node only.
@@ -39,6 +46,7 @@ export default defineConfig({
           name: "unit",
           include: ["{src,workers,bench,scripts,demo,test}/**/*.test.ts"],
           exclude: [...nowhere, ...own],
+          maxWorkers: workers,
           testTimeout: 30_000,
         },
       },
@@ -49,8 +57,13 @@ export default defineConfig({
           include: ["test/property/**/*.test.ts"],
           exclude: nowhere,
           setupFiles: ["test/property/short-runs.ts"],
+          maxWorkers: workers,
           testTimeout: 120_000,
         },
+      },
+      {
+        extends: true,
+        test: { name: "fleet", include: [fleet], exclude: nowhere, maxWorkers: workers, testTimeout: 30_000 },
       },
       {
         extends: true,

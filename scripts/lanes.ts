@@ -34,15 +34,23 @@ export const staticLanes: readonly Lane[] = [
   { name: "types", command: ["tsc", "-p", "."] },
 ];
 
-const portable = ["unit", "property"];
-const onDeno = ["deno", "run", "-A"];
+const quick = ["unit", "property"];
+const portable = [...quick, "fleet"];
 
-/** The tests that every machine can run, on both runtimes; vitest itself needs all permissions on Deno. */
+/** The tests that need this checkout alone and take seconds, on both runtimes. */
+export const quickLanes: readonly Lane[] = onBothRuntimes(quick);
+
+/** The tests that every machine can run, on both runtimes. */
 export function portableLanes(filter: readonly string[] = []): readonly Lane[] {
+  return onBothRuntimes(portable, filter);
+}
+
+/** vitest itself needs all permissions on Deno. */
+function onBothRuntimes(projects: readonly string[], filter: readonly string[] = []): readonly Lane[] {
   return [
     testLane("tidy", ["tidy"], { filter }),
-    testLane("unit, Node", portable, { filter }),
-    testLane("unit, Deno", portable, { filter, runtime: onDeno }),
+    testLane("unit, Node", projects, { filter }),
+    testLane("unit, Deno", projects, { filter, runtime: ["deno", "run", "-A"] }),
   ];
 }
 
