@@ -51,3 +51,25 @@ test("what was looked at while the folder was listed is known to be newer", asyn
   expect(["before", "meanwhile", "since"].filter((path) => swept?.isLookedAt(path))).toEqual(["meanwhile", "since"]);
   expect(sweeps.take()).toBeUndefined();
 });
+
+test("a listing that something else held up does not put off the next one, two that take long do", async () => {
+  const clock = manualClock();
+  let scans = 0;
+  const scan = async () => {
+    scans++;
+    return EMPTY;
+  };
+  const sweeps = new Sweeps(clock, { scan, onSwept: () => sweeps.take() });
+  const scansAfter = async (tookMs: number) => {
+    sweeps.distrust();
+    sweeps.pause(tookMs);
+    const before = scans;
+    clock.advance(SWEEP_MIN_MS);
+    await nextTurn();
+    return scans - before;
+  };
+  sweeps.pause(5);
+  expect(await scansAfter(1000)).toBe(1);
+  sweeps.pause(1000);
+  expect(await scansAfter(1000)).toBe(0);
+});

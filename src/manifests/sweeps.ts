@@ -23,6 +23,7 @@ export class Sweeps {
   readonly #scan: () => Promise<FolderScan>;
   readonly #onSwept: () => void;
   #pauseMs = SWEEP_MIN_MS;
+  #lastTookMs = Number.POSITIVE_INFINITY;
   #isTrusted = true;
   #isStopped = false;
   #cancelTimer: () => void = () => {};
@@ -37,11 +38,16 @@ export class Sweeps {
     this.#onSwept = follow.onSwept;
   }
 
-  /** The next listing begins after a pause that suits the time that the last one took. */
+  /**
+   * The next listing begins after a pause that suits what one costs. That is what the quicker of the last two took: one that a
+   * flood of events has held up says nothing of its cost, and after a flood the next must come early.
+   */
   pause(tookMs: number): void {
+    const costMs = Math.min(tookMs, this.#lastTookMs);
+    this.#lastTookMs = tookMs;
     this.#pauseMs = this.#isTrusted ? Math.min(SWEEP_MAX_MS, this.#pauseMs * 2) : SWEEP_MIN_MS;
     this.#isTrusted = true;
-    this.#schedule(Math.max(this.#pauseMs, SWEEP_SHARE * tookMs));
+    this.#schedule(Math.max(this.#pauseMs, SWEEP_SHARE * costMs));
   }
 
   /** Something was not told of, or may not have been: the next listing comes early. */
