@@ -7,11 +7,11 @@ import { endInTurns } from "../ending-in-turns.ts";
 import type { TransportMetrics } from "../transport.ts";
 import { AddressRecord, type AddressRecordOptions } from "./address-record.ts";
 import { type Admission, admission } from "./admission.ts";
-import { Caller } from "./caller.ts";
-import { CallerCrowd } from "./caller-crowd.ts";
 import type { Conduct, Judge } from "./conduct.ts";
 import { HandshakesInProgress } from "./handshakes-in-progress.ts";
 import { listenOn, portOf } from "./listeners.ts";
+import { PendingConnection } from "./pending-connection.ts";
+import { PendingConnections } from "./pending-connections.ts";
 import { tlsContext, type XdsServerCredentials } from "./server-credentials.ts";
 import { trustCheck } from "./trust-check.ts";
 
@@ -21,7 +21,7 @@ const HANDSHAKE_MS = 5_000;
  * Of the connections that those who were let in leave room for, those who were not may hold so much: the rest is there for the
  * next ones, while these are ended. Of 24,000 it is 16,000, so that 10,000 proxies behind one address may come back at once.
  */
-const CROWD_SHARE = 2 / 3;
+const PENDING_SHARE = 2 / 3;
 
 export interface AcceptorOptions {
   readonly credentials: XdsServerCredentials;
@@ -62,11 +62,11 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
   let { ticketKeys } = options;
 
   // The bytes that came already are given on by node:tls.
-  const callers = takeIn(options, metrics, (caller) => void tls.emit("connection", caller.release()));
+  const connections = takeIn(options, metrics, (connection) => void tls.emit("connection", connection.release()));
 
   tls.on("secureConnection", (socket: TLSSocket) => {
-    const conduct = callers.secured(socket);
-    callers.done();
+    const conduct = connections.secured(socket);
+    connections.done();
     socket.on("error", () => undefined);
     const peer = peerIdentity(socket);
     const isResumed = socket.isSessionReused();
@@ -82,14 +82,14 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
     options.onConnection(socket, peer.read, conduct);
   });
   tls.on("tlsClientError", () => {
-    callers.done();
+    connections.done();
     metrics.ended("failed");
   });
 
   return {
     async listen(address) {
       const added = await listenOn(address, {
-        onConnection: callers.accept,
+        onConnection: connections.accept,
         onError: () => metrics.ended("failed"),
         isShared: options.reusePort ?? false,
       });
@@ -110,14 +110,14 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
     },
     close() {
       isClosed = true;
-      callers.judgeNoMore();
+      connections.judgeNoMore();
       for (const listener of listeners) listener.close();
     },
-    destroy: () => callers.destroy(),
+    destroy: () => connections.destroy(),
   };
 }
 
-interface Callers {
+interface Connections {
   accept(socket: Socket): void;
   /** A handshake that was begun is over. */
   done(): void;
@@ -129,16 +129,20 @@ interface Callers {
 }
 
 /** Everybody who connects, until they leave: bounds who is there, and calls `start` for one when its turn has come. */
-function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (caller: Caller) => void): Callers {
+function takeIn(
+  options: AcceptorOptions,
+  handshakes: HandshakeMetrics,
+  start: (connection: PendingConnection) => void,
+): Connections {
   const { connectionsMax, clock } = options;
   const sockets = new Set<Socket>();
-  const crowd = new CallerCrowd<Caller>();
+  const pending = new PendingConnections<PendingConnection>();
   const record = new AddressRecord(options);
-  const queue = admission<Caller>({
-    start(caller, wasHeldBack) {
-      crowd.remove(caller);
-      begun.add(caller, wasHeldBack);
-      start(caller);
+  const queue = admission<PendingConnection>({
+    start(connection, wasHeldBack) {
+      pending.remove(connection);
+      begun.add(connection, wasHeldBack);
+      start(connection);
     },
     originOf: ({ address }) => address,
     record,
@@ -152,39 +156,39 @@ function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (
   const begun = new HandshakesInProgress(judgeOf(record, queue, () => isJudging));
   observeQueue(options.metrics, queue, record);
 
-  const forget = (caller: Caller) => {
-    sockets.delete(caller.socket);
-    crowd.remove(caller);
-    queue.remove(caller);
-    caller.leave();
+  const forget = (connection: PendingConnection) => {
+    sockets.delete(connection.socket);
+    pending.remove(connection);
+    queue.remove(connection);
+    connection.leave();
   };
-  const turnAway = (caller: Caller, reason: TurnedAway) => {
+  const turnAway = (connection: PendingConnection, reason: TurnedAway) => {
     handshakes.turnedAway(reason);
-    caller.socket.destroy();
-    forget(caller);
+    connection.socket.destroy();
+    forget(connection);
   };
   const makeRoom = () => {
-    const letIn = sockets.size - crowd.size;
+    const letIn = sockets.size - pending.size;
     const room = connectionsMax - letIn;
-    while (crowd.size > Math.ceil(room * CROWD_SHARE)) {
-      const caller = crowd.takeOldestOfMost();
-      if (caller === undefined) return;
-      turnAway(caller, room > 0 ? "displaced" : "full");
+    while (pending.size > Math.ceil(room * PENDING_SHARE)) {
+      const connection = pending.takeOldestOfMost();
+      if (connection === undefined) return;
+      turnAway(connection, room > 0 ? "displaced" : "full");
     }
   };
   const accept = (socket: Socket) => {
     sockets.add(socket);
-    const caller = new Caller(socket, {
+    const connection = new PendingConnection(socket, {
       clock,
-      onHello: () => queue.add(caller),
+      onHello: () => queue.add(connection),
       onWrong() {
         handshakes.ended("failed");
         socket.destroy();
       },
-      onLate: () => turnAway(caller, "late"),
+      onLate: () => turnAway(connection, "late"),
     });
-    socket.once("close", () => forget(caller));
-    crowd.add(caller, caller.address);
+    socket.once("close", () => forget(connection));
+    pending.add(connection, connection.address);
     makeRoom();
   };
   return {
@@ -198,7 +202,7 @@ function takeIn(options: AcceptorOptions, handshakes: HandshakeMetrics, start: (
   };
 }
 
-function judgeOf(record: AddressRecord, queue: Admission<Caller>, isJudging: () => boolean): Judge {
+function judgeOf(record: AddressRecord, queue: Admission<PendingConnection>, isJudging: () => boolean): Judge {
   return {
     proven({ address, wasHeldBack }) {
       record.proven(address);
@@ -211,7 +215,7 @@ function judgeOf(record: AddressRecord, queue: Admission<Caller>, isJudging: () 
   };
 }
 
-function observeQueue(metrics: TransportMetrics, queue: Admission<Caller>, record: AddressRecord): void {
+function observeQueue(metrics: TransportMetrics, queue: Admission<PendingConnection>, record: AddressRecord): void {
   metrics.observed("osm_xds_handshakes_queued", "Connections that wait for their handshake", () => queue.waiting);
   metrics.observed("osm_xds_handshakes_in_flight", "Handshakes under way", () => queue.underWay);
   metrics.observed("osm_xds_handshakes_held_back", "Of those that wait, how many are held back", () => queue.heldBack);

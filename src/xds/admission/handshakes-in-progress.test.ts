@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import type { TLSSocket } from "node:tls";
 import { expect, test } from "vitest";
-import type { Caller } from "./caller.ts";
 import { HandshakesInProgress } from "./handshakes-in-progress.ts";
+import type { PendingConnection } from "./pending-connection.ts";
 
 /** What is asked of a socket, and of the TLS socket over it. */
 function socketAt(localAddress: string, localPort: number) {
@@ -24,7 +24,7 @@ test.each([
     failed: (_conduct, cause) => failed.push(cause),
     left: () => undefined,
   });
-  for (const socket of [good, bad]) begun.add({ socket, address: "127.0.0.9" } as unknown as Caller, false);
+  for (const socket of [good, bad]) begun.add({ socket, address: "127.0.0.9" } as unknown as PendingConnection, false);
   const conduct = begun.take(good);
   conduct.secured();
   conduct.excused();

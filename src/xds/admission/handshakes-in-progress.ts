@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Caller } from "./caller.ts";
 import { Conduct, type Judge } from "./conduct.ts";
+import type { PendingConnection } from "./pending-connection.ts";
 
 /** Connections whose handshake was begun. A TLS socket does not tell what it is laid over: the addresses and ports of both ends do. */
 export class HandshakesInProgress {
@@ -14,7 +14,7 @@ export class HandshakesInProgress {
   }
 
   /** To be called before the handshake begins; what the connection does is judged when it is gone. */
-  add({ socket, address }: Caller, wasHeldBack: boolean): void {
+  add({ socket, address }: PendingConnection, wasHeldBack: boolean): void {
     const conduct = new Conduct(address, wasHeldBack, this.#judge);
     const ends = endsOf(socket);
     // On a Unix socket there is nobody to tell apart, and nobody is held back.

@@ -15,18 +15,18 @@ const HELLO_BYTES_MAX = 8 * 1024;
 /** Each piece takes some 750 bytes beside its own: of those who send every byte by itself, 6 MB. The smallest packets carry 536. */
 const PIECES_MAX = 16;
 
-export interface CallerOptions {
+export interface PendingConnectionOptions {
   readonly clock: Clock;
   /** Only who has spoken waits in queue, so that silent connections hold nobody up. */
-  readonly onHello: (caller: Caller) => void;
+  readonly onHello: (connection: PendingConnection) => void;
   /** What it says is no ClientHello. */
-  readonly onWrong: (caller: Caller) => void;
+  readonly onWrong: (connection: PendingConnection) => void;
   /** It has not spoken in time, or its turn has not come. */
-  readonly onLate: (caller: Caller) => void;
+  readonly onLate: (connection: PendingConnection) => void;
 }
 
 /** A connection whose handshake has not begun. It is read meanwhile, so that one who leaves does not stay in queue. */
-export class Caller {
+export class PendingConnection {
   readonly socket: Socket;
   /** Kept: a socket that is closed does not know it any more. Empty on a Unix socket. */
   readonly address: string;
@@ -35,7 +35,7 @@ export class Caller {
   /** Not the socket's own timeout: that begins anew with each byte, and a byte now and then would keep a place for ever. */
   #cancelDeadline: () => void;
 
-  constructor(socket: Socket, { clock, onHello, onWrong, onLate }: CallerOptions) {
+  constructor(socket: Socket, { clock, onHello, onWrong, onLate }: PendingConnectionOptions) {
     this.socket = socket;
     this.address = socket.remoteAddress ?? "";
     socket.on("error", () => undefined);

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "../../../test/support/until.ts";
 import { type ManualClock, manualClock } from "../../lib/mod.ts";
-import { Caller } from "./caller.ts";
+import { PendingConnection } from "./pending-connection.ts";
 
 let server: Server;
 let client: Socket;
@@ -11,7 +11,7 @@ let clock: ManualClock;
 const said: string[] = [];
 
 /** What the server's side of a connection makes of what `client` says. */
-async function caller(): Promise<Caller> {
+async function connected(): Promise<PendingConnection> {
   const accepted = once(server, "connection");
   client = connect((server.address() as AddressInfo).port, "127.0.0.1");
   client.on("error", () => undefined);
@@ -20,7 +20,7 @@ async function caller(): Promise<Caller> {
     said.push(what);
     socket.destroy();
   };
-  return new Caller(socket, {
+  return new PendingConnection(socket, {
     clock,
     onHello: () => void said.push("hello"),
     onWrong: () => end("wrong"),
@@ -40,7 +40,7 @@ afterEach(() => {
 });
 
 test("what was read while it waited is handed on in order", async () => {
-  const waiting = await caller();
+  const waiting = await connected();
   client.write(Buffer.from([22, 3, 1]));
   await until(() => said.length > 0);
   client.write(Buffer.from([0, 5]));
@@ -56,8 +56,8 @@ test("what was read while it waited is handed on in order", async () => {
   socket.destroy();
 });
 
-test("a stranger who sends more than a ClientHello before an answer is no caller: thousands would fill the memory", async () => {
-  const waiting = await caller();
+test("a stranger who sends more than a ClientHello before an answer is turned away: thousands would fill the memory", async () => {
+  const waiting = await connected();
   client.write(Buffer.from([22, 3, 1, 64, 0]));
   await until(() => said.length > 0);
   client.write(Buffer.alloc(9_000));
@@ -65,8 +65,8 @@ test("a stranger who sends more than a ClientHello before an answer is no caller
   expect(said).toEqual(["hello", "wrong"]);
 });
 
-test("a stranger who sends byte by byte is no caller: what is kept with each of them is many times the byte", async () => {
-  const waiting = await caller();
+test("a stranger who sends byte by byte is turned away: what is kept with each of them is many times the byte", async () => {
+  const waiting = await connected();
   const closed = once(waiting.socket, "close");
   client.setNoDelay(true);
   for (let sent = 1; sent <= 17; sent++) {
@@ -78,14 +78,14 @@ test("a stranger who sends byte by byte is no caller: what is kept with each of 
 });
 
 test("what is no TLS never stands in line", async () => {
-  const waiting = await caller();
+  const waiting = await connected();
   client.write("GET / HTTP/1.1\r\n\r\n");
   await once(waiting.socket, "close");
   expect(said).toEqual(["wrong"]);
 });
 
 test("who leaves while waiting is gone at once", async () => {
-  const waiting = await caller();
+  const waiting = await connected();
   client.write(Buffer.from([22, 3, 1]));
   await until(() => said.length > 0);
   const closed = once(waiting.socket, "close");
@@ -94,7 +94,7 @@ test("who leaves while waiting is gone at once", async () => {
 });
 
 test("who says nothing is let go after ten seconds", async () => {
-  await caller();
+  await connected();
   clock.advance(9_999);
   expect(said).toEqual([]);
   clock.advance(1);
@@ -102,7 +102,7 @@ test("who says nothing is let go after ten seconds", async () => {
 });
 
 test("who drips byte by byte keeps no place in line for longer than half a minute", async () => {
-  const waiting = await caller();
+  const waiting = await connected();
   client.setNoDelay(true);
   for (let sent = 1; sent <= 4; sent++) {
     clock.advance(9_000);
@@ -115,7 +115,7 @@ test("who drips byte by byte keeps no place in line for longer than half a minut
 });
 
 test("whose turn has come is held to no deadline of the line", async () => {
-  const waiting = await caller();
+  const waiting = await connected();
   client.write(Buffer.from([22, 3, 1]));
   await until(() => said.length > 0);
   const socket = waiting.release();

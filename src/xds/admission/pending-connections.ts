@@ -1,5 +1,5 @@
 /** Everybody who has come and was not let in yet, by where they come from. Nothing takes longer however many there are. */
-export class CallerCrowd<Item> {
+export class PendingConnections<Item> {
   readonly #members = new Map<Item, Member<Item>>();
   /** An origin without members is not kept. */
   readonly #origins = new Map<string, Origin<Item>>();
