@@ -4,7 +4,7 @@
  */
 import { type Clock, Slots } from "../lib/mod.ts";
 import { type Peer, type Resource, TYPE_URLS, type TypeUrl } from "../xds/resource.ts";
-import type { Push, PushFollowing } from "./engine.ts";
+import type { Push, PushFollowing } from "./pass.ts";
 import { createPushFollower, type PushReport } from "./push-follower.ts";
 import { TypeGenerations } from "./type-generations.ts";
 

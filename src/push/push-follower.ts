@@ -2,7 +2,7 @@
 import type { Clock } from "../lib/mod.ts";
 import type { ChangeSet } from "../mesh/mod.ts";
 import type { Peer } from "../xds/resource.ts";
-import type { Push } from "./engine.ts";
+import type { Push } from "./pass.ts";
 
 /** What became of one change. */
 export interface PushReport {
