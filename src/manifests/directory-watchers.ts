@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Log } from "../lib/mod.ts";
 import { codeOf } from "./folder-scan.ts";
 
@@ -14,7 +14,10 @@ export interface DirectoryWatchers {
   close(): void;
 }
 
-/** `onEvent` gets the folder and, where the system tells it, the name in it that something happened to. */
+/**
+ * `onEvent` gets the folder and, where the system tells it, the name in it that something happened to: none when it was the folder
+ * itself, or more than the runtime could keep in mind, which Deno tells as that.
+ */
 export function watchDirectories(options: {
   readonly root: string;
   readonly log: Log;
@@ -40,7 +43,10 @@ export function watchDirectories(options: {
       if (watchers.get(path)?.id === id) return;
       drop(path);
       try {
-        const watcher = watch(join(root, path), (_event, name) => onEvent(path, name ?? undefined));
+        const own = basename(join(root, path));
+        const watcher = watch(join(root, path), (_event, name) =>
+          onEvent(path, name === null || name === own ? undefined : name),
+        );
         watcher.on("error", (error) => {
           warn(path, error);
           drop(path);

@@ -1,5 +1,5 @@
 import { lstatSync, type Stats, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Log, Rejection } from "../lib/mod.ts";
 import { nextTurn } from "../platform/mod.ts";
 import { type DirectoryWatchers, watchDirectories } from "./directory-watchers.ts";
@@ -116,12 +116,10 @@ class FolderFollower {
 
   #noteEvent(directory: string, name: string | undefined): void {
     this.#burst.note();
-    // The folder itself was moved or removed: the system tells so under its own name, which may be a hidden one.
-    const isItself = directory === "" && name === basename(this.#options.dir);
     const isHidden = name?.startsWith(".") === true;
     // What a hidden entry is about is seen through links only, as in a mounted ConfigMap.
-    if (isHidden && !isItself && this.#scan?.withLinks.has(directory) !== true) return;
-    if (name === undefined || isHidden || isItself) {
+    if (isHidden && this.#scan?.withLinks.has(directory) !== true) return;
+    if (name === undefined || isHidden) {
       this.#isRescanDue = true;
     } else {
       const path = directory === "" ? name : `${directory}/${name}`;
