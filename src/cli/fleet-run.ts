@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import {
@@ -78,18 +78,30 @@ export const fleetRunCommand: Command = {
     const scenario = chosenScenario(onlyPositional(flags, "fleet run", "SCENARIO"), flags, context);
     const progress = progressWriter(context, process.stderr.isTTY === true);
     const own = ownAccess(flags, context, scenario);
+    const html = pageFile(flags, context);
     const report = await run({ scenario, ...own }, context, progress.tell).finally(progress.end);
-    const html = stringFlag(flags, "html");
     if (format === "json") context.write(`${JSON.stringify(report)}\n`);
     else if (report.phases.length > 0) context.write(table(REPORT_HEADERS, reportRows(report)));
     const notes = reportNotes(report).map((note) => `${note}\n`);
     if (format === "json") context.note(notes.join(""));
     else context.write(notes.join(""));
     // Last: what was measured for minutes is told even where the page cannot be written.
-    if (html !== undefined) writePage(resolve(context.cwd, html), report);
+    if (html !== undefined) writePage(html, report);
     return report.oracle.isPassed ? EXIT.ok : EXIT.failed;
   },
 };
+
+/** A run takes minutes: that its page has no folder is told before. */
+function pageFile(flags: ParsedFlags, context: CommandContext): string | undefined {
+  const html = stringFlag(flags, "html");
+  if (html === undefined) return undefined;
+  const file = resolve(context.cwd, html);
+  const folder = dirname(file);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw wrong(`--html: there is no folder ${folder}`);
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) throw wrong(`--html: ${file} is a folder`);
+  return file;
+}
 
 function writePage(file: string, report: RunReport): void {
   try {

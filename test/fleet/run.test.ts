@@ -332,6 +332,16 @@ test("a server that is not there is told by kind and count, in bounded time", as
   expect(stdout).not.toContain("RESPONSES");
 }, 30_000);
 
+test("a page that could not be written is told before the run, with exit code 2", async () => {
+  const nowhere = await osm("fleet", "run", "smoke", "--html", "nowhere/page.html");
+  expect(nowhere).toMatchObject({
+    status: 2,
+    stdout: "",
+    stderr: expect.stringContaining("--html: there is no folder"),
+  });
+  expect(await osm("fleet", "run", "smoke", "--html", ".")).toMatchObject({ status: 2, stdout: "" });
+}, 30_000);
+
 test("a server that sends what nobody had asked for is told so", async () => {
   const server = await emptyServer([TYPE_URL.secret]);
   const args = ["--target", server.address, "--plaintext", "--proxies", "3", "--for", "1"];
