@@ -30,6 +30,8 @@ const sure = (ratio: string): string => `{${ratio}} [{${ratio}, at least}, {${ra
 /** Nowhere but in the middle column: one mesh is compared like this. */
 const ONE_TABLE = "versus/go-control-plane/W3, one table: route weight to a proxy, p99, ";
 const PEER_S5 = "versus/go-control-plane/S5: endpoint change";
+const STEADY = "versus/go-control-plane/W1: 20 changes a second to a proxy, p99";
+const IDENTITIES = "fleet/certificates/5,000 identities: rotate-certificates, ";
 const CROWD = "fleet/endpoint-churn/15,000 proxies: ";
 const ENVOY = "envoy-memory/";
 const SMALL = "process/bookstore, ";
@@ -54,6 +56,7 @@ const ROWS: Readonly<Record<string, Cells>> = {
   "server CPU for that, per proxy": pair("reconnect with versions: CPU per proxy"),
   "bytes for that, per proxy (0 resources)": pair("reconnect with versions: bytes per proxy"),
   "memory added, per proxy": pair("memory per proxy, added"),
+  "memory of the whole process, per proxy": pair("memory per proxy, everything in"),
   "one endpoint, to each of 500 (W2), p50 / p99": [`{${ONE}to each proxy} / {${ONE}to each proxy|p99}`],
   "the same to 5,000 (X5)": [`{${ONE_X5}one at a time, to each proxy} / {${ONE_X5}one at a time, to each proxy|p99}`],
   "server CPU per delivery and acknowledgement, everything included, W2 / X5": [
@@ -61,7 +64,7 @@ const ROWS: Readonly<Record<string, Cells>> = {
   ],
   "one endpoint that 50 of 5,000 see (S5)": [`{${ONE_S5}to the last proxy} / {${ONE_S5}to the last proxy|p99}`],
   "the same (S5) beside go-control-plane": [
-    [" to the last proxy", ", CPU per proxy"]
+    [" to the last proxy", " to a proxy, p99", ", CPU per proxy"]
       .map((what) => `{${PEER_S5}${what}, ours} / {${PEER_S5}${what}, theirs} = {${PEER_S5}${what}, ratio}`)
       .join("; "),
   ],
@@ -69,6 +72,7 @@ const ROWS: Readonly<Record<string, Cells>> = {
     `{${ONE}bytes per delivery}; {${ONE}deliveries per needed one}`,
   ],
   "20 changes a second that all 200 see (W1)": ["{fleet/staleness: endpoint-churn, to each proxy|p99}"],
+  "the same (W1) beside go-control-plane": [`{${STEADY}, ours} / {${STEADY}, theirs} = {${STEADY}, ratio}`],
   "an access policy edited, 1,000 proxies (W3)": [
     "{fleet/policy-edit: access, to the last proxy|p99}; {fleet/policy-edit: access, deliveries per needed one}",
   ],
@@ -81,9 +85,11 @@ const ROWS: Readonly<Record<string, Cells>> = {
   "event loop of the server in it, delay p99.9": [`{${ONE_X5}cold start, server loop delay, p99.9}`],
   "memory per proxy, everything in, 5,000 (X5)": [`{${ONE_X5}one at a time, server memory per proxy}`],
   "control plane killed and started under 5,000": ["{fleet/restart: restart, until a proxy is warm|max}; 0"],
-  "5,000 certificates replaced: to the last; CPU per proxy": [
+  "all certificates replaced, 5,000 proxies of 100 service accounts (X5)": [
     "{fleet/certificates: rotate-certificates, to the last proxy|max}; {fleet/certificates: rotate-certificates, server CPU per delivery}",
   ],
+  "the same, 5,000 service accounts": [`{${IDENTITIES}to the last proxy|max}; {${IDENTITIES}server CPU per delivery}`],
+  "a certificate made": ["{micro/sign/P-256 leaf}"],
   "ten minutes of churn, reconnects and rotations": ["{leaks: heap growth per second, objects and buffers}"],
   "permissive mode and back, 5,000 proxies that see the same 50 services in both (scopes)": [
     "{fleet/flip: flip, to the last proxy} / {fleet/flip: flip, to the last proxy|max}",
@@ -203,6 +209,7 @@ function latestMeasurements(
 function shown(value: number, unit: Unit): string {
   switch (unit) {
     case "ms":
+      if (value < 0.1) return shown(value * 1000, "µs");
       if (value >= 1000) return `${(value / 1000).toFixed(value < 10_000 ? 1 : 0)} s`;
       return `${value.toFixed(value < 10 ? 1 : 0)} ms`;
     case "µs":
