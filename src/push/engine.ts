@@ -107,6 +107,7 @@ class Engine implements PushEngine {
     try {
       // Everything that is published or subscribed to in this turn belongs to one pass.
       await Promise.resolve();
+      if (isRetry) this.#set.retryFailed();
       failure = await this.#runPasses();
       if (isRetry) failure ??= await this.#tellAll();
     } catch (error) {
@@ -124,16 +125,19 @@ class Engine implements PushEngine {
     this.#sleep();
   }
 
-  /** As many as there is a reason for. Resolves with why somebody could not be told, if so. */
+  /** As many as there is a reason for. Resolves with why something failed that costs itself alone, if so. */
   async #runPasses(): Promise<Error | undefined> {
     const { clock } = this.#options;
     let failure: Error | undefined;
-    for (let pass = this.#nextPass(); pass !== undefined && !this.#isStopped; pass = this.#nextPass()) {
+    while (!this.#isStopped) {
+      const pass = this.#nextPass();
+      if (pass === undefined) break;
       const startedAt = clock.monotonic();
-      const { streams, untold } = await this.#runPass(pass);
-      failure ??= untold;
+      const done = await this.#runPass(pass);
+      failure ??= done.failure;
       this.#settled = pass.snapshot;
-      if (pass.published !== undefined) this.#latest.holdUntil(startedAt + this.#window.msAfter(streams, startedAt));
+      if (pass.published === undefined) continue;
+      this.#latest.holdUntil(startedAt + this.#window.msAfter(done.streams, startedAt));
     }
     return failure;
   }

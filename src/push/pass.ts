@@ -40,8 +40,8 @@ export interface Pass extends TableWork {
 export interface PassResult {
   /** How many proxies it touched. */
   readonly streams: number;
-  /** Why some of them could not be told. */
-  readonly untold: Error | undefined;
+  /** Why some class could not be given a table, or some stream not be told of it: the pass is as good as done for all others. */
+  readonly failure: Error | undefined;
 }
 
 /** Creates the function that does a pass, and tells streams and observers of it. It rejects when the pass has to be gone through again. */
@@ -65,8 +65,7 @@ export function passRunner(
     window.told(streams, now);
     const untold = await tellStreams(clock, workloads, ({ peer }) => following?.told(peer));
     following?.toldAll();
-    if (failure !== undefined) throw failure;
-    return { streams, untold };
+    return { streams, failure: failure ?? untold };
   };
 }
 

@@ -64,6 +64,7 @@ export function tableUpdater(
       try {
         settle(workload, snapshot.generation, options);
       } catch (error) {
+        set.markFailed(workload);
         failure ??= withoutTable(workload, error);
       }
       const { table } = workload;

@@ -26,6 +26,9 @@ export interface WorkloadSet {
   markIdentity(identity: Identity): void;
   /** So have those of which some part is not complete. */
   markUnsettled(): void;
+  /** It could not be given a table, and is looked at again with the next {@link retryFailed}. */
+  markFailed(workload: Workload): void;
+  retryFailed(): void;
   /** Finds the classes of the proxies of these namespaces, of all without a list, and of new subscriptions. */
   place(snapshot: MeshSnapshot, namespaces?: ReadonlySet<string>): void;
   /** Classes may consist of other parts than before. */
@@ -45,6 +48,7 @@ export function createWorkloadSet(): WorkloadSet {
   const parts = createPartSet();
   const unplaced = new Set<Subscription>();
   const stale = new Set<Workload>();
+  const failed = new Set<Workload>();
 
   const setParts = (workload: Workload, refs: readonly PartRef[], last: readonly Part[]) => {
     const before = workload.parts;
@@ -59,6 +63,7 @@ export function createWorkloadSet(): WorkloadSet {
     if (workload.subscriptions.size > 0) return;
     workloads.delete(workload.key);
     stale.delete(workload);
+    failed.delete(workload);
     deleteFrom(byIdentity, keyOf(workload.identity), workload);
     for (const part of workload.parts) parts.release(part, workload);
   };
@@ -112,6 +117,14 @@ export function createWorkloadSet(): WorkloadSet {
     },
     markUnsettled() {
       for (const part of parts.unsettled) for (const workload of part.workloads) stale.add(workload);
+    },
+    markFailed(workload) {
+      // It may have gone meanwhile, and nobody would take it out again.
+      if (workloads.get(workload.key) === workload) failed.add(workload);
+    },
+    retryFailed() {
+      for (const workload of failed) stale.add(workload);
+      failed.clear();
     },
     place(snapshot, namespaces) {
       if (namespaces === undefined) for (const subscription of subscriptions) placeOne(subscription, snapshot);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { DEFAULT_SETTINGS } from "../../src/mesh/mod.ts";
 import { TYPE_URLS } from "../../src/xds/resource.ts";
 import { type PushBench, peerOf, pushBench, quiet, tableContent } from "../support/push-bench.ts";
@@ -394,6 +394,35 @@ test("a stream that can never be told is tried less and less often, and said to 
   expect(bench.passes(), "nothing else is looked at again").toBe(passes);
   expect(bench.errors).toHaveLength(1);
   expect(good.calls()).toBe(1);
+});
+
+test("while a class cannot be given a table, a change is looked at for those alone whom it concerns", async () => {
+  const bench = pushBench();
+  bench.change([...world(), ...put(meshConfig({ isPermissive: false })), ...access("/a")]);
+  bench.secrets.fail("bookbuyer");
+  for (const pod of [buyer, thief, storePod]) bench.subscribe(peerOf(pod));
+  await quiet();
+  expect(bench.errors).toHaveLength(1);
+  const want = vi.spyOn(bench.secrets.source, "want");
+  bench.change(access("/b"));
+  await quiet();
+  expect(want.mock.calls.map(([{ namespace }]) => namespace)).toEqual(["bookstore"]);
+});
+
+test("an engine that is stopped within a pass begins nothing more", async () => {
+  const bench = pushBench();
+  bench.change(world());
+  await quiet();
+  bench.clock.advance(1000);
+  const retain = vi.spyOn(bench.secrets.source, "retain");
+  bench.engine.subscribe(peerOf(buyer), () => {
+    bench.change(put(podRecord("bookbuyer", "buyer-3", "buyer", "10.0.0.9")));
+    bench.engine.stop();
+  });
+  await quiet();
+  expect(bench.pushes).toHaveLength(1);
+  bench.clock.advance(60_000);
+  expect(retain).not.toHaveBeenCalled();
 });
 
 test("a class that cannot be given a table costs those after it nothing, change by change", async () => {
