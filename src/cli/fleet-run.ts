@@ -76,9 +76,9 @@ export const fleetRunCommand: Command = {
   async run(flags, context) {
     const format = outputFormat(flags, "fleet run");
     const scenario = chosenScenario(onlyPositional(flags, "fleet run", "SCENARIO"), flags, context);
-    const progress = progressWriter(context, process.stderr.isTTY === true);
     const own = ownAccess(flags, context, scenario);
     const html = pageFile(flags, context);
+    const progress = progressWriter(context, process.stderr.isTTY === true);
     const report = await run({ scenario, ...own }, context, progress.tell).finally(progress.end);
     if (format === "json") context.write(`${JSON.stringify(report)}\n`);
     else if (report.phases.length > 0) context.write(table(REPORT_HEADERS, reportRows(report)));
@@ -97,10 +97,17 @@ function pageFile(flags: ParsedFlags, context: CommandContext): string | undefin
   if (html === undefined) return undefined;
   const file = resolve(context.cwd, html);
   const folder = dirname(file);
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw wrong(`--html: there is no folder ${folder}`);
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) throw wrong(`--html: ${file} is a folder`);
+  if (!isFolder(folder)) throw wrong(`--html: there is no folder ${folder}`);
+  if (isFolder(file)) throw wrong(`--html: ${file} is a folder`);
   return file;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch (error) {
+    throw wrong(`--html: ${(error as Error).message}`);
+  }
 }
 
 function writePage(file: string, report: RunReport): void {

@@ -35,6 +35,7 @@ test("help is data on stdout and succeeds; no command at all is wrong usage", as
   expect(help.code).toBe(0);
   expect(help.out).toContain("serve");
   expect(await run(["help", "cert", "rotate"])).toEqual(await run(["cert", "rotate", "--help"]));
+  expect(await run(["help", "exec", "p", "--", "rm", "x"])).toEqual(await run(["exec", "--help"]));
   expect(await run([])).toMatchObject({ code: 2, out: "" });
 });
 
@@ -86,6 +87,11 @@ test("fleet run reads no pipe, which might never end, and nothing that is far to
     writer?.kill();
     rmSync(dir, { recursive: true });
   }
+});
+
+test("fleet run says in a sentence, and before it runs, that the name of its page cannot be", async () => {
+  const page = await run(["fleet", "run", "smoke", "--html", "x".repeat(300)]);
+  expect(page).toMatchObject({ code: 2, out: "", err: expect.stringContaining("osm fleet run: --html: ENAMETOOLONG") });
 });
 
 test("serve names the folder, port or number that is wrong before it starts anything", async () => {

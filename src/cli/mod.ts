@@ -82,7 +82,10 @@ export async function runCli(args: readonly string[], context: CommandContext): 
 
 async function dispatch(args: readonly string[], context: CommandContext): Promise<number> {
   const [first] = args;
-  if (first === "help" && args.length > 1) return await dispatch([...args.slice(1), "--help"], context);
+  if (first === "help" && args.length > 1) {
+    // Behind "--" stands what a pod is to run: not a question.
+    return await dispatch([...argsBefore("--", args.slice(1)), "--help"], context);
+  }
   if (first === undefined || first === "help" || first === "--help" || first === "-h") {
     (first === undefined ? context.note : context.write)(overview(COMMANDS));
     return first === undefined ? EXIT.usage : EXIT.ok;
@@ -99,8 +102,7 @@ async function dispatch(args: readonly string[], context: CommandContext): Promi
   }
   const rest = args.slice(entry.name.split(" ").length);
   const command = await entry.load();
-  const own = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
-  if (asksForHelp(own)) {
+  if (asksForHelp(argsBefore("--", rest))) {
     context.write(helpOf(command));
     return EXIT.ok;
   }
@@ -110,6 +112,10 @@ async function dispatch(args: readonly string[], context: CommandContext): Promi
 function unknownName(args: readonly string[]): string {
   const isGroup = COMMANDS.some(({ name }) => name.startsWith(`${args[0]} `));
   return isGroup ? args.slice(0, 2).join(" ") : (args[0] ?? "");
+}
+
+function argsBefore(end: string, args: readonly string[]): readonly string[] {
+  return args.includes(end) ? args.slice(0, args.indexOf(end)) : args;
 }
 
 const asksForHelp = (args: readonly string[]) => args.includes("--help") || args.includes("-h");
