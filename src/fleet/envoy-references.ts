@@ -1,11 +1,12 @@
 import { envoy } from "../../proto/gen/envoy.js";
 
 const { Cluster } = envoy.config.cluster.v3;
+const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
 const { Listener } = envoy.config.listener.v3;
 const { RouteConfiguration } = envoy.config.route.v3;
 const { HttpConnectionManager } = envoy.extensions.filters.network.http_connection_manager.v3;
 const { TcpProxy } = envoy.extensions.filters.network.tcp_proxy.v3;
-const { DownstreamTlsContext, UpstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
+const { DownstreamTlsContext, Secret, UpstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
 
 type TransportSocket = envoy.config.core.v3.TransportSocket.$Properties;
 type SecretConfig = envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig.$Properties;
@@ -61,6 +62,18 @@ export function listenerReferences(bytes: Uint8Array): References {
   }
   const secrets = new Set(chains.flatMap(({ transportSocket }) => secretsOf(transportSocket)));
   return { endpoints: [], secrets: [...secrets], routes: [...routes], clusters: [...clusters] };
+}
+
+/** Lead nowhere; read for what it throws alone. */
+export function endpointReferences(bytes: Uint8Array): References {
+  ClusterLoadAssignment.decode(bytes);
+  return NO_REFERENCES;
+}
+
+/** As those of endpoints. */
+export function secretReferences(bytes: Uint8Array): References {
+  Secret.decode(bytes);
+  return NO_REFERENCES;
 }
 
 export function routeReferences(bytes: Uint8Array): References {

@@ -10,9 +10,16 @@ import {
   readDeltaResponse,
   readSotwResponse,
 } from "./envoy-discovery.ts";
-import { clusterReferences, listenerReferences, type References, routeReferences } from "./envoy-references.ts";
+import {
+  clusterReferences,
+  endpointReferences,
+  listenerReferences,
+  type References,
+  routeReferences,
+  secretReferences,
+} from "./envoy-references.ts";
 import { missingNames, type Resource, type ResourceTable, TableMemory, WeakMemory } from "./envoy-table.ts";
-import { CLUSTER, LISTENER, ROUTE, SECRET, typeNumber } from "./envoy-types.ts";
+import { CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET, typeNumber } from "./envoy-types.ts";
 
 /** Names that a proxy asks for, or asks for no more, since what it has refers to them. */
 export interface NameDifference {
@@ -248,6 +255,8 @@ function referencesOf(type: number, bytes: Buffer, name: string): References {
     if (type === CLUSTER) return clusterReferences(bytes);
     if (type === LISTENER) return listenerReferences(bytes);
     if (type === ROUTE) return routeReferences(bytes);
+    if (type === ENDPOINTS) return endpointReferences(bytes);
+    if (type === SECRET) return secretReferences(bytes);
     return NO_REFERENCES;
   } catch (error) {
     throw new EnvelopeError(`resource "${name}" is not what its type says: ${(error as Error).message}`);
