@@ -15,11 +15,14 @@ export type EndCode =
   | "UNIMPLEMENTED"
   | "UNAVAILABLE";
 
+/** What gRPC puts before each message: a byte 0 for "not compressed", and the length in four bytes. */
+export const PREFIX_BYTES = 5;
+
 /** The client's end of a stream, whatever carries it. */
 export interface StreamTransport {
   /**
-   * Sends one message with its gRPC prefix: a byte 0, the length in four bytes, the message. The buffer may be shared with
-   * other streams and must not be changed. Messages given in one turn go out together. False: enough is under way, and
+   * Sends one message with its gRPC prefix ({@link PREFIX_BYTES}). The buffer may be shared with other streams and must not be
+   * changed. Messages given in one turn go out together. False: enough is under way, and
    * the handler's `drained` will say when there is room again.
    */
   send(prefixed: Buffer): boolean;

@@ -2,7 +2,7 @@ import type { Delivery } from "../observer.ts";
 import type { Response } from "../protocol/protocol.ts";
 import { recentCache } from "../recent-cache.ts";
 import type { TypeUrl } from "../resource.ts";
-import { PREFIX_BYTES } from "./messages.ts";
+import { PREFIX_BYTES } from "../transport.ts";
 
 /** A response as it goes out, and what is told about it. */
 export interface EncodedResponse {

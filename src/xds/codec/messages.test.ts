@@ -3,13 +3,8 @@ import { envoy } from "../../../proto/gen/discovery.js";
 import { DataFraming } from "../../http2/mod.ts";
 import type { Response } from "../protocol/protocol.ts";
 import { type Resource, TYPE_URLS } from "../resource.ts";
-import {
-  decodeDeltaRequest,
-  decodeSotwRequest,
-  deltaResponseEncoder,
-  encodeSotwResponse,
-  PREFIX_BYTES,
-} from "./messages.ts";
+import { PREFIX_BYTES } from "../transport.ts";
+import { decodeDeltaRequest, decodeSotwRequest, deltaResponseEncoder, encodeSotwResponse } from "./messages.ts";
 
 const encodeDeltaResponse = deltaResponseEncoder();
 const discovery = envoy.service.discovery.v3;

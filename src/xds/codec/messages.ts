@@ -3,6 +3,7 @@ import { envoy } from "../../../proto/gen/discovery.js";
 import { ownCopy } from "../../lib/mod.ts";
 import type { DeltaRequest, Response, SotwRequest } from "../protocol/protocol.ts";
 import type { Resource } from "../resource.ts";
+import { PREFIX_BYTES } from "../transport.ts";
 
 const { DeltaDiscoveryRequest, DiscoveryRequest } = envoy.service.discovery.v3;
 
@@ -34,9 +35,6 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
     error: message.errorDetail ? (message.errorDetail.message ?? "") : undefined,
   };
 }
-
-/** What gRPC puts before each message: a byte 0 for "not compressed", and the length in four bytes. */
-export const PREFIX_BYTES = 5;
 
 /** What stands before a resource's own bytes in a delta response. */
 type Prefixes = WeakMap<Resource, Buffer>;

@@ -3,12 +3,13 @@ import { envoy } from "../../../proto/gen/discovery.js";
 import { jsonLog, manualClock, metricsRegistry } from "../../lib/mod.ts";
 import { deltaRequestReader } from "../codec/delta-request-reader.ts";
 import { encodedResponses } from "../codec/encoded-responses.ts";
-import { deltaResponseEncoder, encodeSotwResponse, PREFIX_BYTES } from "../codec/messages.ts";
+import { deltaResponseEncoder, encodeSotwResponse } from "../codec/messages.ts";
 import { DEFAULT_STREAM_LIMITS } from "../protocol/protocol.ts";
 import { refusalMemory } from "../protocol/refusals.ts";
 import { sharedResponses } from "../protocol/shared-responses.ts";
 import { tableDifference } from "../protocol/table-difference.ts";
 import { type ResourceTable, TYPE_URLS } from "../resource.ts";
+import { PREFIX_BYTES } from "../transport.ts";
 import { Session, type SessionServices } from "./session.ts";
 import { xdsMetrics } from "./xds-metrics.ts";
 

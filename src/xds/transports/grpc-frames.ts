@@ -1,4 +1,4 @@
-import { PREFIX_BYTES } from "../codec/messages.ts";
+import { PREFIX_BYTES } from "../transport.ts";
 
 /** Room that is made for a message whose first bytes came; it doubles as more of it comes. */
 const FIRST_ROOM_BYTES = 4096;

@@ -11,9 +11,14 @@ import {
 } from "@grpc/grpc-js";
 import { tlsContext, type XdsServerCredentials } from "../admission/server-credentials.ts";
 import { readClientCertificate } from "../client-certificate.ts";
-import { PREFIX_BYTES } from "../codec/messages.ts";
 import type { StreamInfo } from "../observer.ts";
-import type { AcceptStream, StreamTransport, Transport, TransportLimits } from "../transport.ts";
+import {
+  type AcceptStream,
+  PREFIX_BYTES,
+  type StreamTransport,
+  type Transport,
+  type TransportLimits,
+} from "../transport.ts";
 import type { TransportOptions } from "./tls-transport.ts";
 
 /** Pings that find out that a peer is gone: within 40 s. */
