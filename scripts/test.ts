@@ -1,6 +1,6 @@
 /**
- * `npm test [-- FILTER...]`: all that `npm run check` does, and the tests that start real programs: our own commands on
- * each runtime, Envoys, pods.
+ * `npm test [-- FILTER...]`: all that `npm run check` does, and the tests that take longer or start real programs: fleets, our
+ * own commands on each runtime, Envoys, pods.
  *
  * FILTER goes to vitest as it is: part of a file's name (`npm test -- xds`), or a test's (`npm test -- -t "reconnect"`).
  * The last line is `N passed, N failed, N skipped`, over everything that ran. With `CI` set, a skipped test fails the run

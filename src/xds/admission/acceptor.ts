@@ -233,7 +233,7 @@ function tlsServer(credentials: XdsServerCredentials, ticketKeys: Buffer | undef
     requestCert: true,
     rejectUnauthorized: true,
     // A list of protocols would be copied for each connection into the runtime's pool of small buffers, and keep a whole slab
-    // of it, 64 KiB, alive as long as the connection lives.
+    // of it, up to 64 KiB, alive as long as the connection lives.
     ALPNCallback: ({ protocols }) => protocols.find((protocol) => protocol === "h2"),
     handshakeTimeout: HANDSHAKE_MS,
   });

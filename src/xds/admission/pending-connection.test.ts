@@ -77,7 +77,7 @@ test("a stranger who sends byte by byte is turned away: what is kept with each o
   expect(said).toEqual(["hello", "wrong"]);
 });
 
-test("what is no TLS never stands in line", async () => {
+test("what is no TLS never stands in the queue", async () => {
   const waiting = await connected();
   client.write("GET / HTTP/1.1\r\n\r\n");
   await once(waiting.socket, "close");
@@ -101,7 +101,7 @@ test("who says nothing is let go after ten seconds", async () => {
   expect(said).toEqual(["late"]);
 });
 
-test("who drips byte by byte keeps no place in line for longer than half a minute", async () => {
+test("who drips byte by byte keeps no place in the queue for longer than half a minute", async () => {
   const waiting = await connected();
   client.setNoDelay(true);
   for (let sent = 1; sent <= 4; sent++) {

@@ -25,7 +25,7 @@ export function tlsContext({ certificatePem, privateKeyPem, clientCaPem }: XdsSe
     sessionIdContext: "osm-xds",
     ciphers: [FIRST_CIPHER, ...DEFAULT_CIPHERS.split(":").filter((cipher) => cipher !== FIRST_CIPHER)].join(":"),
     ecdhCurve: "X25519:P-256:P-384",
-    // HTTP/2 forbids it (RFC 9113 section 9.2.1), and each would be a handshake that waits in no line.
+    // HTTP/2 forbids it (RFC 9113 section 9.2.1), and each would be a handshake that waits in no queue.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   };
 }
