@@ -134,7 +134,12 @@ interface Turns {
 
 async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elapsedMs }: Turns): Promise<void> {
   const turns = proxies > SMALL ? 3 : 5;
-  const changes = new Map<Contender, number>(sides.map(([, contender]) => [contender, 0]));
+  const changes = new Map<Contender, number>();
+  const nextNumbers = (contender: Contender, count: number) => {
+    const first = changes.get(contender) ?? 0;
+    changes.set(contender, first + count);
+    return Array.from({ length: count }, (_, n) => first + n);
+  };
   const inTurn = async (count: number, action: (...side: Sides[number]) => Promise<void>) => {
     for (let turn = 0; turn < count && (turn === 0 || elapsedMs() < ENOUGH_MS); turn++) {
       // Who is first has what the machine does at that moment.
@@ -144,16 +149,8 @@ async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elaps
   for (const kind of routes === "as ours" ? (["endpoint", "weight"] as const) : (["weight"] as const)) {
     const what = kind === "endpoint" ? "endpoint change" : "route weight";
     progress(`${what}, in turns`);
-    const turn = async (contender: Contender, holders: Holders) => {
-      const first = changes.get(contender) ?? 0;
-      changes.set(contender, first + CHANGES_PER_TURN);
-      return await makeChanges(
-        contender,
-        Array.from({ length: CHANGES_PER_TURN }, (_, n) => first + n),
-        kind,
-        holders,
-      );
-    };
+    const turn = (contender: Contender, holders: Holders) =>
+      makeChanges(contender, nextNumbers(contender, CHANGES_PER_TURN), kind, holders);
     await warmUp(sides, elapsedMs, turn);
     await inTurn(turns, async (side, contender, holders) => {
       const { perProxyMs, lastMs, cpuSeconds, bytes } = await turn(contender, holders);
@@ -168,9 +165,7 @@ async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elaps
   if (proxies <= STEADY_PROXIES_MAX) {
     progress("20 changes a second, in turns");
     await inTurn(turns, async (side, contender) => {
-      const first = changes.get(contender) ?? 0;
-      changes.set(contender, first + STEADY_CHANGES);
-      const ages = await makeSteadyChanges(contender, first);
+      const ages = await makeSteadyChanges(contender, nextNumbers(contender, STEADY_CHANGES));
       pairs.add(side, "20 changes a second to a proxy, p50", "ms", quantile(ages, 0.5));
       pairs.add(side, "20 changes a second to a proxy, p99", "ms", quantile(ages, 0.99));
     });
@@ -242,8 +237,8 @@ export async function makeChanges(
 }
 
 /** Changes of endpoints at a rate that everybody sees; how old each was when it came to each proxy, in milliseconds. */
-async function makeSteadyChanges(contender: Contender, first: number): Promise<readonly number[]> {
-  const ready = Array.from({ length: STEADY_CHANGES }, (_, n) => [first + n, contender.endpoint(first + n)] as const);
+async function makeSteadyChanges(contender: Contender, numbers: readonly number[]): Promise<readonly number[]> {
+  const ready = numbers.map((n) => [n, contender.endpoint(n)] as const);
   await sleep(SETTLE_MS);
   const ages = await Promise.all(
     ready.map(async ([changeId, change], position) => {
