@@ -27,6 +27,7 @@ describe("a change is refused that", () => {
     ["src/newcomer/a.ts", "../lib/mod.ts", "is no room"],
     ["src/xds/protocol/step.ts", "../sessions/session.ts", "src/xds/protocol must not import src/xds/sessions"],
     ["src/xds/protocol/step.ts", "node:net", "src/xds/protocol is pure"],
+    ["src/xds/codec/messages.ts", "../../platform/mod.ts", "src/xds/codec is pure"],
     ["src/xds/newcomer/a.ts", "../resource.ts", "is no folder"],
   ])("imports across a wall: %s from %s", (path, target, message) => {
     expect(importing(path, target)).toEqual([expect.stringContaining(message)]);

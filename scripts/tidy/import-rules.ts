@@ -14,6 +14,9 @@ export interface Finding {
 const inputOutput =
   /^node:(fs|child_process|cluster|dgram|dns|http|https|http2|net|os|process|readline|repl|tls|timers|tty|worker_threads)\b/;
 
+/** What pure rooms and folders import beside each other. */
+const beneathPure = ["src/lib", "proto"];
+
 /** The room that holds `path`, or the top folder outside of rooms, or "" for a file at the top. */
 export function roomOf(path: string): string {
   const parts = path.split("/");
@@ -56,6 +59,9 @@ export function checkImports(file: SourceFile): Finding[] {
     if (isTest && other === "test") continue;
     const problem = crossing(room, other, target);
     if (problem) report(line, problem);
+    else if (own?.pure && !rooms[other]?.pure && !beneathPure.includes(other)) {
+      report(line, `${room}/${folder} is pure and must not import ${other}`);
+    }
   }
   return findings;
 }
