@@ -7,12 +7,12 @@ function counted(msEach: number) {
   const turns: (() => void)[] = [];
   const refreshed: number[] = [];
   let now = 0;
-  const approached: number[] = [];
+  const seenAhead: number[] = [];
   const items: { isDirty: boolean; readonly number: number }[] = [];
   const itemOf = (number: number) => (items[number] ??= { isDirty: false, number });
   const { mark, forget } = fanOut<ReturnType<typeof itemOf>>({
     later: (action) => turns.push(action),
-    onSlice: (some) => void approached.push(...some.map(({ number }) => number)),
+    onSlice: (some) => void seenAhead.push(...some.map(({ number }) => number)),
     refresh: ({ number }) => {
       refreshed.push(number);
       now += msEach;
@@ -40,7 +40,7 @@ function counted(msEach: number) {
     await microtasks();
     return refreshed.length - before;
   };
-  return { changes, refreshed, approached, turns, microtasks, finish, nextAfter };
+  return { changes, refreshed, seenAhead, turns, microtasks, finish, nextAfter };
 }
 
 test("a change for all streams refreshes each once, in turns between which the thread is free", async () => {
@@ -110,12 +110,12 @@ test("a stream that is gone before its turn takes nobody's place, and marked ane
 });
 
 test("streams are looked at some ahead of their turn, each before it is told", async () => {
-  const { changes, refreshed, approached, turns, microtasks, finish } = counted(5);
+  const { changes, refreshed, seenAhead, turns, microtasks, finish } = counted(5);
   for (let item = 0; item < 20; item++) changes.mark(item);
   await microtasks();
   expect(turns).toHaveLength(1);
-  expect(approached).toHaveLength(8);
+  expect(seenAhead).toHaveLength(8);
   expect(refreshed.length).toBeLessThan(8);
   await finish();
-  for (const item of refreshed) expect(approached).toContain(item);
+  for (const item of refreshed) expect(seenAhead).toContain(item);
 });
