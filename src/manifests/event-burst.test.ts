@@ -21,7 +21,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-test("more events than the system keeps in mind, all at once, are not each looked into", async () => {
+test("of thousands of events at once, not each is looked into", async () => {
   const top = mkdtempSync(join(tmpdir(), "osm-burst-"));
   closing.push(() => rmSync(top, { recursive: true, force: true }));
   const dir = join(top, "dir");
@@ -35,8 +35,10 @@ test("more events than the system keeps in mind, all at once, are not each looke
   write("1");
   writeFileSync(path("0.tmp"), "");
   const changed = Promise.withResolvers<void>();
+  // So slow that a busy machine does not make several bursts of one.
+  const clock = { ...systemClock(), monotonic: () => performance.now() / 10 };
   const source = watchFolder({
-    ...{ dir, stateDir: join(top, "state"), clock: systemClock(), source: "folder", log: silentLog() },
+    ...{ dir, stateDir: join(top, "state"), clock, source: "folder", log: silentLog() },
     parse: async ({ text, file }) => parseManifestText(text, file),
     onBatch(events) {
       if (events.some(({ type }) => type === "apply")) changed.resolve();
