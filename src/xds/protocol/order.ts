@@ -5,12 +5,12 @@ import { has, namesOf, resourceOf, type StreamState, subscriptionOf, unsettle } 
 import { hasLegacyWildcard, isSettled, isSubscribed, type Subscription } from "./subscription.ts";
 
 /** A resource is removed once the client has accepted that nothing of these types names it any more. */
-const REMOVED_AFTER: Readonly<Record<string, readonly string[]>> = {
-  [TYPE_URLS.route]: [TYPE_URLS.listener],
-  [TYPE_URLS.cluster]: [TYPE_URLS.listener, TYPE_URLS.route],
-  [TYPE_URLS.endpoints]: [TYPE_URLS.cluster],
-  [TYPE_URLS.secret]: [TYPE_URLS.cluster, TYPE_URLS.listener],
-};
+const REMOVED_AFTER: ReadonlyMap<string, readonly string[]> = new Map([
+  [TYPE_URLS.route, [TYPE_URLS.listener]],
+  [TYPE_URLS.cluster, [TYPE_URLS.listener, TYPE_URLS.route]],
+  [TYPE_URLS.endpoints, [TYPE_URLS.cluster]],
+  [TYPE_URLS.secret, [TYPE_URLS.cluster, TYPE_URLS.listener]],
+]);
 
 const NOTHING: readonly Response[] = [];
 const NO_NAMES: readonly string[] = [];
@@ -140,7 +140,7 @@ class Selection {
   }
 
   #canRemove(): boolean {
-    this.#mayRemove ??= (REMOVED_AFTER[this.#subscription.typeUrl] ?? []).every((parent) =>
+    this.#mayRemove ??= (REMOVED_AFTER.get(this.#subscription.typeUrl) ?? []).every((parent) =>
       isOutOfTheWay(this.#state, parent),
     );
     return this.#mayRemove;

@@ -69,10 +69,17 @@ function openSession() {
     removed,
     held,
     lines,
+    /** As what types requests were counted. */
+    requested: () =>
+      metrics
+        .families()
+        .find(({ name }) => name === "osm_proxy_xds_request_count")
+        ?.series.map(({ labels }) => labels),
     refusals: () => metrics.families().find(({ name }) => name === "osm_xds_streams_refused_total")?.series,
     session,
-    request(typeUrl: string, initialResourceVersions: Record<string, string>) {
-      session.receive(DeltaDiscoveryRequest.encode({ typeUrl, initialResourceVersions }).finish());
+    request(typeUrl: string, initialResourceVersions: Record<string, string>, resourceNamesSubscribe: string[] = []) {
+      const request = { typeUrl, initialResourceVersions, resourceNamesSubscribe };
+      session.receive(DeltaDiscoveryRequest.encode(request).finish());
     },
     spend() {
       isSpent = true;
@@ -102,6 +109,18 @@ test("a proxy that comes back before there is a table, in a busy turn, loses the
   clock.advance(100);
   expect(removed).toEqual(["gone"]);
 });
+
+test.each(["constructor", "__proto__", "toString"])(
+  "a proxy that asks for a type which is called %s is answered, and does no harm to what others read",
+  (typeUrl) => {
+    const { removed, request, requested, lines, giveTable } = openSession();
+    giveTable();
+    request(typeUrl, { gone: "1" }, ["gone"]);
+    expect(removed).toEqual(["gone"]);
+    expect(requested()).toEqual([{ type: "other" }]);
+    expect(lines).toEqual([]);
+  },
+);
 
 test.each([
   ["hears of one that came back with all its listeners and is sent none", "1", [`${TYPE_URLS.listener} of 7`]],

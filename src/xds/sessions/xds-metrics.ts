@@ -20,17 +20,18 @@ export interface XdsMetrics {
 
 const ACKNOWLEDGE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30];
 
-const LABELS: Readonly<Record<string, string>> = {
-  [TYPE_URLS.cluster]: "CDS",
-  [TYPE_URLS.endpoints]: "EDS",
-  [TYPE_URLS.listener]: "LDS",
-  [TYPE_URLS.route]: "RDS",
-  [TYPE_URLS.secret]: "SDS",
-};
+/** A map: clients may name a type as they like, and an object has members that nobody gave it, such as `constructor`. */
+const LABELS: ReadonlyMap<string, string> = new Map([
+  [TYPE_URLS.cluster, "CDS"],
+  [TYPE_URLS.endpoints, "EDS"],
+  [TYPE_URLS.listener, "LDS"],
+  [TYPE_URLS.route, "RDS"],
+  [TYPE_URLS.secret, "SDS"],
+]);
 
 /** The short name that metrics use for a resource type; `other` for one that this server does not speak. */
 function labelOf(typeUrl: string): string {
-  return LABELS[typeUrl] ?? "other";
+  return LABELS.get(typeUrl) ?? "other";
 }
 
 export function xdsMetrics(metrics: Metrics): XdsMetrics {
@@ -77,7 +78,7 @@ export function xdsMetrics(metrics: Metrics): XdsMetrics {
   const ofType = (typeUrl: string): OfType => {
     const found = byType.get(typeUrl);
     if (found !== undefined) return found;
-    const label = LABELS[typeUrl];
+    const label = LABELS.get(typeUrl);
     if (label === undefined) {
       other ??= bound(labelOf(typeUrl));
       return other;
