@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { KNOWN_KINDS, splitApiVersion } from "./kinds.ts";
+import { KNOWN_KINDS, roleOf, splitApiVersion } from "./kinds.ts";
 import type { Translated } from "./object-names.ts";
 
 const API_VERSIONS: Readonly<Record<string, string>> = Object.fromEntries(
@@ -300,4 +300,9 @@ describe("what is accepted means what it means to OSM", () => {
       subsets: [{ endpoints: [{ isReady: true }, { isReady: false }] }],
     });
   });
+});
+
+test("an object of any other group is passed over, whatever that is called", () => {
+  expect(roleOf("apps", "Deployment")).toBe("workload");
+  for (const group of ["example.org", "constructor", "__proto__"]) expect(roleOf(group, "Deployment")).toBe("ignored");
 });

@@ -49,10 +49,10 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
 ];
 
 /** Workloads: the mesh sees their pods, not them. */
-const EXPANDED_KINDS: Readonly<Record<string, readonly string[]>> = {
-  apps: ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"],
-  batch: ["Job"],
-};
+const EXPANDED_KINDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["apps", ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"]],
+  ["batch", ["Job"]],
+]);
 
 /** The parts of an `apiVersion`: the group is empty for the core group. */
 export function splitApiVersion(apiVersion: string): { readonly group: string; readonly version: string } {
@@ -67,5 +67,5 @@ export function roleOf(group: string, kind: string): KindRole {
   const known = KNOWN_KINDS.find((candidate) => candidate.kind === kind);
   // A version without its group, such as `v1alpha4` for a TCPRoute, is a slip of the pen; another group is another kind.
   if (known !== undefined && (known.group === group || group === "")) return known;
-  return EXPANDED_KINDS[group]?.includes(kind) === true ? "workload" : "ignored";
+  return EXPANDED_KINDS.get(group)?.includes(kind) === true ? "workload" : "ignored";
 }
