@@ -10,7 +10,7 @@ import { type Pass, type PassOptions, passRunner } from "./pass.ts";
 import { PassRetries } from "./pass-retries.ts";
 import { tellStreams } from "./tell-streams.ts";
 import type { Subscription } from "./workload.ts";
-import { createWorkloadSet } from "./workload-set.ts";
+import { WorkloadSet } from "./workload-set.ts";
 
 export interface PushEngine extends TableSource {
   /** Takes over a snapshot of a complete world. */
@@ -36,7 +36,7 @@ export function createPushEngine(options: PassOptions): PushEngine {
 
 class Engine implements PushEngine {
   readonly #options: PassOptions;
-  readonly #set = createWorkloadSet();
+  readonly #set = new WorkloadSet();
   readonly #window = debounceWindow();
   readonly #latest: LatestSnapshot;
   readonly #retries: PassRetries;
