@@ -95,7 +95,7 @@ function measurementsOf(name: string, result: SlowReadersResult): readonly Measu
   ];
 }
 
-export async function slowReaders({
+async function slowReaders({
   shape: name,
   rounds,
   changesInPhase,

@@ -30,7 +30,7 @@ export async function runCheck(
 }
 
 /** Two lines: what was expected, and what was seen. */
-export function describeVerdict({ state, expected, observed }: Verdict): string {
+function describeVerdict({ state, expected, observed }: Verdict): string {
   const mark = { met: "ok    ", open: "FAILED", unmet: "FAILED" }[state];
   const late = state === "open" ? " (too few to tell)" : "";
   return `  ${mark} expected ${expected}\n         observed ${observed}${late}\n`;

@@ -116,7 +116,7 @@ function letGoOfStdin(): void {
 }
 
 /** Checks every flag of `serve`. Throws {@link CommandError} naming the value that is wrong. */
-export function serveOptions(dir: string, flags: ParsedFlags, context: CommandContext): ServeOptions {
+function serveOptions(dir: string, flags: ParsedFlags, context: CommandContext): ServeOptions {
   requireFolder(dir);
   const stateDir = resolve(context.cwd, stringFlag(flags, "state-dir") ?? defaultStateDir(dir, context));
   const caDir = stringFlag(flags, "ca-dir");

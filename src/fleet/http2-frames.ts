@@ -34,7 +34,7 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
   return bytes;
 }
 
-export function writeFrameHeader(
+function writeFrameHeader(
   bytes: Buffer,
   at: number,
   length: number,

@@ -127,7 +127,7 @@ function shown<T>(value: T | undefined, text: (value: T) => string): string {
 }
 
 /** Three significant digits. */
-export function number(value: number): string {
+function number(value: number): string {
   if (value >= 1000) return String(Math.round(value));
   return String(Number(value.toPrecision(3)));
 }

@@ -138,7 +138,7 @@ export function metricValue(text: string, name: string, label = ""): number | un
 }
 
 /** CPU and memory of a process of this machine (Linux); undefined when there is none. */
-export function processFigures(pid: number): { readonly cpuSeconds: number; readonly rssBytes: number } | undefined {
+function processFigures(pid: number): { readonly cpuSeconds: number; readonly rssBytes: number } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The name in parentheses may hold anything; user and system time are fields 14 and 15.

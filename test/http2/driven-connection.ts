@@ -195,7 +195,7 @@ export function driveFromTheStart(limits: Partial<Http2Limits> = {}, framing = n
 }
 
 /** `DATA 1 5 bytes END_STREAM` and the like. */
-export function describeFrames(bytes: Buffer): string[] {
+function describeFrames(bytes: Buffer): string[] {
   const lines: string[] = [];
   for (let at = 0; at < bytes.length; ) {
     const length = bytes.readUIntBE(at, 3);

@@ -23,7 +23,7 @@ export interface Running {
   readonly process: ChildProcess;
 }
 
-export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
   const stdin = args.includes("--end-with-stdin") ? "pipe" : "ignore";
   const child = spawn(process.execPath, [CLI, ...args], {
     stdio: [stdin, "pipe", "pipe"],

@@ -144,15 +144,6 @@ function secretBench() {
   };
 }
 
-/** Lets promises run until `condition` holds. */
-export async function until(condition: () => boolean, what = "the condition"): Promise<void> {
-  for (let turn = 0; turn < 10_000; turn++) {
-    if (condition()) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error(`${what} did not come about`);
-}
-
 /** Lets everything happen that needs no time to pass. */
 export async function quiet(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));

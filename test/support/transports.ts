@@ -6,7 +6,7 @@ export interface CarrierVariant {
   readonly options: Pick<XdsServerOptions, "transport" | "streamThreads">;
 }
 
-export const STREAM_THREADS = new URL("../../workers/streams.ts", import.meta.url);
+const STREAM_THREADS = new URL("../../workers/streams.ts", import.meta.url);
 
 /** Every transport, and the one that threads may carry in two of them. */
 export const carriers: readonly CarrierVariant[] = [
