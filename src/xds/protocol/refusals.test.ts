@@ -16,3 +16,12 @@ test("a proxy that refuses everything costs bounded memory, and the newest refus
   expect(memory.isRefused(TYPE, "often", "0")).toBe(false);
   expect(memory.isRefused(TYPE, "often", "99")).toBe(true);
 });
+
+test("a proxy that refuses what it hears of ever other types costs bounded memory", () => {
+  const memory = refusalMemory();
+  const types = Array.from({ length: 1000 }, (_, type) => `type-${type}`);
+  for (const type of types) memory.markUncertain(type, "name");
+  const remembered = types.filter((type) => memory.isUncertain(type, "name"));
+  expect(remembered.length).toBeLessThanOrEqual(8);
+  expect(remembered.at(-1)).toBe("type-999");
+});

@@ -1,5 +1,7 @@
 /** Versions of one name that are remembered as refused. */
 const VERSIONS_MAX = 4;
+/** Types about which something is remembered. There are five; a client may ask for others, on each stream for new ones. */
+const TYPES_MAX = 8;
 /** Names of one type about which something is remembered. */
 const NAMES_MAX = 4096;
 /** Characters of a client's words that are kept. */
@@ -68,8 +70,9 @@ class Memory implements RefusalMemory {
     this.#uncertain ??= new Map();
     const names = this.#uncertain.get(typeUrl) ?? new Set<string>();
     this.#uncertain.set(typeUrl, names);
+    dropOldest(this.#uncertain, TYPES_MAX);
     names.add(name);
-    dropOldest(names);
+    dropOldest(names, NAMES_MAX);
   }
 
   isUncertain(typeUrl: string, name: string): boolean {
@@ -124,11 +127,11 @@ function remember(
   const versions = (byName.get(name) ?? []).filter((other) => other !== version);
   byName.delete(name);
   byName.set(name, [...versions, version].slice(-VERSIONS_MAX));
-  dropOldest(byName);
+  dropOldest(byName, NAMES_MAX);
 }
 
-function dropOldest(entries: Map<string, unknown> | Set<string>): void {
-  if (entries.size <= NAMES_MAX) return;
+function dropOldest(entries: Map<string, unknown> | Set<string>, max: number): void {
+  if (entries.size <= max) return;
   const oldest = entries.keys().next().value;
   if (oldest !== undefined) entries.delete(oldest);
 }
