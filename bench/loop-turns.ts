@@ -5,7 +5,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { FolderFeed } from "../src/fleet/feed.ts";
-import { INBOUND_ROUTE } from "../src/fleet/oracle-expectation.ts";
+import { INBOUND_ROUTE } from "../src/fleet/oracle-names.ts";
 import { scratchFolder } from "../src/fleet/scratch-folder.ts";
 import type { Shape } from "../src/fleet/shape.ts";
 import { type FileKey, World } from "../src/fleet/world.ts";

@@ -1,5 +1,6 @@
 import type { FeedTrouble } from "./feed.ts";
-import { clusterOf, LEAF_SECRET, seersOfEndpoints, TYPE_URL } from "./oracle-expectation.ts";
+import { seersOfEndpoints } from "./oracle-expectation.ts";
+import { clusterOf, LEAF_SECRET, TYPE_URL } from "./oracle-names.ts";
 import type { Action, ActionKind } from "./scenario.ts";
 import type { FileKey, World } from "./world.ts";
 

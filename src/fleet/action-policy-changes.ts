@@ -9,6 +9,7 @@ import {
   steady,
   turns,
 } from "./action-changes.ts";
+import { seersOfRoute } from "./oracle-expectation.ts";
 import {
   clusterOf,
   INBOUND_LISTENER,
@@ -16,9 +17,8 @@ import {
   OUTBOUND_LISTENER,
   outboundRouteOf,
   PASSTHROUGH_CLUSTER,
-  seersOfRoute,
   TYPE_URL,
-} from "./oracle-expectation.ts";
+} from "./oracle-names.ts";
 import type { Action, ActionKind } from "./scenario.ts";
 import type { World } from "./world.ts";
 import { SETTINGS, type SettingField, type SettingValue } from "./world-objects.ts";

@@ -16,7 +16,7 @@ export type {
   Watch,
 } from "./fleet-api.ts";
 export type { NodeTemplates } from "./node-templates.ts";
-export { TYPE_URL } from "./oracle-expectation.ts";
+export { TYPE_URL } from "./oracle-names.ts";
 export { FleetProcessError } from "./process-caller.ts";
 export { reportHtml } from "./report-html.ts";
 export type { Delays, PhaseReport, RunReport } from "./report-result.ts";

@@ -1,6 +1,7 @@
 /** What the oracle reads out of a resource. Decoded with the complete protos: what an Envoy would see. */
 import { envoy } from "../../proto/gen/envoy.js";
-import { UNDIVIDED } from "./oracle-expectation.ts";
+import { linesOfMessage } from "./oracle-lines.ts";
+import { UNDIVIDED } from "./oracle-names.ts";
 
 const { Cluster } = envoy.config.cluster.v3;
 const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
@@ -10,13 +11,16 @@ const { UpstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
 
 const HTTP_RBAC = "envoy.filters.http.rbac";
 
-/** Addresses of an endpoint resource, each with its port, in ascending order. */
+/** Addresses of an endpoint resource, each with its port and what keeps requests from it, in ascending order. */
 export function addressesOf(bytes: Uint8Array): readonly string[] {
   const found: string[] = [];
   for (const locality of ClusterLoadAssignment.decode(bytes).endpoints) {
     for (const endpoint of locality.lbEndpoints ?? []) {
       const address = endpoint.endpoint?.address?.socketAddress;
-      if (address?.address) found.push(`${address.address}:${address.portValue ?? 0}`);
+      if (!address?.address) continue;
+      const health = endpoint.healthStatus ? ` of health ${endpoint.healthStatus}` : "";
+      const priority = locality.priority ? ` of priority ${locality.priority}` : "";
+      found.push(`${address.address}:${address.portValue ?? 0}${health}${priority}`);
     }
   }
   return found.sort();
@@ -66,9 +70,8 @@ export function principalsOf(bytes: Uint8Array): readonly string[] | undefined {
       if (rules === undefined || rules === null) return undefined;
       const { policies } = RBACPerRoute.decode(rules).rbac?.rules ?? {};
       for (const policy of Object.values(policies ?? {})) {
-        for (const { authenticated } of policy.principals ?? []) {
-          const name = authenticated?.principalName?.exact;
-          if (name !== undefined && name !== null) found.add(name);
+        for (const principal of policy.principals ?? []) {
+          found.add(principal.authenticated?.principalName?.exact ?? linesOfMessage(principal).join(", "));
         }
       }
     }

@@ -2,26 +2,31 @@
  * What the proxies of a service have to be told, worked out from the world and the policy model of `docs/policy.md` and
  * the names of `docs/envoy-configuration.md`: a second, smaller opinion than the control plane's own.
  */
+import {
+  clusterOf,
+  INBOUND_LISTENER,
+  INBOUND_ROUTE,
+  LEAF_SECRET,
+  OUTBOUND_LISTENER,
+  outboundRouteOf,
+  PASSTHROUGH_CLUSTER,
+  ROOT_SECRET,
+  TYPE_URL,
+  UNDIVIDED,
+} from "./oracle-names.ts";
+import {
+  clusterLines,
+  inboundListenerLines,
+  inboundRouteLines,
+  localClusterLines,
+  outboundChainLines,
+  outboundListenerLines,
+  outboundRouteLines,
+  passthroughClusterLines,
+} from "./oracle-resources.ts";
 import { namespaceOf, servicesIn } from "./shape.ts";
 import type { World } from "./world.ts";
-import { SERVICE_PORT, serviceName, TARGET_PORT, WRITE_PATH } from "./world-objects.ts";
-
-export const TYPE_URL = {
-  cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
-  endpoints: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-  listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
-  route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
-  secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
-} as const;
-
-export const INBOUND_ROUTE = `rds-inbound.${TARGET_PORT}`;
-export const LEAF_SECRET = "service-cert";
-export const INBOUND_LISTENER = "inbound-listener";
-export const OUTBOUND_LISTENER = "outbound-listener";
-export const PASSTHROUGH_CLUSTER = "passthrough-outbound";
-
-/** The weight of a cluster to which a route sends everything. */
-export const UNDIVIDED = 1;
+import { TARGET_PORT, WRITE_PATH } from "./world-objects.ts";
 
 /** All that a proxy of one service has to have; names in ascending order. */
 export interface Expectation {
@@ -37,14 +42,14 @@ export interface Expectation {
   readonly principals: readonly string[] | undefined;
   /** Path expressions of its inbound routes, in ascending order; undefined: any path. */
   readonly paths: readonly string[] | undefined;
+  /** Clusters, listeners and routes whole; expectations share what is the same of them. */
+  readonly contents: readonly ExpectedContents[];
 }
 
-export function clusterOf(world: World, service: number): string {
-  return `${world.namespace(service)}/${serviceName(service)}|${TARGET_PORT}`;
-}
-
-export function outboundRouteOf(world: World, service: number): string {
-  return `rds-outbound.${world.namespace(service)}/${serviceName(service)}.${SERVICE_PORT}`;
+/** Lines of resources (see `oracle-lines.ts`), by name. */
+export interface ExpectedContents {
+  readonly typeUrl: string;
+  readonly lines: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Services whose proxies get the endpoints of `service`. */
@@ -66,89 +71,160 @@ export function seersOfRoute(world: World, service: number): readonly number[] {
 export function expectations(world: World): (service: number) => Expectation {
   const called = calledBy(world);
   const destinations = Array.from({ length: world.services }, (_, service) => destination(world, service));
+  const outlooks = new Map<ReadonlySet<number>, Map<string, Outlook>>();
   const known = new Map<number, Expectation>();
   return (service) => {
     const before = known.get(service);
     if (before !== undefined) return before;
-    const expectation = expect(world, { service, called: called[service] ?? new Set(), destinations });
+    const own = called[service] ?? NOBODY;
+    const namespace = world.namespace(service);
+    const alike = outlooks.get(own) ?? new Map<string, Outlook>();
+    outlooks.set(own, alike);
+    const seen = alike.get(namespace) ?? outlook(world, { namespace, called: own, destinations });
+    alike.set(namespace, seen);
+    const expectation = expect(world, service, seen);
     known.set(service, expectation);
     return expectation;
   };
 }
 
 interface Place {
-  readonly service: number;
-  /** Services that policy lets this one call. */
+  readonly namespace: string;
+  /** Services that policy lets those there call. */
   readonly called: ReadonlySet<number>;
   readonly destinations: readonly Destination[];
 }
 
 /** A service as all that may call it see it: made once, since a thousand services may each see a thousand. */
 interface Destination {
+  readonly namespace: string;
   readonly cluster: string;
+  readonly clusterLines: readonly string[];
   readonly addresses: readonly string[];
   readonly peers: readonly string[];
   readonly route: string;
+  readonly nearLines: readonly string[];
+  readonly farLines: readonly string[];
+  readonly chainLines: readonly string[];
   readonly weights: ReadonlyMap<string, number>;
 }
 
 function destination(world: World, service: number): Destination {
   const backends = world.splits.get(service) ?? [{ service, weight: UNDIVIDED }];
+  const weights = new Map(backends.map((backend) => [clusterOf(world, backend.service), backend.weight]));
+  const peers = [world.principal(world.account(service))];
   return {
+    namespace: world.namespace(service),
     cluster: clusterOf(world, service),
+    clusterLines: clusterLines(world, service, peers),
     addresses: world
       .podsOf(service)
       .map(({ address }) => `${address}:${TARGET_PORT}`)
       .sort(),
-    peers: [world.principal(world.account(service))],
+    peers,
     route: outboundRouteOf(world, service),
-    weights: new Map(backends.map((backend) => [clusterOf(world, backend.service), backend.weight])),
+    nearLines: outboundRouteLines(world, { service, weights, isNear: true }),
+    farLines: outboundRouteLines(world, { service, weights, isNear: false }),
+    chainLines: outboundChainLines(world, service),
+    weights,
   };
 }
 
-function expect(world: World, { service, called, destinations }: Place): Expectation {
+/** What is the same for all proxies of a namespace that may call the same. */
+interface Outlook extends Pick<Expectation, "endpoints" | "peers" | "weights" | "contents"> {
+  /** Names in ascending order. */
+  readonly clusters: readonly string[];
+  readonly routes: readonly string[];
+}
+
+function outlook(world: World, { namespace, called, destinations }: Place): Outlook {
   const routed = new Set(called);
   for (const [apex, backends] of world.splits) {
     if (backends.some((backend) => called.has(backend.service))) routed.add(apex);
   }
   const visible = new Set(routed);
   for (const apex of routed) for (const backend of world.splits.get(apex) ?? []) visible.add(backend.service);
+  const of = (services: Iterable<number>) => [...services].flatMap((each) => destinations[each] ?? []);
+  const reachable = new Set(of(called));
+  const seen = of(visible);
+  const led = of(routed);
+  const listeners = new Map<string, readonly string[]>();
+  if (led.length > 0 || passesOut(world)) {
+    const chains = led.map(({ chainLines }) => chainLines);
+    listeners.set(OUTBOUND_LISTENER, outboundListenerLines(chains, passesOut(world)));
+  }
+  return {
+    clusters: seen.map(({ cluster }) => cluster).sort(),
+    routes: led.map(({ route }) => route).sort(),
+    endpoints: new Map(
+      seen.map((each) => [each.cluster, reachable.has(each) ? each.addresses : NO_ADDRESSES] as const),
+    ),
+    peers: new Map(of(called).map(({ cluster, peers }) => [cluster, peers])),
+    weights: new Map(led.map(({ route, weights }) => [route, weights])),
+    contents: [
+      { typeUrl: TYPE_URL.cluster, lines: new Map(seen.map((each) => [each.cluster, each.clusterLines])) },
+      {
+        typeUrl: TYPE_URL.route,
+        lines: new Map(
+          led.map((each) => [each.route, each.namespace === namespace ? each.nearLines : each.farLines] as const),
+        ),
+      },
+      { typeUrl: TYPE_URL.listener, lines: listeners },
+    ],
+  };
+}
+
+const NOBODY: ReadonlySet<number> = new Set();
+const NO_ADDRESSES: readonly string[] = [];
+
+function expect(world: World, service: number, seen: Outlook): Expectation {
+  const { clusters, routes, endpoints, peers, weights } = seen;
   const locals = new Set([service]);
   for (const [apex, backends] of world.splits) {
     if (backends.some((backend) => backend.service === service)) locals.add(apex);
   }
-  const of = (services: Iterable<number>) => [...services].flatMap((each) => destinations[each] ?? []);
-  const clusters = of(visible)
-    .map(({ cluster }) => cluster)
-    .sort();
-  const reachable = new Set(of(called));
-  const endpoints = new Map(
-    of(visible).map((each) => [each.cluster, reachable.has(each) ? each.addresses : []] as const),
-  );
   const further = world.furtherSources.get(service);
-  const passesOut = world.settings.get("spec.traffic.enableEgress") === true;
   const accounts = (world.callers[service] ?? []).map((caller) => world.account(caller));
   if (further !== undefined) accounts.push(further);
   const readPath = `${world.pathOf(service)}/.*`;
+  const own = ownClusters(world, locals);
   return {
     names: {
-      [TYPE_URL.cluster]: [
-        ...clusters,
-        ...[...locals].map((each) => `${clusterOf(world, each)}|local`),
-        ...(passesOut ? [PASSTHROUGH_CLUSTER] : []),
-      ].sort(),
+      [TYPE_URL.cluster]: [...clusters, ...own.keys()].sort(),
       [TYPE_URL.endpoints]: clusters,
-      [TYPE_URL.listener]: [...(routed.size > 0 || passesOut ? [OUTBOUND_LISTENER] : []), INBOUND_LISTENER].sort(),
-      [TYPE_URL.route]: [INBOUND_ROUTE, ...of(routed).map(({ route }) => route)].sort(),
-      [TYPE_URL.secret]: ["root-cert", LEAF_SECRET],
+      [TYPE_URL.listener]: [
+        ...(routes.length > 0 || passesOut(world) ? [OUTBOUND_LISTENER] : []),
+        INBOUND_LISTENER,
+      ].sort(),
+      [TYPE_URL.route]: [INBOUND_ROUTE, ...routes].sort(),
+      [TYPE_URL.secret]: [ROOT_SECRET, LEAF_SECRET],
     },
     endpoints,
-    peers: new Map(of(called).map(({ cluster, peers }) => [cluster, peers])),
-    weights: new Map(of(routed).map(({ route, weights }) => [route, weights])),
+    peers,
+    weights,
     principals: world.isPermissive ? undefined : accounts.map((each) => world.principal(each)).sort(),
     // Without a policy there are no routes.
     paths: world.isPermissive ? undefined : accounts.length === 0 ? [] : [readPath, WRITE_PATH].sort(),
+    contents: [
+      ...seen.contents,
+      { typeUrl: TYPE_URL.cluster, lines: own },
+      { typeUrl: TYPE_URL.listener, lines: new Map([[INBOUND_LISTENER, inboundListenerLines(world, service)]]) },
+      {
+        typeUrl: TYPE_URL.route,
+        lines: new Map([[INBOUND_ROUTE, inboundRouteLines(world, locals, service, accounts.length)]]),
+      },
+    ],
   };
+}
+
+function ownClusters(world: World, locals: Iterable<number>): ReadonlyMap<string, readonly string[]> {
+  const own = new Map([...locals].map((each) => [`${clusterOf(world, each)}|local`, localClusterLines(world, each)]));
+  if (passesOut(world)) own.set(PASSTHROUGH_CLUSTER, passthroughClusterLines());
+  return own;
+}
+
+function passesOut({ settings }: World): boolean {
+  return settings.get("spec.traffic.enableEgress") === true;
 }
 
 function calledBy(world: World): readonly ReadonlySet<number>[] {

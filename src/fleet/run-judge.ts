@@ -4,10 +4,10 @@ import {
   compareFresh,
   comparePatience,
   compareTables,
-  Differences,
-  type Expected,
   type OracleReport,
 } from "./oracle.ts";
+import type { Expected } from "./oracle-comparison.ts";
+import { Differences } from "./oracle-differences.ts";
 import { expectations } from "./oracle-expectation.ts";
 import type { PhaseReport } from "./report-result.ts";
 import type { PhaseContext } from "./run-context.ts";

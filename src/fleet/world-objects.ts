@@ -46,6 +46,11 @@ export function proxyUuid(id: number): string {
   return `00000000-0000-4000-8000-${id.toString(16).padStart(12, "0")}`;
 }
 
+/** The address by which a service is called. */
+export function serviceAddress(service: number): string {
+  return `10.96.${service >> 8}.${service & 255}`;
+}
+
 /** The first address of pod `id`. */
 export function firstAddress(id: number): string {
   return `10.${64 + (id >> 16)}.${(id >> 8) & 255}.${id & 255}`;
@@ -122,7 +127,7 @@ export function serviceObject(namespace: string, service: number): KubeObject {
     kind: "Service",
     metadata: meta(namespace, name),
     spec: {
-      clusterIP: `10.96.${service >> 8}.${service & 255}`,
+      clusterIP: serviceAddress(service),
       selector: { app: name },
       ports: [{ name: "http-web", port: SERVICE_PORT, targetPort: TARGET_PORT }],
     },

@@ -1,118 +1,13 @@
-import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { envoy } from "../../proto/gen/envoy.js";
-import type { FleetCounts, ProxyTable } from "../../src/fleet/fleet-api.ts";
+import type { FleetCounts } from "../../src/fleet/fleet-api.ts";
 import { libraryScenario, TYPE_URL, World } from "../../src/fleet/mod.ts";
-import {
-  compareCounts,
-  compareErrors,
-  compareFresh,
-  comparePatience,
-  compareTables,
-  Differences,
-} from "../../src/fleet/oracle.ts";
-import {
-  type Expectation,
-  expectations,
-  INBOUND_ROUTE,
-  seersOfEndpoints,
-  seersOfRoute,
-} from "../../src/fleet/oracle-expectation.ts";
-
-const { Cluster } = envoy.config.cluster.v3;
-const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
-const { RouteConfiguration } = envoy.config.route.v3;
-const { RBACPerRoute } = envoy.extensions.filters.http.rbac.v3;
-const { UpstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
-
-const shape = {
-  services: 4,
-  pods: 2,
-  namespaces: 2,
-  mode: "smi",
-  calls: { kind: "groups", size: 2 },
-  splits: 1,
-  seed: 1,
-} as const;
-
-/** Resources as a control plane could have sent them. */
-class Sent {
-  readonly contents = new Map<string, Uint8Array>();
-
-  constructor(expectation: Expectation) {
-    for (const [typeUrl, names] of Object.entries(expectation.names)) {
-      for (const name of names) this.contents.set(`${typeUrl} ${name}`, new TextEncoder().encode(name));
-    }
-    for (const [name, addresses] of expectation.endpoints) this.setEndpoints(name, addresses);
-    for (const [name, peers] of expectation.peers) this.setPeers(name, peers);
-    for (const [name, weights] of expectation.weights) this.setWeights(name, weights);
-    this.setRules(expectation);
-  }
-
-  setEndpoints(name: string, addresses: readonly string[]): void {
-    const lbEndpoints = addresses.map((each) => {
-      const [address = "", port] = each.split(":");
-      return { endpoint: { address: { socketAddress: { address, portValue: Number(port) } } } };
-    });
-    this.#set(TYPE_URL.endpoints, name, ClusterLoadAssignment.encode({ endpoints: [{ lbEndpoints }] }).finish());
-  }
-
-  setWeights(name: string, weights: ReadonlyMap<string, number>): void {
-    const clusters = [...weights].map(([cluster, value]) => ({ name: cluster, weight: { value } }));
-    const routes = [{ route: { weightedClusters: { clusters } } }];
-    this.#set(TYPE_URL.route, name, RouteConfiguration.encode({ virtualHosts: [{ routes }] }).finish());
-  }
-
-  setPeers(name: string, peers: readonly string[]): void {
-    const matchTypedSubjectAltNames = peers.map((exact) => ({ matcher: { exact } }));
-    const combinedValidationContext = { defaultValidationContext: { matchTypedSubjectAltNames } };
-    const value = UpstreamTlsContext.encode({ commonTlsContext: { combinedValidationContext } }).finish();
-    this.#set(TYPE_URL.cluster, name, Cluster.encode({ transportSocket: { typedConfig: { value } } }).finish());
-  }
-
-  setRules({ principals: names, paths }: Pick<Expectation, "principals" | "paths">): void {
-    const principals = names?.map((exact) => ({ authenticated: { principalName: { exact } } }));
-    const value = RBACPerRoute.encode({ rbac: { rules: { policies: { allowed: { principals } } } } } as never).finish();
-    const typedPerFilterConfig = names === undefined ? {} : { "envoy.filters.http.rbac": { value } };
-    const matches = paths?.map((regex) => ({ safeRegex: { regex } })) ?? [{ prefix: "" }];
-    const routes = matches.map((match) => ({ match, typedPerFilterConfig }));
-    this.#set(TYPE_URL.route, INBOUND_ROUTE, RouteConfiguration.encode({ virtualHosts: [{ routes }] }).finish());
-  }
-
-  remove(typeUrl: string, name: string): void {
-    this.contents.delete(`${typeUrl} ${name}`);
-  }
-
-  table(id: number): ProxyTable {
-    const types: Record<string, { digest: string; names: Map<string, string> }> = {};
-    for (const typeUrl of Object.values(TYPE_URL)) {
-      const own = [...this.contents].filter(([key]) => key.startsWith(`${typeUrl} `));
-      const names = new Map(own.map(([key, bytes]) => [key.slice(typeUrl.length + 1), hashOf(bytes)]));
-      types[typeUrl] = { digest: hashOf(new TextEncoder().encode(JSON.stringify([...names]))), names };
-    }
-    return { id, types };
-  }
-
-  #set(typeUrl: string, name: string, bytes: Uint8Array): void {
-    this.contents.set(`${typeUrl} ${name}`, bytes);
-  }
-}
-
-function hashOf(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
+import { compareCounts, compareErrors, compareFresh, comparePatience, compareTables } from "../../src/fleet/oracle.ts";
+import { Differences } from "../../src/fleet/oracle-differences.ts";
+import { type Expectation, expectations, seersOfEndpoints, seersOfRoute } from "../../src/fleet/oracle-expectation.ts";
+import { INBOUND_ROUTE } from "../../src/fleet/oracle-names.ts";
+import { judged, Sent, shape } from "./sent-resources.ts";
 
 const CLUSTER = "ns-000/service-00000|8080";
-
-async function judged(change: (sent: Sent, expectation: Expectation) => void): Promise<readonly string[]> {
-  const expectation = expectations(new World(shape))(0);
-  const sent = new Sent(expectation);
-  change(sent, expectation);
-  const differences = new Differences();
-  const fetch = async (_: number, typeUrl: string, name: string) => sent.contents.get(`${typeUrl} ${name}`);
-  await compareTables([sent.table(0)], new Map([[0, { name: "pod", expectation }]]), fetch, differences);
-  return differences.sentences();
-}
 
 describe("the oracle", () => {
   test("agrees with a table that is as it should be", async () => {
@@ -186,8 +81,9 @@ describe("the oracle", () => {
   });
 
   test("does not take a resource that cannot be read for one that is right", async () => {
-    const expectation = expectations(new World(shape))(0);
-    const table = new Sent(expectation).table(0);
+    const world = new World(shape);
+    const expectation = expectations(world)(0);
+    const table = new Sent(world).table(0);
     const differences = new Differences();
     await compareTables([table], new Map([[0, { name: "pod", expectation }]]), async () => undefined, differences);
     expect(differences.sentences()).toContainEqual(expect.stringContaining("was gone when it was read"));
@@ -217,9 +113,8 @@ describe("the oracle", () => {
   });
 
   test("finds a table that changes have made another than a cold start makes", () => {
-    const expectation = expectations(new World(shape))(0);
-    const grown = new Sent(expectation);
-    const fresh = new Sent(expectation);
+    const grown = new Sent(new World(shape));
+    const fresh = new Sent(new World(shape));
     fresh.setEndpoints(CLUSTER, ["10.64.0.0:8080"]);
     const differences = new Differences();
     compareFresh([grown.table(0)], [fresh.table(0)], () => "pod", differences);
