@@ -10,6 +10,7 @@ import { sharedResponses } from "../protocol/shared-responses.ts";
 import { tableDifference } from "../protocol/table-difference.ts";
 import { type ResourceTable, TYPE_URLS } from "../resource.ts";
 import { PREFIX_BYTES } from "../transport.ts";
+import type { PrefetchGroup } from "./prefetch.ts";
 import { Session, type SessionServices } from "./session.ts";
 import { xdsMetrics } from "./xds-metrics.ts";
 
@@ -24,6 +25,7 @@ function openSession() {
   const removed: string[] = [];
   const held: string[] = [];
   const lines: string[] = [];
+  const ended: string[] = [];
   const metrics = metricsRegistry();
   let isSpent = false;
   let table: ResourceTable | undefined;
@@ -58,7 +60,7 @@ function openSession() {
         return true;
       },
       proven: ignore,
-      end: ignore,
+      end: (code) => void ended.push(code),
     },
     nodeIds: ["u"],
     memory: refusalMemory(),
@@ -69,6 +71,7 @@ function openSession() {
     removed,
     held,
     lines,
+    ended,
     /** As what types requests were counted. */
     requested: () =>
       metrics
@@ -108,6 +111,18 @@ test("a proxy that comes back before there is a table, in a busy turn, loses the
   expect(removed).toEqual([]);
   clock.advance(100);
   expect(removed).toEqual(["gone"]);
+});
+
+test("a mistake of ours as a request comes in ends that stream, and not the control plane", () => {
+  const { session, request, lines, ended } = openSession();
+  session.prefetchedWith = {
+    answered() {
+      throw new Error("no group");
+    },
+  } as unknown as PrefetchGroup;
+  request(TYPE_URLS.cluster, {});
+  expect(ended).toEqual(["INTERNAL"]);
+  expect(lines).toHaveLength(1);
 });
 
 test.each(["constructor", "__proto__", "toString"])(

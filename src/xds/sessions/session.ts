@@ -102,6 +102,15 @@ export class Session implements StreamHandler, StreamInfo, Dirtyable, Prefetched
   }
 
   receive(bytes: Uint8Array): void {
+    // Not by a closure for `#guard`: this is called for every acknowledgement.
+    try {
+      this.#receive(bytes);
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  #receive(bytes: Uint8Array): void {
     if (this.prefetchedWith !== undefined) this.#answered(this.prefetchedWith);
     if (this.#isOver) return;
     const request = this.#read(bytes);
@@ -301,15 +310,19 @@ export class Session implements StreamHandler, StreamInfo, Dirtyable, Prefetched
     observe.nacked(this, { delivery, names, message });
   }
 
-  /** We are wrong: what goes wrong on one stream ends that stream alone. */
   #guard(action: () => void): void {
     try {
       action();
     } catch (error) {
-      const { namespace, pod } = this.peer;
-      const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#services.log.error("a stream failed", { namespace, pod, cause });
-      this.end("INTERNAL", "the server failed on this stream");
+      this.#break(error);
     }
+  }
+
+  /** We are wrong: what goes wrong on one stream ends that stream alone. */
+  #break(error: unknown): void {
+    const { namespace, pod } = this.peer;
+    const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#services.log.error("a stream failed", { namespace, pod, cause });
+    this.end("INTERNAL", "the server failed on this stream");
   }
 }
