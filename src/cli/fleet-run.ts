@@ -27,6 +27,7 @@ import {
 } from "../fleet/mod.ts";
 import { silentLog, systemClock } from "../lib/mod.ts";
 import { RequestError } from "../platform/json-request.ts";
+import { runtimeCommand } from "../platform/mod.ts";
 import {
   type Command,
   type CommandContext,
@@ -157,7 +158,7 @@ async function run(
 /** This program, as it is run now. */
 function serveCommand(): readonly string[] {
   const program = fileURLToPath(new URL("../main/cli.ts", import.meta.url));
-  return "Deno" in globalThis ? [process.execPath, "run", "-A", program] : [process.execPath, program];
+  return [...runtimeCommand, program];
 }
 
 function explained(error: unknown): unknown {

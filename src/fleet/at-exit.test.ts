@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { afterAll, expect, test } from "vitest";
+import { runtimeCommand } from "../platform/mod.ts";
 
 const root = mkdtempSync(join(tmpdir(), "osm-at-exit-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -32,8 +32,8 @@ removedAtExit(${JSON.stringify(kept)} + "/gone early")();
 process.stdout.write(JSON.stringify(pids), () => process.exit(3));
 `,
   );
-  const flags = "Deno" in globalThis ? ["run", "-A"] : [];
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, program], { encoding: "utf8" });
+  const [command = "", ...flags] = runtimeCommand;
+  const { status, stdout, stderr } = spawnSync(command, [...flags, program], { encoding: "utf8" });
   expect({ status, stderr }).toEqual({ status: 3, stderr: "" });
   expect(readdirSync(kept)).toEqual([]);
   const pids = JSON.parse(stdout) as number[];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterEach, expect, test } from "vitest";
 import { systemClock } from "../lib/mod.ts";
+import { runtimeCommand } from "../platform/mod.ts";
 import { startServer } from "./run-server.ts";
 
 const root = mkdtempSync(join(tmpdir(), "osm-run-server-"));
@@ -21,9 +22,8 @@ setInterval(() => {}, 1000);
 
 test("a control plane that is stopped while it starts again leaves no process", async () => {
   writeFileSync(join(root, "program.mjs"), PROGRAM);
-  const run = "Deno" in globalThis ? ["run", "-A"] : [];
   const server = await startServer({
-    command: [process.execPath, ...run, join(root, "program.mjs")],
+    command: [...runtimeCommand, join(root, "program.mjs")],
     folder: root,
     stateDir: root,
     caDir: root,

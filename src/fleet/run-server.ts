@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import type { Clock } from "../lib/mod.ts";
+import { killsPipedChildren } from "../platform/mod.ts";
 import { killedAtExit } from "./at-exit.ts";
 
 const START_MS = 120_000;
@@ -10,8 +11,8 @@ const STOP_MS = 20_000;
 const LOOK_MS = 20;
 /** Of what it writes, as much as explains an end. */
 const WORDS_MAX = 4000;
-/** Whether it ends with this process, however that ends. Deno 2.9 throws `null` when a child with a pipe to it is killed. */
-const ENDS_WITH_FLEET = !("Deno" in globalThis);
+/** Whether it ends with this process, however that ends. */
+const ENDS_WITH_FLEET = killsPipedChildren;
 
 /** A control plane that was started for a scenario. */
 export interface ServerProcess {

@@ -55,6 +55,7 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
   const input = openFeed(scenario);
   let opened: OpenedTarget | undefined;
   let fleet: Fleet | undefined;
+  let sampling: ReturnType<typeof sampleBoth> | undefined;
   const startedAt = new Date(clock.now()).toISOString();
   // Whatever is waited for of the fleet ends with it.
   const giveUp = () => void fleet?.stop();
@@ -67,14 +68,13 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
     fleet = await fleetOf(options, opened, pods);
     const clientPids = (await fleet.usage()).map(({ pid }) => pid);
     const sources = opened.figures;
-    const server = sampleProcesses(() => sources.flatMap(({ pid }) => pid?.() ?? []), clock);
-    const clients = sampleProcesses(() => clientPids, clock);
+    sampling = sampleBoth(sources, clientPids, clock);
     const proxies = new RunProxies(world, first, { size: pods.length, seed: scenario.seed });
     const figures = new FigureReader(sources);
     const context = contextOf(options, { world, fleet, proxies, feed: input.feed, opened, figures });
     const reports = await runPhases(phases, context, scenario);
     if (signal.aborted) throw new RunStopped();
-    const samples = { server: server.stop(), clients: clients.stop() };
+    const samples = sampling.stop();
     progress(`${scenario.name}: checking what every proxy has`);
     const oracle = await judge(context, { scenario, reports });
     const counts = await fleet.counts();
@@ -92,6 +92,7 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
     throw signal.aborted ? new RunStopped(`${scenario.name} was given up`) : error;
   } finally {
     signal.removeEventListener("abort", giveUp);
+    sampling?.stop();
     try {
       await fleet?.stop();
       await opened?.close();
@@ -100,6 +101,13 @@ export async function runScenario(options: RunOptions): Promise<RunReport> {
       input.close();
     }
   }
+}
+
+/** Samples the processes of the server and of the clients until it is stopped. */
+function sampleBoth(sources: OpenedTarget["figures"], clientPids: readonly number[], clock: Clock) {
+  const server = sampleProcesses(() => sources.flatMap(({ pid }) => pid?.() ?? []), clock);
+  const clients = sampleProcesses(() => clientPids, clock);
+  return { stop: () => ({ server: server.stop(), clients: clients.stop() }) };
 }
 
 /** Goes through all changes without making them: which files they write, and which pods there ever are. */
