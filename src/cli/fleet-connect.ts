@@ -151,7 +151,7 @@ function shown(report: ConnectReport): string {
     ...(toAll === undefined ? [] : [`after ${ms(toAll.p50)} (p50), ${ms(toAll.p99)} (p99), ${ms(toAll.max)} (last)`]),
     ...(disconnected === 0 ? [] : [`${disconnected} of ${proxies} proxies were not connected at the end`]),
     ...[
-      [counts.unrequested, "resources were sent that nobody had asked for"],
+      [counts.unrequested, "resources or empty responses were sent that nobody had asked for"],
       [counts.routesBeforeClusters, "routes came before a cluster that they name"],
       [counts.listenersBeforeClusters, "listeners came before a cluster that they name"],
     ].flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`])),

@@ -141,7 +141,7 @@ export interface FleetCounts extends TypeCounts {
   readonly nacks: number;
   /** Endpoints that came again unchanged, as Envoy needs them after their cluster changed. Not `repeated`. */
   readonly requiredEndpoints: number;
-  /** Resources that the proxy had not asked for. */
+  /** Resources, and responses without any, of types and names that the proxy had not asked for. */
   readonly unrequested: number;
   /** Removals of what the proxy did not have. */
   readonly removedUnknown: number;
