@@ -20,6 +20,7 @@ export class Conduct {
   #fault: string | undefined = "the TLS handshake failed";
   #isBroken = false;
   #isProven = false;
+  #isOver = false;
 
   constructor(address: string, wasHeldBack: boolean, judge: Judge) {
     this.address = address;
@@ -45,13 +46,15 @@ export class Conduct {
 
   /** The client has acknowledged or refused a response. What it does wrong after that has other bounds. */
   proven(): void {
-    if (this.#isProven || this.#isBroken) return;
+    // What came before the end may be taken in after it: a proxy that is noted then would never leave.
+    if (this.#isProven || this.#isBroken || this.#isOver) return;
     this.#isProven = true;
     this.#judge.proven(this);
   }
 
   /** The connection is gone. */
   end(): void {
+    this.#isOver = true;
     if (this.#isProven) this.#judge.left(this);
     else if (this.#fault !== undefined) this.#judge.failed(this, this.#fault);
   }

@@ -34,3 +34,18 @@ test.each([
   bad.emit("close");
   expect(failed).toEqual(["no request came"]);
 });
+
+test("an answer that is taken in once its connection is gone leaves no proxy behind at the address", () => {
+  const proven: string[] = [];
+  const begun = new HandshakesInProgress({
+    proven: ({ address }) => proven.push(address),
+    failed: () => undefined,
+    left: ({ address }) => void proven.splice(proven.indexOf(address), 1),
+  });
+  const socket = socketAt("127.0.0.1", 15_128);
+  begun.add({ socket, address: "127.0.0.9" } as unknown as PendingConnection, false);
+  const conduct = begun.take(socket);
+  socket.emit("close");
+  conduct.proven();
+  expect(proven).toEqual([]);
+});
