@@ -1,6 +1,6 @@
 /** Requests from bytes, responses to bytes. Follows envoy/service/discovery/v3/discovery.proto. */
 import { envoy } from "../../../proto/gen/discovery.js";
-import { ownCopy } from "../../lib/mod.ts";
+import { invariant } from "../../lib/mod.ts";
 import type { DeltaRequest, Response, SotwRequest } from "../protocol/protocol.ts";
 import type { Resource } from "../resource.ts";
 import { PREFIX_BYTES } from "../transport.ts";
@@ -45,37 +45,45 @@ type Prefixes = WeakMap<Resource, Buffer>;
  */
 export function deltaResponseEncoder(): (response: Response) => Buffer {
   const prefixes: Prefixes = new WeakMap();
-  return (response) => {
-    const parts: Uint8Array[] = [textField(1, response.version)];
-    for (const resource of response.resources) parts.push(deltaPrefix(prefixes, resource), resource.bytes);
-    parts.push(textField(4, response.typeUrl), textField(5, response.nonce));
-    for (const name of response.removed) parts.push(textField(6, name));
-    return withPrefix(parts);
+  return ({ version, typeUrl, nonce, resources, removed }) => {
+    let length = textLength(version) + textLength(typeUrl) + textLength(nonce);
+    for (const resource of resources) length += deltaPrefix(prefixes, resource).length + resource.bytes.length;
+    for (const name of removed) length += textLength(name);
+    const fields = new Fields(messageOf(length), PREFIX_BYTES);
+    fields.text(1, version);
+    for (const resource of resources) {
+      fields.bytes(deltaPrefix(prefixes, resource));
+      fields.bytes(resource.bytes);
+    }
+    fields.text(4, typeUrl);
+    fields.text(5, nonce);
+    for (const name of removed) fields.text(6, name);
+    return fields.whole();
   };
 }
 
 /** A `DiscoveryResponse` with its gRPC prefix. */
-export function encodeSotwResponse(response: Response): Buffer {
-  const parts: Uint8Array[] = [textField(1, response.version)];
-  for (const resource of response.resources) {
-    const any = anyPrefix(resource);
-    parts.push(tagAndLength(2, any.length + resource.bytes.length), any, resource.bytes);
+export function encodeSotwResponse({ version, typeUrl, nonce, resources }: Response): Buffer {
+  let length = textLength(version) + textLength(typeUrl) + textLength(nonce);
+  for (const resource of resources) length += lengthOf(anyLength(resource));
+  const fields = new Fields(messageOf(length), PREFIX_BYTES);
+  fields.text(1, version);
+  for (const resource of resources) {
+    fields.head(2, anyLength(resource));
+    fields.anyHead(resource);
+    fields.bytes(resource.bytes);
   }
-  parts.push(textField(4, response.typeUrl), textField(5, response.nonce));
-  return withPrefix(parts);
+  fields.text(4, typeUrl);
+  fields.text(5, nonce);
+  return fields.whole();
 }
 
-function withPrefix(parts: readonly Uint8Array[]): Buffer {
-  let length = 0;
-  for (const part of parts) length += part.length;
+/** Room for a message of `length` bytes, behind its gRPC prefix. */
+function messageOf(length: number): Buffer {
   // Not in Node's pool: it is kept for a while.
-  const message = Buffer.alloc(PREFIX_BYTES + length);
+  const message = Buffer.allocUnsafeSlow(PREFIX_BYTES + length);
+  message[0] = 0;
   message.writeUInt32BE(length, 1);
-  let at = PREFIX_BYTES;
-  for (const part of parts) {
-    message.set(part, at);
-    at += part.length;
-  }
   return message;
 }
 
@@ -83,35 +91,80 @@ function withPrefix(parts: readonly Uint8Array[]): Buffer {
 function deltaPrefix(prefixes: Prefixes, resource: Resource): Buffer {
   let prefix = prefixes.get(resource);
   if (prefix === undefined) {
-    const any = anyPrefix(resource);
-    const entry = Buffer.concat([
-      textField(1, resource.version),
-      textField(3, resource.name),
-      tagAndLength(2, any.length + resource.bytes.length),
-      any,
-    ]);
-    const tag = tagAndLength(2, entry.length + resource.bytes.length);
-    prefix = ownCopy(Buffer.concat([tag, entry]));
+    prefix = newDeltaPrefix(resource);
     prefixes.set(resource, prefix);
   }
   return prefix;
 }
 
-/** All of a `google.protobuf.Any` but its value, which comes last. */
-function anyPrefix(resource: Resource): Buffer {
-  return Buffer.concat([textField(1, resource.typeUrl), tagAndLength(2, resource.bytes.length)]);
+function newDeltaPrefix(resource: Resource): Buffer {
+  const { version, name, bytes } = resource;
+  const any = anyLength(resource);
+  const entry = textLength(version) + textLength(name) + lengthOf(any);
+  // Not in Node's pool: it lives as long as the resource.
+  const fields = new Fields(Buffer.allocUnsafeSlow(lengthOf(entry) - bytes.length), 0);
+  fields.head(2, entry);
+  fields.text(1, version);
+  fields.text(3, name);
+  fields.head(2, any);
+  fields.anyHead(resource);
+  return fields.whole();
 }
 
-function textField(field: number, text: string): Buffer {
-  const bytes = Buffer.from(text, "utf8");
-  return Buffer.concat([tagAndLength(field, bytes.length), bytes]);
+/** Bytes of the `google.protobuf.Any` with a resource. */
+function anyLength({ typeUrl, bytes }: Resource): number {
+  return textLength(typeUrl) + lengthOf(bytes.length);
 }
 
-/** Field numbers below 16, wire type 2 (length-delimited). */
-function tagAndLength(field: number, length: number): Buffer {
-  const bytes = [field * 8 + 2];
-  let rest = length;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
-  bytes.push(rest);
-  return Buffer.from(bytes);
+/** Bytes of a field with this text. */
+function textLength(text: string): number {
+  return lengthOf(Buffer.byteLength(text));
+}
+
+/** Bytes of a length-delimited field with so many bytes. */
+function lengthOf(length: number): number {
+  let bytes = 2 + length;
+  for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
+
+/** Writes fields, all length-delimited and with numbers below 16, into room that was measured for them. */
+class Fields {
+  readonly #buffer: Buffer;
+  #at: number;
+
+  constructor(buffer: Buffer, at: number) {
+    this.#buffer = buffer;
+    this.#at = at;
+  }
+
+  /** What stands before a field's bytes. */
+  head(field: number, length: number): void {
+    this.#buffer[this.#at++] = field * 8 + 2;
+    let rest = length;
+    for (; rest >= 128; rest = Math.floor(rest / 128)) this.#buffer[this.#at++] = (rest % 128) + 128;
+    this.#buffer[this.#at++] = rest;
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#buffer.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  text(field: number, text: string): void {
+    this.head(field, Buffer.byteLength(text));
+    this.#at += this.#buffer.write(text, this.#at);
+  }
+
+  /** All of a `google.protobuf.Any` but its value, which comes last. */
+  anyHead({ typeUrl, bytes }: Resource): void {
+    this.text(1, typeUrl);
+    this.head(2, bytes.length);
+  }
+
+  /** What was written; all of the room has to be used. */
+  whole(): Buffer {
+    invariant(this.#at === this.#buffer.length, "fields fill the room that was measured for them");
+    return this.#buffer;
+  }
 }
