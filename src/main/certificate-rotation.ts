@@ -14,12 +14,12 @@ export async function rotateCertificates(secrets: MeshSecrets, tracker: Delivery
   await secrets.rotateAll();
   // A proxy that may call nobody and is called by nobody has no use for its leaf, and does not ask for it.
   const usesLeaf = (stream: StreamDelivery) => stream.isSubscribed(TYPE_URLS.secret, LEAF);
-  // A stream that was opened since either said that it holds the new leaf, or was sent it: there is nothing to wait for.
-  const needsNone = ({ peer, secretVersions }: StreamDelivery) => !openBefore.has(peer) && !secretVersions.has(LEAF);
-  await tracker.whenAll(
-    (stream) =>
-      !usesLeaf(stream) || needsNone(stream) || stream.secretVersions.get(LEAF) === secrets.leafVersionOf(stream.peer),
-    ACKNOWLEDGE_TIMEOUT_MS,
-  );
+  const hasCurrent = (stream: StreamDelivery) => {
+    const version = stream.secretVersion(LEAF);
+    if (version === secrets.leafVersionOf(stream.peer)) return true;
+    // A stream that was opened since either said that it holds the new leaf, or was sent it: there is nothing to wait for.
+    return version === undefined && !openBefore.has(stream.peer);
+  };
+  await tracker.whenAll((stream) => hasCurrent(stream) || !usesLeaf(stream), ACKNOWLEDGE_TIMEOUT_MS);
   return { proxies: tracker.streams().filter(usesLeaf).length };
 }

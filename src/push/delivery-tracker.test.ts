@@ -3,7 +3,7 @@ import { collectGarbage } from "../../test/support/garbage.ts";
 import { skipOnDeno } from "../../test/support/needs.ts";
 import { manualClock, Slots } from "../lib/mod.ts";
 import { type Peer, type Resource, TYPE_URLS } from "../xds/resource.ts";
-import { createDeliveryTracker } from "./delivery-tracker.ts";
+import { createDeliveryTracker, type StreamDelivery } from "./delivery-tracker.ts";
 import type { PushReport } from "./push-follower.ts";
 
 function peer(name: string): Peer {
@@ -149,8 +149,7 @@ test("what a proxy refused is shown until it acknowledges something newer of tha
 test("waiting for a new leaf ends when the last open stream has it", async () => {
   const { clock, tracker, stream } = bench();
   const [a, b] = [stream("a"), stream("b")];
-  const isNew = ({ secretVersions }: { readonly secretVersions: ReadonlyMap<string, string> }) =>
-    secretVersions.get("service-cert") === "new";
+  const isNew = (each: StreamDelivery) => each.secretVersion("service-cert") === "new";
   const done = tracker.whenAll(isNew, 1000);
   tracker.acked(a, delivery(1, [resource("service-cert", "new", TYPE_URLS.secret)]));
   tracker.acked(b, delivery(1, [resource("service-cert", "old", TYPE_URLS.secret)]));

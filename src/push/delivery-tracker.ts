@@ -42,8 +42,8 @@ export interface StreamDelivery {
   readonly connectedAtMs: number;
   /** Whether the proxy asks for this resource just now. */
   isSubscribed(typeUrl: TypeUrl, name: string): boolean;
-  /** Version that the proxy acknowledged last, by secret name. */
-  readonly secretVersions: ReadonlyMap<string, string>;
+  /** Version of the secret that the proxy acknowledged last; undefined before the first. */
+  secretVersion(name: string): string | undefined;
   readonly types: ReadonlyMap<TypeUrl, TypeDelivery>;
 }
 
@@ -157,7 +157,7 @@ class TrackedState implements StreamDelivery {
   readonly #generations: TypeGenerations;
   #refusals: Map<TypeUrl, NonNullable<TypeDelivery["refused"]>> | undefined;
   /** Name, version, name, version, … */
-  #secrets: readonly string[] = [];
+  #secrets: string[] = [];
 
   constructor(stream: TrackedStream, generations: TypeGenerations, connectedAtMs: number) {
     this.#stream = stream;
@@ -177,10 +177,9 @@ class TrackedState implements StreamDelivery {
     return this.#stream.isSubscribed(typeUrl, name);
   }
 
-  get secretVersions(): ReadonlyMap<string, string> {
-    const versions = new Map<string, string>();
-    for (let n = 0; n < this.#secrets.length; n += 2) versions.set(this.#secrets[n] ?? "", this.#secrets[n + 1] ?? "");
-    return versions;
+  secretVersion(name: string): string | undefined {
+    for (let n = 0; n < this.#secrets.length; n += 2) if (this.#secrets[n] === name) return this.#secrets[n + 1];
+    return undefined;
   }
 
   get types(): ReadonlyMap<TypeUrl, TypeDelivery> {
@@ -194,10 +193,17 @@ class TrackedState implements StreamDelivery {
   }
 
   tookSecrets(resources: readonly Resource[]): void {
-    const versions = new Map(this.secretVersions);
-    for (const { name, version } of resources) versions.set(name, version);
-    // Without the room that an array keeps for growing.
-    this.#secrets = [...versions].flat().slice();
+    for (const { name, version } of resources) this.#tookSecret(name, version);
+  }
+
+  #tookSecret(name: string, version: string): void {
+    for (let n = 0; n < this.#secrets.length; n += 2) {
+      if (this.#secrets[n] !== name) continue;
+      this.#secrets[n + 1] = version;
+      return;
+    }
+    // Not pushed: an array that grows keeps room for more.
+    this.#secrets = this.#secrets.concat(name, version);
   }
 
   /** Whether there is another one. */
@@ -224,7 +230,7 @@ function whenAll(
   timeoutMs: number,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    let lacking: TrackedStream[] = [];
+    const lacking: TrackedStream[] = [];
     /** One that is open and not done; undefined when all are done. */
     const someLacking = (): StreamDelivery | undefined => {
       for (let isSecondLook = false; ; isSecondLook = true) {
@@ -235,10 +241,9 @@ function whenAll(
         }
         if (isSecondLook) return undefined;
         // Streams may have come, and what was done may be so no more.
-        lacking = [...states.keys()].filter((stream) => {
-          const state = states.get(stream);
-          return state !== undefined && !isDone(state);
-        });
+        for (const [stream, state] of states) if (!isDone(state)) lacking.push(stream);
+        // Who came first is served first, as a rule: each is met soon after it is done, and not all of them after the last.
+        lacking.reverse();
       }
     };
     const end = () => {
