@@ -133,8 +133,7 @@ function readSingle(
       if (kind === "drain" && replicas < 2) {
         node.problem('"drain" leaves its proxies to other replicas. Write target: {serve: [], replicas: 2}.');
       }
-      const bounds = { min: 0, max: Math.max(0, replicas - 1), isWhole: true } as const;
-      return { kind, atMs, replica: replica.number(bounds, 0) };
+      return { kind, atMs, replica: readReplica(replica, replicas) };
     }
     case "reconnect": {
       const { share, forget, withoutFin, perSecond } = members("share", "forget", "withoutFin", "perSecond");
@@ -174,6 +173,18 @@ function readSettingEdit(node: ScenarioNode, { others }: ActionPlace): Action {
   const times = count.number({ min: 1, max: 1000, isWhole: true }, values.items().length || 1);
   const everyMs = every.duration(times === 1 ? 0 : undefined);
   return { kind: "edit-setting", atMs, field: name, values: readValues(values, name, times), count: times, everyMs };
+}
+
+function readReplica(node: ScenarioNode, replicas: number): number {
+  // Where there are several, they count from 0; of a target that is not the run's own there is nothing to choose.
+  if (replicas > 1) return node.number({ min: 0, max: replicas - 1, isWhole: true }, 0);
+  const replica = node.number({ min: 0, max: ANY, isWhole: true }, 0);
+  if (replica > 0) {
+    node.problem(
+      `there is one control plane, and found ${node.shown}. Leave this field out, or write target: {serve: [], replicas: 2} for replicas 0 and 1.`,
+    );
+  }
+  return 0;
 }
 
 function readSourceTrouble(node: ScenarioNode, { others, replicas }: ActionPlace): Action {

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { isDeepStrictEqual } from "node:util";
 import { parseHostPort } from "../lib/mod.ts";
+import { counted } from "./counted.ts";
 import { type BehaviourShare, type Phase, type Scenario, ScenarioError, type ScenarioTarget } from "./scenario.ts";
 import { ACTION_KINDS, readAction, readBehaviour } from "./scenario-actions.ts";
 import { requireNeeds } from "./scenario-needs.ts";
@@ -46,6 +47,12 @@ function readRoot(root: ScenarioNode): Scenario {
   const { shapeName, shape } = readShape(fields.shape, seed);
   const pods = shape.services * shape.pods;
   const proxies = fields.proxies.number({ min: 1, max: PROXIES_MAX, isWhole: true }, pods);
+  if (proxies > pods) {
+    const there = `${counted(shape.services, "service")} of ${counted(shape.pods, "pod")}`;
+    fields.proxies.problem(
+      `${proxies} proxies are more than the ${pods} pods of the shape (${there}), of which each has one. Make shape.pods larger, or leave proxies out.`,
+    );
+  }
   const connectPerSecond = optional(fields.connectPerSecond, () =>
     fields.connectPerSecond.number({ min: 1, max: ANY }, 1),
   );
@@ -67,7 +74,7 @@ function readRoot(root: ScenarioNode): Scenario {
     seed,
     shapeName,
     shape,
-    proxies: Math.min(proxies, pods),
+    proxies,
     protocol: fields.protocol.oneOf(["delta", "sotw"], "delta") ?? "delta",
     behaviours: fields.behaviours.items().map(readShare),
     target,
@@ -142,7 +149,9 @@ function readShape(node: ScenarioNode, seed: number): { readonly shapeName: stri
   );
   const mode = fields.mode.oneOf(["permissive", "smi"], base?.mode ?? "permissive") ?? "permissive";
   const scope = fields.scope.oneOf(["none", "namespace"], base?.scope ?? "none");
-  const calls = fields.calls.isMissing ? (base?.calls ?? ({ kind: "all" } as const)) : readCalls(fields.calls);
+  const calls = fields.calls.isMissing
+    ? (base?.calls ?? ({ kind: "all" } as const))
+    : readCalls(fields.calls, services);
   const splits = fields.splits.number({ min: 0, max: services, isWhole: true }, base?.splits ?? 0);
   const unscoped: Shape = { services, pods, namespaces, mode, calls, splits, seed };
   const shape: Shape = scope === "namespace" ? { ...unscoped, scope } : unscoped;
@@ -150,8 +159,17 @@ function readShape(node: ScenarioNode, seed: number): { readonly shapeName: stri
   return { shapeName: isNamed ? baseName : `${services} x ${pods}`, shape };
 }
 
-function readCalls(node: ScenarioNode): CallGraph {
+function readCalls(node: ScenarioNode, services: number): CallGraph {
   const count = { min: 1, max: SERVICES_MAX, isWhole: true } as const;
+  /** No more than there are: a smaller graph than was asked for would be another measurement. */
+  const upTo = (field: ScenarioNode, most: number, what: string) => {
+    const value = field.number(count);
+    if (value > most)
+      field.problem(
+        `${value} is more than the ${counted(most, what)} there. Make it smaller, or shape.services larger.`,
+      );
+    return value;
+  };
   const kinds = ["all", "degree", "hubs", "groups", "namespace", "dag", "ladder"] as const;
   if (node.isText) {
     const kind = node.oneOf(kinds, "all");
@@ -164,13 +182,13 @@ function readCalls(node: ScenarioNode): CallGraph {
   const kind = node.peek("kind").oneOf(kinds, undefined);
   switch (kind) {
     case "degree":
-      return { kind, degree: node.members(["kind", "degree"]).degree.number(count) };
+      return { kind, degree: upTo(node.members(["kind", "degree"]).degree, services - 1, "other service") };
     case "hubs": {
       const { hubs, degree } = node.members(["kind", "hubs", "degree"]);
-      return { kind, hubs: hubs.number(count), degree: degree.number(count) };
+      return { kind, hubs: upTo(hubs, services, "service"), degree: upTo(degree, services - 1, "other service") };
     }
     case "groups":
-      return { kind, size: node.members(["kind", "size"]).size.number(count) };
+      return { kind, size: upTo(node.members(["kind", "size"]).size, services, "service") };
     case "dag":
       return { kind, density: node.members(["kind", "density"]).density.number({ min: 0, max: 1000 }, 0.5) };
     case "namespace":

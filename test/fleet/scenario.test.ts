@@ -106,7 +106,11 @@ describe("a scenario file", () => {
 
   test.each([
     ["[{action: drain}]", "phases[0]", '"drain" leaves its proxies to other replicas'],
-    ["[{action: restart, replica: 1}]", "phases[0].replica", "a whole number from 0 to 0"],
+    [
+      "[{action: restart, replica: 7}]",
+      "phases[0].replica",
+      'there is one control plane, and found "7". Leave this field out, or write target: {serve: [], replicas: 2}',
+    ],
     ["[{action: drain, replica: 2}]\ntarget: {serve: [], replicas: 2}", "phases[0].replica", "from 0 to 1"],
     [
       "[{action: drain}, {action: restart}, {action: drain}, {action: drain, replica: 1}]\ntarget: {replicas: 2}",
@@ -162,10 +166,19 @@ describe("a scenario file", () => {
     ["scop: namespace", "shape.scop: is no field here", 'Did you mean "scope"?'],
     ["calls: namespaces", "shape.calls: one of all, degree", 'Did you mean "namespace"?'],
     ["calls: {kind: namespace, size: 2}", "shape.calls.size: is no field here", "there are kind"],
+    ["calls: {kind: degree, degree: 99}", "shape.calls.degree: 99 is more than the 3 other services", "shape.services"],
+    ["calls: {kind: hubs, hubs: 5, degree: 1}", "shape.calls.hubs: 5 is more than the 4 services", "Make it smaller"],
+    ["calls: {kind: groups, size: 5}", "shape.calls.size: 5 is more than the 4 services", "Make it smaller"],
   ])("with a shape of {%s} says what is wrong with it", (field, where, what) => {
     const [problem = ""] = problemsOf(`name: mine\nphases: []\nshape: {services: 4, pods: 1, ${field}}\n`);
     expect(problem).toContain(`mine.yaml:3: ${where}`);
     expect(problem).toContain(what);
+  });
+
+  test("with more proxies than the shape has pods says so, and does not run with fewer", () => {
+    const [problem = ""] = problemsOf("name: mine\nphases: []\nproxies: 500\nshape: {services: 4, pods: 1}\n");
+    expect(problem).toContain("mine.yaml:3: proxies: 500 proxies are more than the 4 pods of the shape");
+    expect(problem).toContain("leave proxies out");
   });
 
   test.each([
