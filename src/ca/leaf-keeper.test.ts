@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { LogFields } from "../lib/mod.ts";
 import { manualClock, silentLog } from "../lib/mod.ts";
+import { nextTurn } from "../platform/mod.ts";
 import type { WorkloadIdentity } from "./certificate-names.ts";
 import type { Leaf, LeafKeeper, LeafPolicy } from "./leaf-keeper.ts";
 import { createLeafKeeper } from "./leaf-keeper.ts";
@@ -174,6 +175,23 @@ test("rotating replaces every leaf, one that was just being made included", asyn
   gate.resolve();
   expect(await rotated).toBe(2);
   expect([serialOf(keeper.current(buyer)), serialOf(keeper.current(thief))].sort()).toEqual(["3", "4"]);
+});
+
+test("who needs a first leaf in the middle of a rotation of thousands waits for a few hundred of them", async () => {
+  const { keeper, hold, issued, need } = bench();
+  for (let n = 0; n < 2000; n++) need({ namespace: "many", serviceAccount: `s${n}` });
+  await settle();
+  const gate = Promise.withResolvers<void>();
+  hold(gate.promise);
+  const rotated = keeper.rotateAll();
+  // As many turns as it would take to ask for all of them a hundred at a time.
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
+  need(buyer);
+  const before = issued.findIndex(({ identity }) => identity === buyer.serviceAccount) - 2000;
+  expect(before).toBeGreaterThanOrEqual(128);
+  expect(before).toBeLessThan(500);
+  gate.resolve();
+  expect(await rotated).toBe(2000);
 });
 
 test("rotating says so when a leaf could not be made", async () => {

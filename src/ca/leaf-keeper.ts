@@ -3,7 +3,6 @@
  * It decides when; how a leaf is made is its caller's business.
  */
 import { type Backoff, backoff, type Clock, type Log } from "../lib/mod.ts";
-import { nextTurn } from "../platform/mod.ts";
 import type { WorkloadIdentity } from "./certificate-names.ts";
 import type { KeyChoice } from "./leaf-key.ts";
 import { factsIn, type LeafFacts, renewAtMs } from "./leaf-version.ts";
@@ -72,8 +71,11 @@ const RETRY_MAX_MS = 60_000;
 /** Versions accepted for one identity: replicas that issued for it at the same time. Further ones are replaced. */
 const ACCEPTED_MAX = 8;
 
-/** So that thousands are no long task of the main thread, and the signer begins while they are still gathered. */
-const ROTATED_IN_ONE_TURN = 256;
+/**
+ * So that thousands are no long task of the main thread, who needs a first leaf meanwhile waits for few others, and what each
+ * takes while it is under way is gone soon. The signer takes fewer at a time.
+ */
+const ROTATED_AT_ONCE = 256;
 
 interface Kept {
   readonly identity: WorkloadIdentity;
@@ -218,12 +220,11 @@ async function rotateAll(
       retryLater(kept, error);
     });
   };
-  const rotations: Promise<void>[] = [];
-  for (const [position, kept] of all.entries()) {
-    if (position > 0 && position % ROTATED_IN_ONE_TURN === 0) await nextTurn();
-    rotations.push(rotate(kept));
-  }
-  await Promise.all(rotations);
+  const left = all.values();
+  const rotateOneByOne = async () => {
+    for (const kept of left) await rotate(kept);
+  };
+  await Promise.all(Array.from({ length: Math.min(ROTATED_AT_ONCE, all.length) }, rotateOneByOne));
   if (failures.length > 0) {
     throw new Error(`${failures.length} of ${all.length} certificates could not be renewed`, { cause: failures[0] });
   }
