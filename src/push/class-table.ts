@@ -4,6 +4,7 @@ import { changedNames, Names, type PartContent, type Positions } from "./part-co
 import type { TableSecrets } from "./table-secrets.ts";
 
 const NO_NAMES: NameSet = new Set<string>();
+const NONE: readonly string[] = [];
 
 /** The secrets of an identity, as its tables hold them. */
 export interface HeldSecrets {
@@ -69,7 +70,8 @@ export class ClassTable implements ResourceTable {
 
   changesSince(previous: ResourceTable, typeUrl: TypeUrl): readonly string[] | undefined {
     if (!(previous instanceof ClassTable) || previous.parts.length !== this.parts.length) return undefined;
-    if (typeUrl === TYPE_URLS.secret) return previous.secrets.of === this.secrets.of ? [] : undefined;
+    if (typeUrl === TYPE_URLS.secret) return previous.secrets.of === this.secrets.of ? NONE : undefined;
+    if (previous.parts === this.parts) return NONE;
     const changed: string[] = [];
     // A plain loop: it runs for each class and type, and nearly all of hundreds of parts are as they were.
     for (let position = 0; position < this.parts.length; position++) {
@@ -87,6 +89,7 @@ export class ClassTable implements ResourceTable {
   }
 
   hasSameNames(other: ClassTable): boolean {
+    if (this.parts === other.parts) return true;
     return this.parts.every((part, position) => part.index === other.parts[position]?.index);
   }
 }

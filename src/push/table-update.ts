@@ -130,10 +130,13 @@ function settle(workload: Workload, generation: number, { secrets }: TableUpdate
   if (current === undefined) return;
   const { table } = workload;
   const hasSameSecrets = workload.secrets?.of === current;
-  if (table !== undefined && hasSameSecrets && isMadeOf(table, contents)) return;
+  const hasSameParts = table !== undefined && isMadeOf(table, contents);
+  if (hasSameParts && hasSameSecrets) return;
   if (!hasSameSecrets) workload.secrets = holdSecrets(current);
   if (workload.secrets === undefined) return;
-  workload.table = new ClassTable(generation, contents, workload.secrets, table);
+  // The same list where it says the same: this one then ends with its turn, and the two tables compare at a glance.
+  const parts = hasSameParts ? table.parts : contents;
+  workload.table = new ClassTable(generation, parts, workload.secrets, table);
 }
 
 function withoutTable({ identity: { namespace, serviceAccount } }: Workload, cause: unknown): Error {
