@@ -39,9 +39,9 @@ function inTurn(world: World, n: number, services?: readonly number[]): number {
   return services === undefined ? n % world.services : (services[n % services.length] as number);
 }
 
-/** Of 100, for the split service itself; never the same twice running. */
+/** Of 100, for the split service itself; never the same twice running, and never half, with which a world begins. */
 function weightOf(n: number): number {
-  return 10 + (n % 80);
+  return 10 + (n % 40);
 }
 
 /** `services`: whose endpoints change, in turn; all when absent. */

@@ -13,8 +13,12 @@ import { dumpResources, holdersIn } from "./dump.ts";
 import { startPeer } from "./go-control-plane.ts";
 import { withOneRouteTable } from "./one-route-table.ts";
 
-/** Changes of one kind that a contender makes before it is the other one's turn. */
-const CHANGES_PER_TURN = 5;
+/**
+ * Changes of one kind that a contender makes before it is the other one's turn: more where few proxies see each, so that
+ * the slowest of them are many enough to speak of.
+ */
+const CHANGES_PER_TURN = { min: 5, max: 40 };
+const DELIVERIES_PER_TURN = 2_000;
 /** Before anything is measured: what a control plane has sent after its first minute or so, and V8 compiles for. */
 const WARM_UP_DELIVERIES = 20_000;
 /** The same of connections: those of a process that has had 200 of them cost it twice as much as those after 3,000. */
@@ -149,14 +153,17 @@ async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elaps
   for (const kind of routes === "as ours" ? (["endpoint", "weight"] as const) : (["weight"] as const)) {
     const what = kind === "endpoint" ? "endpoint change" : "route weight";
     progress(`${what}, in turns`);
-    const turn = (contender: Contender, holders: Holders) =>
-      makeChanges(contender, nextNumbers(contender, CHANGES_PER_TURN), kind, holders);
-    await warmUp(sides, elapsedMs, turn);
+    const make = (contender: Contender, holders: Holders, count: number) =>
+      makeChanges(contender, nextNumbers(contender, count), kind, holders);
+    const perChange = await warmUp(sides, elapsedMs, make);
+    const { min, max } = CHANGES_PER_TURN;
+    const count = Math.min(max, Math.max(min, Math.ceil(DELIVERIES_PER_TURN / perChange)));
     await inTurn(turns, async (side, contender, holders) => {
-      const { perProxyMs, lastMs, cpuSeconds, bytes } = await turn(contender, holders);
+      const { perProxyMs, lastMs, cpuSeconds, bytes } = await make(contender, holders, count);
       pairs.add(side, `${what} to a proxy, p50`, "ms", quantile(perProxyMs, 0.5));
       pairs.add(side, `${what} to a proxy, p99`, "ms", quantile(perProxyMs, 0.99));
       pairs.add(side, `${what} to the last proxy`, "ms", quantile(lastMs, 0.5));
+      pairs.add(side, `${what} to the last proxy, p99`, "ms", quantile(lastMs, 0.99));
       pairs.add(side, `${what}, CPU per proxy`, "µs", (cpuSeconds * 1e6) / perProxyMs.length);
       pairs.add(side, `${what}, bytes per proxy`, "bytes", bytes / perProxyMs.length);
     });
@@ -190,16 +197,19 @@ async function takeTurns(sides: Sides, { proxies, pairs, routes, progress, elaps
   await inTurn(openings, (side, contender) => opening("cold start", side, contender, true));
 }
 
+/** Makes changes until both have made enough; the deliveries of one change. */
 async function warmUp(
   sides: Sides,
   elapsedMs: () => number,
-  turn: (contender: Contender, holders: Holders) => Promise<{ readonly perProxyMs: readonly number[] }>,
-): Promise<void> {
+  make: (contender: Contender, holders: Holders, count: number) => Promise<{ readonly perProxyMs: readonly number[] }>,
+): Promise<number> {
+  const count = CHANGES_PER_TURN.min;
+  let made = 0;
   for (let deliveries = 0, n = 0; deliveries < WARM_UP_DELIVERIES && (n === 0 || elapsedMs() < ENOUGH_MS); n++) {
-    let made = 0;
-    for (const [, contender, holders] of sides) made = (await turn(contender, holders)).perProxyMs.length;
+    for (const [, contender, holders] of sides) made = (await make(contender, holders, count)).perProxyMs.length;
     deliveries += made;
   }
+  return made / count;
 }
 
 /**
