@@ -100,18 +100,24 @@ function partsToLookAt({ all, unsettled }: WorkloadSet["parts"], changes: ViewCh
   return found;
 }
 
-/** Reads the part's view anew. One that cannot be made costs the classes that have it their update, and nobody else theirs. */
+/**
+ * Reads the part's view anew. One that cannot be made costs the classes that have it their update, and nobody else theirs. It is
+ * looked at again in every pass: told of once, until it fails otherwise.
+ */
 function look(part: Part, snapshot: MeshSnapshot, log: Log): readonly ResourceView[] | undefined {
   try {
     for (const { key } of part.workloads) {
       const workload = findClass(snapshot, key);
-      if (workload !== undefined) return partView(snapshot, workload, part.ref.stage);
+      if (workload === undefined) continue;
+      const views = partView(snapshot, workload, part.ref.stage);
+      delete part.failure;
+      return views;
     }
-  } catch (error) {
-    log.error("cannot make a part of the view of some workload classes; what they had stays", {
-      part: part.ref.key,
-      error: error instanceof Error ? error.message : String(error),
-    });
+  } catch (cause) {
+    const error = cause instanceof Error ? cause.message : String(cause);
+    const told = { part: part.ref.key, error };
+    if (part.failure !== error) log.error("cannot make a part of the view of some classes; what they had stays", told);
+    part.failure = error;
   }
   return undefined;
 }

@@ -30,4 +30,6 @@ export interface Part {
   /** Until the part was looked at itself: what was in its place before, in case that it cannot be generated. */
   content?: PartContent;
   isLookedAt: boolean;
+  /** Why its view could not be made the last time. */
+  failure?: string;
 }
