@@ -64,7 +64,7 @@ const ROWS: Readonly<Record<string, Cells>> = {
   ],
   "one endpoint that 50 of 5,000 see (S5)": [`{${ONE_S5}to the last proxy} / {${ONE_S5}to the last proxy|p99}`],
   "the same (S5) beside go-control-plane": [
-    [" to the last proxy", " to a proxy, p99", ", CPU per proxy"]
+    [" to the last proxy", " to the last proxy, p99", ", CPU per proxy"]
       .map((what) => `{${PEER_S5}${what}, ours} / {${PEER_S5}${what}, theirs} = {${PEER_S5}${what}, ratio}`)
       .join("; "),
   ],
@@ -209,7 +209,7 @@ function latestMeasurements(
 function shown(value: number, unit: Unit): string {
   switch (unit) {
     case "ms":
-      if (value < 0.1) return shown(value * 1000, "µs");
+      if (Math.abs(value) < 0.1) return shown(value * 1000, "µs");
       if (value >= 1000) return `${(value / 1000).toFixed(value < 10_000 ? 1 : 0)} s`;
       return `${value.toFixed(value < 10 ? 1 : 0)} ms`;
     case "µs":
